@@ -37,7 +37,7 @@ check: .venv/dev.stamp node_modules/.stamp ## format, lint and types; changes no
 	node_modules/.bin/tsc --project tsconfig.json
 
 format: .venv/dev.stamp ## rewrite the Python files as `make check` wants them
-	$(BIN)/ruff check --fix .
+	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
 bench: .venv/dev.stamp tools ## measure, and print the numbers

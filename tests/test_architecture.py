@@ -254,12 +254,20 @@ def test_every_source_file_has_its_test() -> None:
 
 
 def needs_test(path: Path) -> bool:
+    """Words, shapes and protocols alone have nothing to run; mypy and their users hold them."""
     if any(excepts(place, path) for place in WITHOUT_TEST_FILE):
         return False
-    # A package's __init__ that defines nothing is a map, and a map needs no test.
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    defines = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-    return path.stem != "__init__" or any(isinstance(node, defines) for node in ast.walk(tree))
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return any(isinstance(node, functions) and does_something(node) for node in ast.walk(tree))
+
+
+def does_something(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """False for a Protocol's method: a docstring or `...` alone."""
+    return not all(
+        isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
+        for line in function.body
+    )
 
 
 def excepts(place: str, path: Path) -> bool:
