@@ -1,0 +1,75 @@
+"""Appending leaves. One leaf an event, in the transaction that makes it true."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+from avsession.canonical import canonical, commitment
+from avsession.ports import Clock, Writer
+from avsession.records import Detail, Leaf
+from avsession.session import Entropy
+
+KINDS = frozenset(
+    ["session.created", "session.ended", "party.joined", "party.left", "notice.published", "policy.published", "recording.requested", "consent.shown", "consent.given", "consent.refused", "consent.withdrawn", "consent.expired", "grant.issued", "grant.revoked", "recording.on", "recording.paused", "recording.resumed", "recording.off", "recording.sealed", "recording.interrupted", "recording.accessed", "recording.exported", "recording.erased", "hold.placed", "hold.released", "key.created", "key.wrapped", "key.rotated", "key.destroyed", "privacy.requested", "privacy.answered", "subject.rectified", "subject.restricted", "subject.erased", "disclosure.made", "retention.applied", "preference.set", "access.granted", "access.denied", "access.revoked", "audit.read", "log.started"]
+)
+"""Every kind of leaf there is. Adding one is a change of the design's table."""
+
+SALT = 32
+"""Bytes of salt a field: 256 bits."""
+
+
+def rfc3339(ms: int) -> str:
+    """Milliseconds since the Unix epoch as RFC 3339 in UTC, with milliseconds."""
+    moment = datetime.datetime.fromtimestamp(ms / 1000, datetime.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+async def append(
+    tx: Writer,
+    clock: Clock,
+    entropy: Entropy,
+    kind: str,
+    *,
+    session: str | None = None,
+    actor: str | None = None,
+    subject: str | None = None,
+    refs: Mapping[str, Any] | None = None,
+    details: Mapping[str, Any] | None = None,
+    party: str | None = None,
+) -> int:
+    """Append one leaf and return its index.
+
+    ``session``, ``actor`` and ``subject`` are pseudonyms, never names or account ids. ``refs``
+    stand in the leaf as they are: opaque identifiers, digests, counts and codes only.
+    ``details`` are committed to, each with a salt of its own, and kept in a table beside;
+    ``party`` says whose they are, so that erasure finds them. Raises ValueError for a kind
+    that is not in :data:`KINDS`.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"unknown kind of leaf: {kind}")
+    last = await tx.find(Leaf, order="-index", limit=1)
+    index = last[0].index + 1 if last else 0
+    now = clock.now_ms()
+    salts = {field: entropy(SALT) for field in details or {}}
+    body: dict[str, Any] = {
+        "v": 1,
+        "index": index,
+        "time": rfc3339(now),
+        "kind": kind,
+        "session": session,
+        "actor": actor,
+        "subject": subject,
+        "refs": dict(refs or {}),
+        "commitments": {
+            field: commitment(salts[field], field, value)
+            for field, value in (details or {}).items()
+        },
+    }
+    await tx.add(Leaf(index=index, kind=kind, session=session, at_ms=now, data=canonical(body)))
+    for field, value in (details or {}).items():
+        await tx.add(
+            Detail(leaf=index, field=field, value=canonical(value), salt=salts[field], party=party)
+        )
+    return index

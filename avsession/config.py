@@ -1,0 +1,240 @@
+"""Settings: one TOML file and ``AVSESSION_…`` variables of the same names. Frozen.
+
+An unknown key is an error, not a silence. The environment is read only by the entry points,
+which pass it to :func:`load`. A nested key's variable joins with two underscores:
+``AVSESSION_CONTROLLER__NAME``; lists and tables are given there as JSON.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import tomllib
+import urllib.parse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from avsession.errors import SettingsInvalid
+from avsession.messages.common import IceServer
+
+Seconds = Annotated[int, Meta(ge=1, le=2_000_000)]
+"""A duration in seconds; 2,000,000 (23 days) is the ceiling for every session lifetime."""
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of settings."""
+
+
+class Controller(_Section, frozen=True, kw_only=True):
+    """The company that answers to the law for the recordings (GDPR Art. 4(7), 13)."""
+
+    name: str = "Example Support Ltd"
+    address: str = "1 Example Street, Example City"
+    contact: str = "privacy@example.com"
+    dpo: str = "dpo@example.com"
+    jurisdiction: str = "EU"
+    storage_location: str = "on this company's own server"
+    recipients: tuple[str, ...] = ("quality reviewers of the company",)
+    authority: str = "your national data protection authority"
+
+
+class PurposeSetting(_Section, frozen=True, kw_only=True):
+    """A purpose that recording may be asked for. ``label`` by language, English required."""
+
+    id: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+    label: dict[str, str]
+    data: tuple[str, ...] = ("image", "voice", "what is said and shown")
+    keep_days: Annotated[int, Meta(ge=1, le=3650)] = 30
+
+
+def _purposes() -> tuple[PurposeSetting, ...]:
+    return (
+        PurposeSetting(
+            id="quality",
+            label={
+                "en": "Improving our service and training our staff",
+                "de": "Verbesserung unseres Service und Schulung unserer Mitarbeitenden",
+            },
+            keep_days=30,
+        ),
+        PurposeSetting(
+            id="evidence",
+            label={
+                "en": "Documenting what was agreed in this call",
+                "de": "Dokumentation dessen, was in diesem Gespräch vereinbart wurde",
+            },
+            keep_days=180,
+        ),
+    )
+
+
+class Consent(_Section, frozen=True, kw_only=True):
+    """How recording is asked for. Times in seconds."""
+
+    purposes: Annotated[tuple[PurposeSetting, ...], Meta(min_length=1, max_length=16)] = (
+        msgspec.field(default_factory=_purposes)
+    )
+    legal_basis: dict[str, str] = msgspec.field(
+        default_factory=lambda: {
+            "customer": "GDPR Art. 6(1)(a), consent",
+            "agent": "GDPR Art. 6(1)(a), consent",
+        }
+    )
+    answer_s: Annotated[int, Meta(ge=20, le=600)] = 60
+    warn_s: Annotated[int, Meta(ge=10, le=590)] = 40
+    max_extensions: Annotated[int, Meta(ge=1, le=100)] = 10
+    max_refusals: Annotated[int, Meta(ge=1, le=10)] = 2
+    fate_s: Annotated[int, Meta(ge=5, le=3600)] = 120
+    """How long keep or destroy may be chosen after a withdrawal; no choice means destroy."""
+    default_language: str = "en"
+
+
+class SignIn(_Section, frozen=True, kw_only=True):
+    """Staff sessions and links. Seconds."""
+
+    idle_s: Seconds = 1800
+    absolute_s: Seconds = 43_200
+    invitation_s: Seconds = 86_400
+    seat_s: Seconds = 43_200
+    access_s: Seconds = 3600
+    """How long one opened recording may be watched before a reason is asked for again."""
+
+
+class Media(_Section, frozen=True, kw_only=True):
+    """ICE and the recorder's leg."""
+
+    ice_servers: Annotated[tuple[IceServer, ...], Meta(max_length=8)] = ()
+    relay_only: bool = False
+    recorder_ice_servers: Annotated[tuple[IceServer, ...], Meta(max_length=8)] = ()
+    max_height: Annotated[int, Meta(ge=180, le=2160)] = 720
+    max_bitrate: Annotated[int, Meta(ge=100_000, le=20_000_000)] = 1_500_000
+    delay_ms: Annotated[int, Meta(ge=0, le=400)] = 200
+
+
+class Settings(_Section, frozen=True, kw_only=True):
+    """Everything that can be set. Times as each section says."""
+
+    public_url: str = "https://localhost:8443"
+    listen: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8443
+    data: str = "data"
+    database: str | None = None
+    """SQLAlchemy URL; the default is SQLite in the data folder."""
+    certificate: str | None = None
+    certificate_key: str | None = None
+    allowed_origins: tuple[str, ...] = ()
+    """Origins besides the public address's own."""
+    recorders: Annotated[int, Meta(ge=0, le=64)] = 1
+    recorder_capacity: Annotated[int, Meta(ge=1, le=1000)] = 16
+    log_json: bool = False
+    log_level: Annotated[str, Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+    controller: Controller = Controller()
+    consent: Consent = msgspec.field(default_factory=Consent)
+    signin: SignIn = SignIn()
+    media: Media = Media()
+
+    @property
+    def origin(self) -> str:
+        """The public address's origin, as browsers send it."""
+        parts = urllib.parse.urlsplit(self.public_url)
+        return f"{parts.scheme}://{parts.netloc}".lower()
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """Every Origin that may speak to us."""
+        return frozenset({self.origin, *(origin.lower() for origin in self.allowed_origins)})
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the public address is this machine's own: only then local shortcuts exist."""
+        return is_loopback_host(urllib.parse.urlsplit(self.public_url).hostname or "")
+
+
+def is_loopback_host(host: str) -> bool:
+    """Whether ``host`` is ``localhost``, a name under it, or a loopback address."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+PREFIX = "AVSESSION_"
+
+
+def load(path: Path | None, environ: Mapping[str, str], **overrides: Any) -> Settings:
+    """Settings from a TOML file, then ``AVSESSION_…`` variables, then ``overrides``.
+
+    Raises SettingsInvalid, which names the key, on an unknown key or a value out of range, and
+    with a list of everything missing when the public address is not a loopback one.
+    """
+    raw: dict[str, Any] = {}
+    if path is not None:
+        try:
+            raw = tomllib.loads(path.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise SettingsInvalid(f"The settings file cannot be read: {error}") from error
+    for name, text in environ.items():
+        if name.startswith(PREFIX) and name != f"{PREFIX}CONFIG":
+            _put(raw, name.removeprefix(PREFIX).lower().split("__"), text)
+    raw.update({key: value for key, value in overrides.items() if value is not None})
+    try:
+        settings = msgspec.convert(raw, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsInvalid(f"The settings are not valid: {error}") from error
+    if problems := check(settings):
+        raise SettingsInvalid(
+            "The settings are not valid:\n" + "\n".join(f"- {p}" for p in problems)
+        )
+    return settings
+
+
+def _put(raw: dict[str, Any], keys: list[str], text: str) -> None:
+    for key in keys[:-1]:
+        raw = raw.setdefault(key, {})
+    try:
+        value = msgspec.json.decode(text) if text[:1] in ("[", "{") else text
+    except msgspec.DecodeError as error:
+        raise SettingsInvalid(f"{'.'.join(keys)} is not valid JSON: {error}") from error
+    raw[keys[-1]] = value
+
+
+def check(settings: Settings) -> list[str]:
+    """What is wrong or missing, a sentence each; empty when the settings can be used."""
+    problems = []
+    if not settings.public_url.startswith("https://"):
+        problems.append("public_url must begin with https://: browsers give no camera without TLS")
+    if settings.consent.warn_s >= settings.consent.answer_s:
+        problems.append("consent.warn_s must be less than consent.answer_s")
+    if settings.signin.idle_s > settings.signin.absolute_s:
+        problems.append("signin.idle_s must not exceed signin.absolute_s")
+    ids = [purpose.id for purpose in settings.consent.purposes]
+    if len(set(ids)) != len(ids):
+        problems.append("consent.purposes: every id must be there once")
+    for purpose in settings.consent.purposes:
+        if "en" not in purpose.label:
+            problems.append(f"consent.purposes.{purpose.id}: the English label is missing")
+    for role in ("customer", "agent"):
+        if not settings.consent.legal_basis.get(role):
+            problems.append(f"consent.legal_basis.{role} is missing")
+    if settings.media.relay_only and not settings.media.ice_servers:
+        problems.append("media.relay_only needs a TURN server in media.ice_servers")
+    if not settings.is_loopback:
+        problems += _public_problems(settings)
+    return problems
+
+
+def _public_problems(settings: Settings) -> list[str]:
+    """What a real address needs and local defaults must not stand in for."""
+    problems = []
+    if not settings.certificate or not settings.certificate_key:
+        problems.append("certificate and certificate_key must name files for the public address")
+    default = Controller()
+    for key in ("name", "address", "contact", "dpo"):
+        if getattr(settings.controller, key) == getattr(default, key):
+            problems.append(f"controller.{key} must be your company's own")
+    return problems

@@ -1,0 +1,464 @@
+"""Consent, as a pure state machine: ``decide(state, event) -> Decision(state, effects)``.
+
+The gate is open only in phase OPEN, and that means: every party present holds ``given`` for
+this very request, there are at least two of them, and it is known that they are there. The
+caller must persist the returned state before it acts on an opening effect; it may act on a
+closing one first. Guards raise; nothing is changed then.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+
+import msgspec
+
+from avsession.errors import (
+    AlreadyAnswered,
+    AskingEnded,
+    Conflict,
+    NoticeMismatch,
+    NotPermitted,
+    PurposesRefused,
+    RequestOver,
+    SessionOver,
+)
+from avsession.session import Presence
+
+MIN_PARTIES = 2
+"""A call has two ends: with one party left there is nothing to record."""
+
+
+class Phase(enum.StrEnum):
+    """Where the session stands."""
+
+    IDLE = "idle"  # nothing is asked, nothing recorded
+    ASKING = "asking"  # a request waits for answers; the gate is closed
+    OPEN = "open"  # the gate is open
+    HELD = "held"  # all have given, but somebody may not be there: the gate is closed
+    ENDED = "ended"
+
+
+class Answer(enum.StrEnum):
+    """What a party said to the live request."""
+
+    PENDING = "pending"
+    GIVEN = "given"
+
+
+class _Value(msgspec.Struct, frozen=True):
+    """A frozen value."""
+
+
+class Seat(_Value, frozen=True):
+    """A party present, or perhaps present."""
+
+    party: str
+    presence: Presence = Presence.PRESENT
+    answer: Answer = Answer.PENDING
+    purposes: tuple[str, ...] = ()
+
+
+class Request(_Value, frozen=True):
+    """The live recording request. ``recorded``: the gate was open under it at least once."""
+
+    id: str
+    by: str
+    purposes: tuple[str, ...]
+    notices: dict[str, str]
+    """Language -> SHA-256 of the notice as rendered."""
+    deadline_ms: int
+    extensions: int = 0
+    recorded: bool = False
+
+
+class ConsentState(_Value, frozen=True):
+    """Everything the decision depends on. ``generation`` rises with each change of the gate."""
+
+    phase: Phase = Phase.IDLE
+    generation: int = 0
+    refusals: int = 0
+    seats: tuple[Seat, ...] = ()
+    request: Request | None = None
+    max_refusals: int = 2
+    max_extensions: int = 10
+
+    def seat(self, party: str) -> Seat | None:
+        """The party's seat, if it holds one."""
+        return next((seat for seat in self.seats if seat.party == party), None)
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether recording may still be asked for in this session."""
+        return self.phase is not Phase.ENDED and self.refusals < self.max_refusals
+
+    @property
+    def common_purposes(self) -> tuple[str, ...]:
+        """What everyone allowed: the intersection, in the request's order."""
+        if self.request is None or not self.seats:
+            return ()
+        return tuple(
+            p for p in self.request.purposes if all(p in seat.purposes for seat in self.seats)
+        )
+
+
+# --- events
+
+
+class Joined(_Value, frozen=True):
+    """A party takes a seat. ``deadline_ms`` holds if it must be asked."""
+
+    party: str
+    deadline_ms: int
+
+
+class Left(_Value, frozen=True):
+    """A party gave up its seat, or the seat timed out."""
+
+    party: str
+
+
+class Lost(_Value, frozen=True):
+    """It is not known whether the party is still there."""
+
+    party: str
+
+
+class Regained(_Value, frozen=True):
+    """The party is there again."""
+
+    party: str
+
+
+class Requested(_Value, frozen=True):
+    """Someone asks to record."""
+
+    request: Request
+
+
+class Given(_Value, frozen=True):
+    """A party allows recording, for these purposes, having seen this notice."""
+
+    party: str
+    request: str
+    notice: str
+    language: str
+    purposes: tuple[str, ...]
+
+
+class Refused(_Value, frozen=True):
+    """A party declines."""
+
+    party: str
+    request: str
+
+
+class Extended(_Value, frozen=True):
+    """A party needs more time."""
+
+    party: str
+    request: str
+    deadline_ms: int
+
+
+class Expired(_Value, frozen=True):
+    """The time to answer may be over; ``now_ms`` decides."""
+
+    request: str
+    now_ms: int
+
+
+class Withdrawn(_Value, frozen=True):
+    """A party takes its consent back."""
+
+    party: str
+    request: str
+
+
+class Stopped(_Value, frozen=True):
+    """A party ends the recording (or the asking) without withdrawing."""
+
+    party: str
+    request: str
+
+
+class Ended(_Value, frozen=True):
+    """The session is over."""
+
+
+Event = (
+    Joined | Left | Lost | Regained | Requested | Given | Refused | Extended | Expired | Withdrawn
+    | Stopped | Ended
+)  # fmt: skip
+
+
+# --- effects
+
+
+class Ask(_Value, frozen=True):
+    """Show the request (again): it is new, or its deadline or an answer changed."""
+
+
+class OpenGate(_Value, frozen=True):
+    """Recording may begin under this generation."""
+
+    generation: int
+    purposes: tuple[str, ...]
+
+
+class CloseGate(_Value, frozen=True):
+    """Recording must stop; ``generation`` is the one that was live."""
+
+    generation: int
+    reason: str
+
+
+class RequestEnded(_Value, frozen=True):
+    """The request is over; ``pending`` had not answered; ``recorded`` asks for finishing."""
+
+    request: str
+    outcome: str
+    pending: tuple[str, ...]
+    recorded: bool
+
+
+Effect = Ask | OpenGate | CloseGate | RequestEnded
+
+
+class Decision(_Value, frozen=True):
+    """The new state, and what should happen now, in this order."""
+
+    state: ConsentState
+    effects: tuple[Effect, ...] = ()
+
+
+def decide(state: ConsentState, event: Event) -> Decision:
+    """What follows from ``event``. Raises an AvsessionError when it is not acceptable."""
+    return TABLE[state.phase, type(event)](state, event)
+
+
+# --- the pieces that the table names
+
+
+def _ignored(state: ConsentState, _event: Event) -> Decision:
+    return Decision(state)
+
+
+def _over(_state: ConsentState, _event: Event) -> Decision:
+    raise SessionOver
+
+
+def _no_request(_state: ConsentState, _event: Event) -> Decision:
+    raise RequestOver
+
+
+def _answered(_state: ConsentState, event: Event) -> Decision:
+    if isinstance(event, (Given, Refused)):
+        _live(_state, event.request)
+    raise AlreadyAnswered
+
+
+def _busy(_state: ConsentState, _event: Event) -> Decision:
+    raise Conflict("A recording request is already live in this session.")
+
+
+def _with_seat(state: ConsentState, seat: Seat) -> ConsentState:
+    seats = tuple(seat if s.party == seat.party else s for s in state.seats)
+    if seat not in seats:
+        seats += (seat,)
+    return msgspec.structs.replace(state, seats=seats)
+
+
+def _live(state: ConsentState, request: str) -> Request:
+    if state.request is None or state.request.id != request:
+        raise RequestOver
+    return state.request
+
+
+def _seated(state: ConsentState, party: str) -> Seat:
+    seat = state.seat(party)
+    if seat is None:
+        raise NotPermitted("Only a party of this session can do that.")
+    return seat
+
+
+def _closed(state: ConsentState, reason: str) -> tuple[ConsentState, tuple[Effect, ...]]:
+    """The gate closed, if it was open; the generation rises so that late grants are dead."""
+    if state.phase is not Phase.OPEN:
+        return state, ()
+    after = msgspec.structs.replace(state, phase=Phase.HELD, generation=state.generation + 1)
+    return after, (CloseGate(state.generation, reason),)
+
+
+def _finish(state: ConsentState, outcome: str, phase: Phase = Phase.IDLE) -> Decision:
+    """End the request, closing the gate first if it is open."""
+    request = state.request
+    state, effects = _closed(state, outcome)
+    seats = tuple(Seat(seat.party, seat.presence) for seat in state.seats)
+    pending = tuple(seat.party for seat in state.seats if seat.answer is Answer.PENDING)
+    after = msgspec.structs.replace(state, phase=phase, seats=seats, request=None)
+    if request is not None:
+        effects += (RequestEnded(request.id, outcome, pending, request.recorded),)
+    return Decision(after, effects)
+
+
+def _settle(state: ConsentState, effects: tuple[Effect, ...] = ()) -> Decision:
+    """Open the gate when everyone present has given; wait otherwise."""
+    request = state.request
+    if request is None or state.phase is Phase.OPEN:
+        return Decision(state, effects)
+    if len(state.seats) < MIN_PARTIES:
+        decision = _finish(state, "left")
+        return Decision(decision.state, effects + decision.effects)
+    if any(seat.answer is not Answer.GIVEN for seat in state.seats):
+        asking = msgspec.structs.replace(state, phase=Phase.ASKING)
+        return Decision(asking, (*effects, Ask()))
+    purposes = state.common_purposes
+    if not purposes:
+        decision = _finish(state, "no_common_purpose")
+        return Decision(decision.state, effects + decision.effects)
+    if any(seat.presence is not Presence.PRESENT for seat in state.seats):
+        return Decision(msgspec.structs.replace(state, phase=Phase.HELD), effects)
+    after = msgspec.structs.replace(
+        state,
+        phase=Phase.OPEN,
+        generation=state.generation + 1,
+        request=msgspec.structs.replace(request, recorded=True),
+    )
+    return Decision(after, (*effects, OpenGate(after.generation, purposes)))
+
+
+def _join(state: ConsentState, event: Joined) -> Decision:
+    if (seat := state.seat(event.party)) is not None:
+        return _regain(state, Regained(seat.party))
+    state, effects = _closed(state, "party_joined")
+    state = _with_seat(state, Seat(event.party))
+    if state.request is None:
+        return Decision(state, effects)
+    fresh = msgspec.structs.replace(
+        state.request, deadline_ms=max(event.deadline_ms, state.request.deadline_ms)
+    )
+    return _settle(msgspec.structs.replace(state, request=fresh), effects)
+
+
+def _leave(state: ConsentState, event: Left) -> Decision:
+    if state.seat(event.party) is None:
+        return Decision(state)
+    state, effects = _closed(state, "party_left")
+    seats = tuple(seat for seat in state.seats if seat.party != event.party)
+    return _settle(msgspec.structs.replace(state, seats=seats), effects)
+
+
+def _lose(state: ConsentState, event: Lost) -> Decision:
+    seat = state.seat(event.party)
+    if seat is None or seat.presence is Presence.UNKNOWN:
+        return Decision(state)
+    state, effects = _closed(state, "presence_unknown")
+    unknown = msgspec.structs.replace(seat, presence=Presence.UNKNOWN)
+    return Decision(_with_seat(state, unknown), effects)
+
+
+def _regain(state: ConsentState, event: Regained) -> Decision:
+    seat = state.seat(event.party)
+    if seat is None or seat.presence is Presence.PRESENT:
+        return Decision(state)
+    here = msgspec.structs.replace(seat, presence=Presence.PRESENT)
+    return _settle(_with_seat(state, here))
+
+
+def _request(state: ConsentState, event: Requested) -> Decision:
+    _seated(state, event.request.by)
+    if not state.may_ask:
+        raise AskingEnded
+    if len(state.seats) < MIN_PARTIES:
+        raise Conflict("Nobody else is in the call yet.")
+    if not event.request.purposes:
+        raise PurposesRefused
+    return Decision(
+        msgspec.structs.replace(state, phase=Phase.ASKING, request=event.request), (Ask(),)
+    )
+
+
+def _give(state: ConsentState, event: Given) -> Decision:
+    request = _live(state, event.request)
+    seat = _seated(state, event.party)
+    if request.notices.get(event.language) != event.notice:
+        raise NoticeMismatch
+    if not event.purposes or not set(event.purposes) <= set(request.purposes):
+        raise PurposesRefused
+    if seat.answer is not Answer.PENDING:
+        raise AlreadyAnswered
+    given = Seat(seat.party, seat.presence, Answer.GIVEN, event.purposes)
+    return _settle(_with_seat(state, given))
+
+
+def _refuse(state: ConsentState, event: Refused) -> Decision:
+    _live(state, event.request)
+    if _seated(state, event.party).answer is not Answer.PENDING:
+        raise AlreadyAnswered
+    decision = _finish(state, "refused")
+    counted = msgspec.structs.replace(decision.state, refusals=state.refusals + 1)
+    return Decision(counted, decision.effects)
+
+
+def _extend(state: ConsentState, event: Extended) -> Decision:
+    request = _live(state, event.request)
+    _seated(state, event.party)
+    if request.extensions >= state.max_extensions:
+        raise Conflict("The time to answer cannot be extended again.")
+    longer = msgspec.structs.replace(
+        request,
+        deadline_ms=max(request.deadline_ms, event.deadline_ms),
+        extensions=request.extensions + 1,
+    )
+    return Decision(msgspec.structs.replace(state, request=longer), (Ask(),))
+
+
+def _expire(state: ConsentState, event: Expired) -> Decision:
+    request = state.request
+    if request is None or request.id != event.request or event.now_ms < request.deadline_ms:
+        return Decision(state)
+    return _finish(state, "expired")
+
+
+def _withdraw(state: ConsentState, event: Withdrawn) -> Decision:
+    _live(state, event.request)
+    if _seated(state, event.party).answer is not Answer.GIVEN:
+        raise Conflict("There is no consent of yours to withdraw here.")
+    return _finish(state, "withdrawn")
+
+
+def _stop(state: ConsentState, event: Stopped) -> Decision:
+    _live(state, event.request)
+    _seated(state, event.party)
+    return _finish(state, "stopped")
+
+
+def _end(state: ConsentState, _event: Ended) -> Decision:
+    return _finish(state, "ended", Phase.ENDED)
+
+
+_Handler = Callable[[ConsentState, "Event"], Decision]
+
+_ROWS: dict[type[Event], tuple[Callable[..., Decision], ...]] = {
+    # event:    IDLE         ASKING      OPEN         HELD         ENDED
+    Joined:    (_join,       _join,      _join,       _join,       _over),
+    Left:      (_leave,      _leave,     _leave,      _leave,      _ignored),
+    Lost:      (_lose,       _lose,      _lose,       _lose,       _ignored),
+    Regained:  (_regain,     _regain,    _regain,     _regain,     _ignored),
+    Requested: (_request,    _busy,      _busy,       _busy,       _over),
+    Given:     (_no_request, _give,      _answered,   _answered,   _over),
+    Refused:   (_no_request, _refuse,    _answered,   _answered,   _over),
+    Extended:  (_no_request, _extend,    _no_request, _no_request, _over),
+    Expired:   (_ignored,    _expire,    _ignored,    _ignored,    _ignored),
+    Withdrawn: (_no_request, _withdraw,  _withdraw,   _withdraw,   _over),
+    Stopped:   (_no_request, _stop,      _stop,       _stop,       _over),
+    Ended:     (_end,        _end,       _end,        _end,        _ignored),
+}  # fmt: skip
+
+TABLE: dict[tuple[Phase, type[Event]], _Handler] = {
+    (phase, kind): handler
+    for kind, row in _ROWS.items()
+    for phase, handler in zip(Phase, row, strict=True)
+}
+"""(phase, event) -> what to do; every pair is here, the ignored ones included."""

@@ -1,0 +1,235 @@
+"""What can go wrong, named by what happened.
+
+Every error has a stable ``code`` (sent on the wire and in API answers) and a sentence for a
+person. The tree::
+
+    AvsessionError
+    ├── Invalid              the input is wrong; nothing was changed
+    │   ├── MessageInvalid, SdpRefused, NoticeMismatch, PurposesRefused
+    │   ├── GrantInvalid, GrantExpired, GrantStale
+    │   └── ManifestBroken, RecordingTruncated, SettingsInvalid
+    ├── Refused              the caller may not do this
+    │   ├── SignInRequired, SignInFailed, LinkSpent, TicketRefused
+    │   ├── NotPermitted, OriginRefused, ConsentRequired
+    │   └── TooMany
+    ├── NotFound             there is no such thing, for this caller
+    ├── Conflict             it was possible once, or will be, but not now
+    │   ├── AlreadyAnswered, RequestOver, AskingEnded, SessionOver
+    │   └── SegmentRefused, Erased
+    └── Unavailable          a part we need is not there; recording stops, the call goes on
+"""
+
+from __future__ import annotations
+
+
+class AvsessionError(Exception):
+    """Something this product knows by name went wrong."""
+
+    code = "error"
+    sentence = "Something went wrong."
+
+    def __init__(self, sentence: str | None = None) -> None:
+        super().__init__(sentence or self.sentence)
+
+
+class Invalid(AvsessionError):
+    """The input is wrong; nothing was changed."""
+
+    code = "invalid"
+    sentence = "The request is not valid."
+
+
+class MessageInvalid(Invalid):
+    """A message is not one of the protocol's, or breaks a limit of it."""
+
+    code = "message.invalid"
+    sentence = "The message is not one of this protocol's."
+
+
+class SdpRefused(Invalid):
+    """A session description is outside what the protocol accepts."""
+
+    code = "sdp.refused"
+    sentence = "The session description is not acceptable."
+
+
+class NoticeMismatch(Invalid):
+    """Consent was said to another text than the one this request shows."""
+
+    code = "consent.notice_mismatch"
+    sentence = "That is not the notice of this request."
+
+
+class PurposesRefused(Invalid):
+    """The purposes are empty, unknown, or not among those asked for."""
+
+    code = "consent.purposes"
+    sentence = "Choose at least one of the purposes that were asked for."
+
+
+class GrantInvalid(Invalid):
+    """A capture grant is malformed, signed by someone else, or meant for another recorder."""
+
+    code = "grant.invalid"
+    sentence = "The capture grant is not valid here."
+
+
+class GrantExpired(Invalid):
+    """A capture grant's time is over."""
+
+    code = "grant.expired"
+    sentence = "The capture grant has expired."
+
+
+class GrantStale(Invalid):
+    """A capture grant belongs to an older generation of the gate."""
+
+    code = "grant.stale"
+    sentence = "The capture grant is of an older generation."
+
+
+class ManifestBroken(Invalid):
+    """A manifest's chain, numbering or signature does not hold."""
+
+    code = "manifest.broken"
+    sentence = "The manifest does not verify."
+
+
+class RecordingTruncated(Invalid):
+    """A sealed segment ends before its end, or is not the one the manifest names."""
+
+    code = "recording.truncated"
+    sentence = "A segment of the recording is damaged or incomplete."
+
+
+class SettingsInvalid(Invalid):
+    """The settings cannot be used; the sentence lists every reason."""
+
+    code = "settings.invalid"
+    sentence = "The settings are not valid."
+
+
+class Refused(AvsessionError):
+    """The caller may not do this."""
+
+    code = "refused"
+    sentence = "That is not allowed."
+
+
+class SignInRequired(Refused):
+    """No live session stands behind the request."""
+
+    code = "auth.required"
+    sentence = "Sign in first."
+
+
+class SignInFailed(Refused):
+    """Name or password is wrong; which of the two is not said."""
+
+    code = "auth.failed"
+    sentence = "The name or the password is wrong."
+
+
+class LinkSpent(Refused):
+    """A link was used, revoked, has expired, or never existed; which is not said."""
+
+    code = "link.spent"
+    sentence = "This link is no longer valid. Ask for a new one."
+
+
+class TicketRefused(Refused):
+    """A signaling ticket was used, has expired, or never existed."""
+
+    code = "ticket.refused"
+    sentence = "The ticket is not valid; fetch a new one."
+
+
+class NotPermitted(Refused):
+    """The caller lacks the permission for this."""
+
+    code = "not_permitted"
+    sentence = "You do not have the permission for that."
+
+
+class OriginRefused(Refused):
+    """The request comes from a page that is not ours."""
+
+    code = "origin.refused"
+    sentence = "Requests from that origin are not accepted."
+
+
+class ConsentRequired(Refused):
+    """Not everyone present has consented to this; nothing is captured or shown."""
+
+    code = "consent.required"
+    sentence = "Not everyone has consented to that."
+
+
+class TooMany(Refused):
+    """A limit was reached."""
+
+    code = "too_many"
+    sentence = "Too many; wait a moment."
+
+
+class NotFound(AvsessionError):
+    """There is no such thing, or none that the caller may know of."""
+
+    code = "not_found"
+    sentence = "There is no such thing here."
+
+
+class Conflict(AvsessionError):
+    """It does not fit the present state; nothing was changed."""
+
+    code = "conflict"
+    sentence = "That does not fit the present state."
+
+
+class AlreadyAnswered(Conflict):
+    """This party has answered this request."""
+
+    code = "consent.answered"
+    sentence = "You have already answered this request."
+
+
+class RequestOver(Conflict):
+    """The recording request is not, or no longer, the live one of this session."""
+
+    code = "consent.request_over"
+    sentence = "That recording request is over."
+
+
+class AskingEnded(Conflict):
+    """This session's parties have refused often enough; they are not asked again."""
+
+    code = "consent.asking_ended"
+    sentence = "Recording was declined; it cannot be asked for again in this session."
+
+
+class SessionOver(Conflict):
+    """The session has ended."""
+
+    code = "session.over"
+    sentence = "The session has ended."
+
+
+class SegmentRefused(Conflict):
+    """A segment was captured outside an open gate; it must be deleted."""
+
+    code = "segment.refused"
+    sentence = "The segment lies outside the time that everyone consented to."
+
+
+class Erased(Conflict):
+    """The recording was destroyed."""
+
+    code = "recording.erased"
+    sentence = "The recording was destroyed."
+
+
+class Unavailable(AvsessionError):
+    """A part of the system is not there. Recording does not start or stops; the call goes on."""
+
+    code = "unavailable"
+    sentence = "A part of the system is not available right now."

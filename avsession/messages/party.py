@@ -1,0 +1,313 @@
+"""Messages between a party's page and the server."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from avsession.messages.common import (
+    MAX_SDP,
+    Candidate,
+    ErrorReply,
+    Generation,
+    IceServer,
+    Id,
+    Key,
+    Language,
+    Message,
+    Mid,
+    Purposes,
+    Reason,
+    Sdp,
+    Sha256,
+)
+
+# --- a party's page speaks
+
+
+class Hello(Message, frozen=True, kw_only=True, tag="hello"):
+    """The first message, within 5 s: the single-use ticket, and what page this is."""
+
+    ticket: Annotated[str, Meta(max_length=64)]
+    build: Annotated[str, Meta(max_length=64)]
+
+
+class Ping(Message, frozen=True, kw_only=True, tag="ping"):
+    """Still here. Sent every 5 s; answered with ``pong``."""
+
+
+class Describe(Message, frozen=True, kw_only=True, tag="describe"):
+    """An SDP offer or answer for another party of the session; relayed, never stored."""
+
+    to: Id
+    kind: Annotated[str, Meta(pattern=r"^(offer|answer|rollback)$")]
+    sdp: Annotated[str, Meta(max_length=MAX_SDP)] = ""
+
+
+class Trickle(Message, frozen=True, kw_only=True, tag="trickle"):
+    """An ICE candidate for another party; an empty one ends the list. Relayed, never stored."""
+
+    to: Id
+    candidate: Candidate
+    mid: Mid | None = None
+    line: Annotated[int, Meta(ge=0, le=16)] | None = None
+
+
+class MediaState(Message, frozen=True, kw_only=True, tag="media"):
+    """Whether this party's microphone and camera are on, for the others' pages."""
+
+    microphone: bool
+    camera: bool
+
+
+class RequestRecording(Message, frozen=True, kw_only=True, tag="recording.request"):
+    """Ask everyone whether the call may be recorded, for these purposes."""
+
+    purposes: Purposes
+    key: Key
+
+
+class NoticeShown(Message, frozen=True, kw_only=True, tag="consent.shown"):
+    """The consent dialog is on the screen, with the notice of this hash."""
+
+    request: Id
+    notice: Sha256
+    language: Language
+
+
+class GiveConsent(Message, frozen=True, kw_only=True, tag="consent.give"):
+    """Allow recording for the ticked purposes. The party is the connection's, never a field."""
+
+    request: Id
+    notice: Sha256
+    language: Language
+    purposes: Purposes
+    key: Key
+
+
+class RefuseConsent(Message, frozen=True, kw_only=True, tag="consent.refuse"):
+    """Decline. Changes nothing about the call."""
+
+    request: Id
+    key: Key
+
+
+class MoreTime(Message, frozen=True, kw_only=True, tag="consent.extend"):
+    """Give me more time to read; allowed ten times (WCAG 2.2.1)."""
+
+    request: Id
+
+
+class WithdrawConsent(Message, frozen=True, kw_only=True, tag="consent.withdraw"):
+    """Stop now. What becomes of what was recorded follows in ``consent.fate``."""
+
+    request: Id
+    key: Key
+
+
+class ChooseFate(Message, frozen=True, kw_only=True, tag="consent.fate"):
+    """Keep or destroy what was recorded before the withdrawal; no choice means destroy."""
+
+    request: Id
+    fate: Annotated[str, Meta(pattern=r"^(keep|destroy)$")]
+    key: Key
+
+
+class StopRecording(Message, frozen=True, kw_only=True, tag="recording.stop"):
+    """End the recording; consent is not withdrawn, what was recorded is kept."""
+
+    request: Id
+    key: Key
+
+
+class LegAnswer(Message, frozen=True, kw_only=True, tag="leg.answer"):
+    """This party's answer to the recorder's offer."""
+
+    recording: Id
+    generation: Generation
+    sdp: Sdp
+
+
+class LegTrickle(Message, frozen=True, kw_only=True, tag="leg.trickle"):
+    """An ICE candidate of this party for its leg; an empty one ends the list."""
+
+    recording: Id
+    generation: Generation
+    candidate: Candidate
+    mid: Mid | None = None
+
+
+class LegFailed(Message, frozen=True, kw_only=True, tag="leg.failed"):
+    """This party's browser refused or lost the leg; says why by a code."""
+
+    recording: Id
+    generation: Generation
+    reason: Reason
+
+
+class Leave(Message, frozen=True, kw_only=True, tag="leave"):
+    """Leave the call. The agent's leaving ends the session."""
+
+
+FromParty = (
+    Hello | Ping | Describe | Trickle | MediaState | RequestRecording | NoticeShown | GiveConsent
+    | RefuseConsent | MoreTime | WithdrawConsent | ChooseFate | StopRecording | LegAnswer
+    | LegTrickle | LegFailed | Leave
+)  # fmt: skip
+
+
+# --- a party's page is told
+
+
+class PartyInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A party as the others see it. ``recorder`` is the role of the visible recorder."""
+
+    party: str
+    role: str
+    name: str
+    presence: str
+    microphone: bool = True
+    camera: bool = True
+
+
+class NoticeText(msgspec.Struct, frozen=True, kw_only=True):
+    """The notice in one language: exactly these UTF-8 bytes are hashed and shown.
+
+    Lines that begin with ``[ ] `` and a purpose's id stand for the checkboxes.
+    """
+
+    language: str
+    sha256: str
+    text: str
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """The live recording request as a party must see it."""
+
+    request: str
+    by: str
+    purposes: tuple[str, ...]
+    notices: tuple[NoticeText, ...]
+    deadline_ms: int
+    """Milliseconds from now until silence counts as no."""
+    warn_ms: int
+    answers: dict[str, str]
+    """Party -> pending, given, refused, withdrawn or expired."""
+
+
+class RecordingStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether recording is on. ``reason`` is a stable code when it is off."""
+
+    state: str  # on, off
+    reason: str = ""
+    request: str | None = None
+    recording: str | None = None
+    generation: int = 0
+    may_ask: bool = True
+    """False once two refusals have ended the asking."""
+
+
+class Welcome(Message, frozen=True, kw_only=True, tag="welcome"):
+    """The answer to ``hello``: everything a page needs, after a reload too."""
+
+    you: str
+    session: str
+    parties: tuple[PartyInfo, ...]
+    ice_servers: tuple[IceServer, ...]
+    relay_only: bool
+    recording: RecordingStatus
+    ask: Ask | None = None
+    grant: str | None = None
+    """The live grant, when the gate is open."""
+    fate_due: str | None = None
+    """A request whose withdrawal by this party still awaits keep or destroy."""
+
+
+class Pong(Message, frozen=True, kw_only=True, tag="pong"):
+    """The answer to ``ping``."""
+
+
+class Parties(Message, frozen=True, kw_only=True, tag="parties"):
+    """Who is there, whenever that changes; the recorder is in it while it records."""
+
+    parties: tuple[PartyInfo, ...]
+
+
+class Described(Message, frozen=True, kw_only=True, tag="described"):
+    """Another party's SDP."""
+
+    sender: str
+    kind: str
+    sdp: str
+
+
+class Trickled(Message, frozen=True, kw_only=True, tag="trickled"):
+    """Another party's ICE candidate."""
+
+    sender: str
+    candidate: str
+    mid: str | None = None
+    line: int | None = None
+
+
+class Asked(Message, frozen=True, kw_only=True, tag="recording.asked"):
+    """Show the consent dialog; sent again when a deadline or an answer changes."""
+
+    ask: Ask
+
+
+class AskOver(Message, frozen=True, kw_only=True, tag="recording.ask_over"):
+    """The request needs no answer any more; ``outcome`` is a stable code."""
+
+    request: str
+    outcome: str  # given, refused, expired, withdrawn, stopped, left, ended, no_common_purpose
+
+
+class RecordingChanged(Message, frozen=True, kw_only=True, tag="recording.state"):
+    """Recording went on or off. A page cuts its leg at once when it is off."""
+
+    recording: RecordingStatus
+
+
+class Granted(Message, frozen=True, kw_only=True, tag="recording.grant"):
+    """The signed grant that the coming leg must match."""
+
+    grant: str
+
+
+class LegOffered(Message, frozen=True, kw_only=True, tag="leg.offer"):
+    """The recorder's offer for this party's leg."""
+
+    recording: str
+    generation: int
+    sdp: str
+
+
+class RecordingFinished(Message, frozen=True, kw_only=True, tag="recording.finished"):
+    """What became of a recording: ``sealed``, ``interrupted`` or ``erased``."""
+
+    recording: str
+    request: str
+    state: str
+    duration_ms: int
+
+
+class Ended(Message, frozen=True, kw_only=True, tag="session.ended"):
+    """The session is over."""
+
+    reason: str
+
+
+class Ack(Message, frozen=True, kw_only=True, tag="ack"):
+    """The change with this idempotency key is committed."""
+
+    key: str
+    result: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+ToParty = (
+    Welcome | Pong | Parties | Described | Trickled | Asked | AskOver | RecordingChanged | Granted
+    | LegOffered | RecordingFinished | Ended | Ack | ErrorReply
+)  # fmt: skip

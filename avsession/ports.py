@@ -1,0 +1,157 @@
+"""What the use cases need of the world: small Protocols. Only ``storage`` knows SQL or paths."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol, TypeVar
+
+from avsession.messages.common import Message
+
+R = TypeVar("R")
+
+
+class Clock(Protocol):
+    """Server time."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since the Unix epoch, UTC."""
+
+
+class Reader(Protocol):
+    """Reads records by type. A type not known to the store is a programming error."""
+
+    async def get(self, kind: type[R], *key: Any) -> R | None:
+        """The record with this primary key, or None."""
+
+    async def one(self, kind: type[R], **where: Any) -> R | None:
+        """The record whose columns equal ``where``, or None; which one, if there are several,
+        is not said."""
+
+    async def find(
+        self,
+        kind: type[R],
+        *,
+        order: str = "",
+        limit: int = 10_000,
+        below: Any = None,
+        **where: Any,
+    ) -> list[R]:
+        """Records whose columns equal ``where``.
+
+        ``order``: a column, ``-`` in front for descending. ``below``: only records whose
+        ``order`` column is less than this (for due times and paging). At most ``limit``.
+        """
+
+    async def count(self, kind: type[Any], **where: Any) -> int:
+        """How many records match."""
+
+
+class Writer(Reader, Protocol):
+    """Reads and writes inside one transaction."""
+
+    async def add(self, record: Any) -> None:
+        """Insert; raises Conflict when the key is taken."""
+
+    async def put(self, record: Any) -> None:
+        """Insert, or replace the record with the same primary key."""
+
+    async def remove(self, kind: type[Any], **where: Any) -> int:
+        """Delete what matches; returns how many. ``where`` must not be empty."""
+
+
+class Store(Protocol):
+    """Transactions. A write commits when its block ends and rolls back when it raises.
+
+    Writes are serialised: inside one, what was read stays true until it commits. Raises
+    Unavailable when the database cannot be used.
+    """
+
+    def read(self) -> AbstractAsyncContextManager[Reader]:
+        """A consistent view."""
+
+    def write(self) -> AbstractAsyncContextManager[Writer]:
+        """A serialised transaction, durable once the block has ended without raising."""
+
+
+class ObjectStore(Protocol):
+    """Sealed segments and manifests. Names are ``<recording>/<track>/<index>.age`` and
+    ``<recording>/manifest.jsonl``; anything else raises Invalid."""
+
+    async def adopt(self, recording: str, track: str, index: int, sha256: str, size: int) -> None:
+        """Take a segment over from the recorder's spool, durably; idempotent.
+
+        Raises RecordingTruncated when the file is missing or is not the one named.
+        """
+
+    async def discard(self, recording: str, track: str, index: int) -> None:
+        """Delete a segment from the spool; nothing happens when it is not there."""
+
+    async def put(self, name: str, data: bytes) -> None:
+        """Write or replace an object, durably."""
+
+    async def get(self, name: str) -> bytes:
+        """A whole object; raises NotFound."""
+
+    async def remove(self, prefix: str) -> int:
+        """Delete every object under ``<recording>`` or ``<recording>/<track>``; how many."""
+
+
+class KeyStore(Protocol):
+    """Wrapped private keys, apart from everything else. Only custody uses it."""
+
+    async def put(self, track: str, wrapped: bytes) -> None:
+        """Store; raises Conflict when there is one already."""
+
+    async def get(self, track: str) -> bytes:
+        """The wrapped key; raises NotFound once destroyed."""
+
+    async def destroy(self, track: str) -> bool:
+        """Overwrite and delete, durably; False when it was gone already."""
+
+
+class Custody(Protocol):
+    """Who makes track keys and may unwrap them."""
+
+    async def create(self, recording: str, track: str) -> str:
+        """A new key pair; the private half is wrapped and stored. Returns the age recipient."""
+
+    async def unwrap(self, recording: str, track: str) -> str:
+        """The private half, an age identity; raises NotFound once destroyed."""
+
+    async def destroy(self, track: str) -> bool:
+        """Destroy the private half; False when it was gone already."""
+
+
+class Bus(Protocol):
+    """Speaks to live connections. Nothing here waits for a peer; a full outbox ends the peer."""
+
+    def tell(self, party: str, message: Message) -> None:
+        """To one party's page, if it is connected."""
+
+    def tell_session(self, session: str, message: Message) -> None:
+        """To every connected party of the session."""
+
+    def tell_worker(self, worker: str, message: Message) -> bool:
+        """To a recorder worker; False when it is not connected."""
+
+    def workers(self) -> list[WorkerInfo]:
+        """The connected recorder workers."""
+
+    def drop(self, party: str) -> None:
+        """End the party's connection after what is queued for it."""
+
+    def media(self, party: str) -> tuple[bool, bool]:
+        """The party's microphone and camera, as its page last said; (True, True) at first."""
+
+
+class WorkerInfo(Protocol):
+    """A connected recorder worker, as it said in its hello."""
+
+    @property
+    def worker(self) -> str: ...
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def recorder_key(self) -> str: ...
+    @property
+    def capacity(self) -> int: ...
