@@ -1,0 +1,132 @@
+"""How a database is reached: engine, settings of every connection, migrations.
+
+The product's own choices for SQLite, each with its reason, stand in ``_PRAGMAS``.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import alembic.command
+import alembic.config
+import alembic.util
+from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy import exc as sa
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from avsession.errors import SettingsInvalid, Unavailable
+
+WRITES: dict[str, object] = {"avsession_writes": True}
+"""Execution options of a connection whose transaction will write."""
+
+BUSY_MS = 5000
+"""How long to wait for another process's write."""
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+_WRITE_LOCK = 0x61767365  # "avse": the advisory lock that serialises writes on PostgreSQL
+
+_PRAGMAS = (
+    f"busy_timeout = {BUSY_MS}",  # first: the next one may have to wait
+    "journal_mode = WAL",  # readers do not wait for writers
+    "synchronous = FULL",  # a commit that returned survives a power cut
+    "foreign_keys = ON",  # off by default, for the sake of 2009
+    "secure_delete = ON",  # what is erased is overwritten, not only unlinked
+    "temp_store = MEMORY",  # no personal data in temporary files
+    "trusted_schema = OFF",  # a tampered schema calls no function with side effects
+)
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of an SQLite database in this file."""
+    return URL.create("sqlite+aiosqlite", database=str(path)).render_as_string(hide_password=False)
+
+
+def make_engine(text: str) -> AsyncEngine:
+    """An engine for the URL; nothing is connected yet.
+
+    Raises SettingsInvalid for anything but a file of SQLite or PostgreSQL.
+    """
+    try:
+        url = make_url(text)
+    except sa.ArgumentError as error:
+        raise SettingsInvalid("database is not an SQLAlchemy URL.") from error
+    backend = url.get_backend_name()
+    if backend not in _DRIVERS:
+        raise SettingsInvalid("database must be SQLite or PostgreSQL.")
+    if backend == "sqlite" and (not url.database or url.database == ":memory:" or url.query):
+        raise SettingsInvalid("database must name a file, without options.")
+    try:
+        engine = create_async_engine(
+            url.set(drivername=_DRIVERS[backend]),
+            pool_size=8,
+            max_overflow=24,
+            pool_timeout=BUSY_MS / 1000,
+            # a consent's fields must not end up in a log
+            hide_parameters=True,
+        )
+    except ImportError as error:
+        raise SettingsInvalid(f"database: {error}; install its driver.") from error
+    if backend == "sqlite":
+        event.listen(engine.sync_engine, "connect", _set_up_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    else:
+        event.listen(engine.sync_engine, "begin", _begin_postgresql)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    # the driver's own transactions begin too late and too weakly; _begin_sqlite makes ours
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # IMMEDIATE: what was read inside a write stays true until it commits
+    writes = connection.get_execution_options().get("avsession_writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if connection.get_execution_options().get("avsession_writes"):
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})")
+    else:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+
+def prepare(url: URL) -> None:
+    """See that the database's file is there and that only its owner can open it (SQLite).
+
+    Blocking. Raises OSError. The write-ahead log takes the file's mode over.
+    """
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return
+    path = Path(url.database)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    file = os.open(path, flags, 0o600)
+    try:
+        if stat.S_IMODE(os.fstat(file).st_mode) != 0o600:
+            os.fchmod(file, 0o600)
+    finally:
+        os.close(file)
+
+
+def upgrade(connection: Connection) -> None:
+    """Run the migrations that are missing, inside the connection's transaction.
+
+    Raises Unavailable when the database was made by a newer version of this program.
+    """
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    try:
+        alembic.command.upgrade(config, "head")
+    except alembic.util.CommandError as error:
+        raise Unavailable(f"The database cannot be brought up to date: {error}") from error

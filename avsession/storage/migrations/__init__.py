@@ -1,0 +1,1 @@
+"""How a database of any age becomes today's: alembic revisions, run when the store opens."""
