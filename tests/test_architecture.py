@@ -30,7 +30,13 @@ ORDER = (
     ("avsession.consent", "avsession.recording", "avsession.messages", "avsession.grant"),
     # settings are read at the edge: the rules above are told values; records are what is stored
     ("avsession.config", "avsession.records"),
-    ("avsession.audit", "avsession.sealing", "avsession.privacy", "avsession.notices"),
+    (
+        "avsession.audit",
+        "avsession.sealing",
+        "avsession.privacy",
+        "avsession.notices",
+        "avsession.passwords",
+    ),
     ("avsession.ports",),
     ("avsession.usecases",),
     ("avsession.storage", "signaling", "web", "recorder"),

@@ -1,0 +1,98 @@
+"""Limits on what strangers may try: token buckets in memory, bounded by construction.
+
+A table has a fixed number of buckets and a key falls into one by a keyed hash, so no flood of
+made-up keys can grow it or push somebody's bucket out. Two keys that share a bucket share its
+tokens: at worst a wait, never more tries. Restarting the process fills every bucket again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import ipaddress
+import secrets
+from array import array
+
+LOGIN_BURST = 10
+LOGIN_EVERY_MS = 60_000
+"""Tries for one login name: ten at once, then one a minute, wherever they come from."""
+ADDRESS_BURST = 30
+ADDRESS_EVERY_MS = 2_000
+"""Tries from one address: thirty at once (an office may share it), then one in two seconds."""
+DENIED_EVERY_MS = 60_000
+"""A refusal is written to the log at most once a minute for each of 64 groups of addresses."""
+
+
+class Buckets:
+    """A table of token buckets; each holds ``burst`` and gains one token every ``every_ms``."""
+
+    def __init__(self, burst: int, every_ms: int, size: int = 4096) -> None:
+        self.burst = burst
+        self.every_ms = every_ms
+        self._tokens = array("d", [float(burst)]) * size
+        self._at_ms = array("q", [0]) * size
+        self._salt = secrets.token_bytes(16)
+
+    def take(self, key: str, now_ms: int) -> bool:
+        """Take a token from the key's bucket; False when there is none."""
+        n = self._bucket(key)
+        # A clock that was set back gives nothing and takes nothing.
+        gained = max(0, now_ms - self._at_ms[n]) / self.every_ms
+        tokens = min(float(self.burst), self._tokens[n] + gained)
+        self._at_ms[n] = now_ms
+        if tokens < 1:
+            self._tokens[n] = tokens
+            return False
+        self._tokens[n] = tokens - 1
+        return True
+
+    def give_back(self, key: str) -> None:
+        """Put a token back: the try turned out to be somebody we know."""
+        n = self._bucket(key)
+        self._tokens[n] = min(float(self.burst), self._tokens[n] + 1)
+
+    def _bucket(self, key: str) -> int:
+        digest = hashlib.blake2b(key.encode(), key=self._salt, digest_size=8).digest()
+        return int.from_bytes(digest, "big") % len(self._tokens)
+
+
+class Refusals:
+    """Decides which refusals are written down, and counts those that are not."""
+
+    def __init__(self, every_ms: int = DENIED_EVERY_MS, size: int = 64) -> None:
+        self._due = Buckets(1, every_ms, size)
+        self._unwritten = 0
+
+    def note(self, key: str, now_ms: int) -> int:
+        """How many refusals the leaf to be written now stands for; 0: write none."""
+        self._unwritten += 1
+        if not self._due.take(key, now_ms):
+            return 0
+        times, self._unwritten = self._unwritten, 0
+        return times
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """Every table that the use cases look into."""
+
+    logins: Buckets = dataclasses.field(
+        default_factory=lambda: Buckets(LOGIN_BURST, LOGIN_EVERY_MS)
+    )
+    addresses: Buckets = dataclasses.field(
+        default_factory=lambda: Buckets(ADDRESS_BURST, ADDRESS_EVERY_MS)
+    )
+    refusals: Refusals = dataclasses.field(default_factory=Refusals)
+
+
+def address_key(address: str) -> str:
+    """Whom a network address counts as: an IPv6 network of 64 bits is one customer's."""
+    try:
+        ip = ipaddress.ip_address(address.split("%", 1)[0])
+    except ValueError:
+        return "unknown"
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped is not None:
+            return str(ip.ipv4_mapped)
+        return str(ipaddress.IPv6Network((ip, 64), strict=False).network_address)
+    return str(ip)

@@ -1,0 +1,39 @@
+"""What every use case is given: the parts of the world it needs, put together once at start."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from avsession.config import Settings
+from avsession.passwords import Passwords
+from avsession.ports import Bus, Clock, Custody, ObjectStore, Store
+from avsession.session import Entropy
+from avsession.usecases.gate import Gate
+from avsession.usecases.limits import Limits
+from avsession.usecases.permissions import Principal
+
+__all__ = ["Principal", "Services"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Services:
+    """The parts that the composition root joins. Frozen: nothing is swapped while running.
+
+    ``grant_key`` signs capture grants. ``build`` names the running code, such as
+    ``0.1.0+1a2b3c4``. ``passwords`` and ``limits`` have defaults that suit production.
+    """
+
+    store: Store
+    objects: ObjectStore
+    custody: Custody
+    clock: Clock
+    entropy: Entropy
+    settings: Settings
+    bus: Bus
+    grant_key: Ed25519PrivateKey
+    build: str
+    gate: Gate
+    passwords: Passwords = dataclasses.field(default_factory=Passwords)
+    limits: Limits = dataclasses.field(default_factory=Limits)
