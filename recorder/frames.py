@@ -1,0 +1,39 @@
+"""One encoded frame, the thing that travels from the leg to the spool."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Kind(IntEnum):
+    """What a frame holds; the value is its WebM track number (FORMAT.md)."""
+
+    VIDEO = 1
+    AUDIO = 2
+
+
+@dataclass(slots=True)
+class EncodedFrame:
+    """One whole VP8 frame or one Opus packet, as the browser encoded it.
+
+    Both times are milliseconds on one clock: the recorder's monotonic clock as it leaves
+    `receive`, the recording's own timeline once `track` has taken it in.
+    """
+
+    kind: Kind
+    timestamp_ms: float
+    """When it was captured, as well as RTP and sender reports can tell."""
+    arrival_ms: float
+    """When its last packet arrived: an upper bound of when it was captured."""
+    data: bytes
+    keyframe: bool = True
+    """Decodes without an earlier frame; always true for Opus."""
+    width: int = 0
+    """Pixels, of a video keyframe only; 0 otherwise."""
+    height: int = 0
+
+    @property
+    def latest_ms(self) -> float:
+        """The later of the two times; what a closing gate compares, to err on the safe side."""
+        return max(self.timestamp_ms, self.arrival_ms)

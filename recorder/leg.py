@@ -1,0 +1,376 @@
+"""One party's WebRTC connection to the recorder. The only file that touches aiortc and aioice.
+
+aioice does ICE, aiortc the DTLS handshake; SRTP packets never enter their queues: they are
+decrypted and handed on where they arrive, without a task, a queue or a thread per packet.
+`PRIVATE_NAMES` lists every private name used here; tests/recorder/test_leg.py fails when one moves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import ipaddress
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, cast
+
+import aioice
+import pylibsrtp
+from aiortc import RTCCertificate, RTCDtlsTransport, RTCIceServer
+from aiortc.rtcdtlstransport import RTCDtlsFingerprint, RTCDtlsParameters
+from aiortc.rtcicetransport import connection_kwargs
+
+from avsession.errors import SdpRefused
+from avsession.messages import IceServer
+from avsession.tasks import Tasks
+from recorder import rtp, sdp
+from recorder.frames import EncodedFrame
+from recorder.receive import Receiver
+
+log = logging.getLogger("recorder.leg")
+
+CONNECT_S = 15.0
+"""ICE and DTLS together; a leg that needs longer has failed."""
+SILENCE_MS = 8_000.0
+"""Nothing from the peer for this long: the path is gone. Browsers check every 2.5 s at least."""
+MAX_DTLS_WAITING = 32
+"""DTLS datagrams not yet read; more are dropped, DTLS sends again."""
+MAX_STUN_PER_SECOND = 200
+"""ICE needs a dozen; more is a flood and is dropped unread."""
+MAX_DATAGRAM = 1_500
+"""Larger ones are not ours: libsrtp's buffer ends there."""
+FLOOD_FACTOR, FLOOD_SECONDS = 5, 3
+"""A sender at more than so many times the agreed rate for so many seconds loses its leg."""
+
+PRIVATE_NAMES = {
+    "aioice.Connection": (
+        "_nominated", "_check_list", "_protocols", "_local_candidates",
+        "data_received", "get_component_candidates", "gather_candidates",
+    ),
+    "aiortc.RTCDtlsTransport": ("_rx_srtp", "_tx_srtp", "_set_role", "_transport", "_recv_next"),
+    "aiortc.RTCCertificate": ("getFingerprints",),
+}  # fmt: skip
+"""Names this file relies on; instance attributes are looked for on an instance."""
+
+
+class LegState(enum.StrEnum):
+    """Forward only; the last two are final."""
+
+    NEW = "new"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    FAILED = "failed"
+    CLOSED = "closed"
+
+
+class Certificate:
+    """The worker's DTLS identity, made anew at each start and used for every leg."""
+
+    def __init__(self) -> None:
+        self.inner = RTCCertificate.generateCertificate()
+        self.fingerprint: str = next(
+            f.value.upper() for f in self.inner.getFingerprints() if f.algorithm == "sha-256"
+        )
+        """SHA-256, upper-case hex pairs with colons, as in SDP and in a grant."""
+
+
+class _DtlsPipe:
+    """What RTCDtlsTransport takes for its ICE transport: DTLS datagrams only, a bounded queue."""
+
+    role = "controlling"
+
+    def __init__(self, send: Callable[[bytes], None]) -> None:
+        self._send_now = send
+        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue(MAX_DTLS_WAITING)
+
+    def put(self, data: bytes | None) -> None:
+        if data is None and self._queue.full():
+            self._queue.get_nowait()
+        if not self._queue.full():
+            self._queue.put_nowait(data)
+
+    async def _recv(self) -> bytes:
+        data = await self._queue.get()
+        if data is None:
+            raise ConnectionError("the leg is closed")
+        return data
+
+    async def _send(self, data: bytes) -> None:
+        self._send_now(data)
+
+
+class Leg:
+    """Offers, connects, and turns what arrives into frames.
+
+    The owner's duty: call `tick` every 20 ms or so (one ticker serves all legs of a worker), and
+    `close` at the end. `sink` gets frames on the clock of `now_ms`; `on_state` each new state
+    with a short stable reason. Neither may raise.
+    """
+
+    def __init__(
+        self,
+        *,
+        certificate: Certificate,
+        ice_servers: Sequence[IceServer],
+        sink: Callable[[list[EncodedFrame]], None],
+        on_state: Callable[[LegState, str], None],
+        now_ms: Callable[[], float],
+        receiver: Receiver,
+        cap_bps: int = 1_500_000,
+        max_height: int = 720,
+    ) -> None:
+        self.state = LegState.NEW
+        self.receiver = receiver
+        self.packets = 0
+        self.refused = 0
+        """Datagrams dropped: empty, oversized, from strangers, undecryptable."""
+        self._sink, self._on_state, self._now_ms = sink, on_state, now_ms
+        self._certificate = certificate
+        self._cap_bps, self._max_height = cap_bps, max_height
+        self._tasks = Tasks(limit=4)
+        servers = [
+            RTCIceServer(urls=list(s.urls), username=s.username, credential=s.credential)
+            for s in ice_servers
+        ]
+        self._ice = aioice.Connection(ice_controlling=True, **connection_kwargs(servers))
+        # whatever aioice cannot parse as STUN would end in its unbounded queue
+        self._ice.data_received = lambda data, component: None  # type: ignore[method-assign]
+        self._pipe = _DtlsPipe(self._send)
+        self._dtls = RTCDtlsTransport(cast(Any, self._pipe), [certificate.inner])
+        self._dtls.on("statechange", self._dtls_changed)
+        self._unprotect: Callable[[bytes], bytes] | None = None
+        self._answer: sdp.Answer | None = None
+        self._candidates = 0
+        self._peer: tuple[Any, tuple[str, int]] | None = None
+        self._heard_ms = 0.0
+        self._second_ms = 0.0
+        self._second_bytes = self._flooded = 0
+        self._stun_ms, self._stun_count = 0.0, 0
+        self._complained = False
+
+    async def offer(self) -> str:
+        """Gather candidates (at most 5 s) and return the offer's SDP."""
+        await self._ice.gather_candidates()
+        if not any(c.type == "host" for c in self._ice.local_candidates):
+            # aioice leaves loopback out; on a machine with nothing else it is all there is
+            self._ice._local_candidates += await self._ice.get_component_candidates(
+                component=1, addresses=["127.0.0.1"]
+            )
+        for protocol in self._ice._protocols:
+            hook = partial(self._datagram, protocol, protocol.datagram_received)
+            protocol.datagram_received = hook  # type: ignore[method-assign]
+        return sdp.offer(
+            ufrag=self._ice.local_username,
+            password=self._ice.local_password,
+            fingerprint=self._certificate.fingerprint,
+            candidates=[c.to_sdp() for c in self._ice.local_candidates],
+            max_height=self._max_height,
+        )
+
+    async def accept(self, answer: str) -> None:
+        """Take the party's answer and begin to connect; raises SdpRefused, once only."""
+        if self.state is not LegState.NEW:
+            raise SdpRefused("The leg has been answered.")
+        self._answer = sdp.read_answer(answer)
+        self._become(LegState.CONNECTING, "")
+        for candidate in self._answer.candidates:
+            await self.add_candidate(candidate)
+        self._tasks.spawn(self._connect(self._answer), name="leg connect")
+
+    async def add_candidate(self, candidate: str | None) -> None:
+        """A candidate of the party's; what cannot be used is left out without harm.
+
+        Names (mDNS ``.local``, RFC draft) are never looked up: the browser's own checks reach our
+        addresses, and its address is then learned from them (peer-reflexive, RFC 8445 7.3.1.3).
+        The end of candidates is not passed on: aioice would then count no pair at all as final.
+        """
+        if not candidate or self._candidates >= sdp.MAX_CANDIDATES:
+            return
+        if self.state in (LegState.FAILED, LegState.CLOSED):
+            return
+        try:
+            parsed = aioice.Candidate.from_sdp(candidate.removeprefix("candidate:"))
+            address = ipaddress.ip_address(parsed.host)
+        except (ValueError, IndexError):
+            return
+        if parsed.component != 1 or parsed.transport.lower() != "udp" or address.is_multicast:
+            return
+        if not 0 < parsed.port < 65_536:
+            return
+        self._candidates += 1
+        await self._ice.add_remote_candidate(parsed)
+
+    def request_keyframe(self) -> None:
+        """Ask the browser for a keyframe, at the next tick."""
+        self.receiver.request_keyframe()
+
+    def tick(self) -> None:
+        """What happens by time: gaps given up, feedback sent, silence and floods noticed."""
+        if self.state is not LegState.CONNECTED:
+            return
+        now = self._now_ms()
+        if frames := self.receiver.tick(now):
+            self._sink(frames)
+        for packet in self.receiver.feedback(now):
+            self._send_rtcp(packet)
+        if now - self._second_ms >= 1_000.0:
+            flooding = self._second_bytes * 8 > FLOOD_FACTOR * self._cap_bps
+            self._flooded = self._flooded + 1 if flooding else 0
+            self._second_ms, self._second_bytes = now, 0
+            if self._flooded >= FLOOD_SECONDS:
+                self._fail("flood")
+        if now - self._heard_ms > SILENCE_MS:
+            self._fail("silent")
+
+    async def close(self) -> None:
+        """End the leg, whatever its state; safe to call again."""
+        self._become(LegState.CLOSED, "closed")
+        self._unprotect = None
+        await self._dtls.stop()
+        self._pipe.put(None)
+        await self._tasks.close()
+        await self._ice.close()
+
+    # --- connecting
+
+    async def _connect(self, answer: sdp.Answer) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                self._ice.remote_username = answer.ufrag
+                self._ice.remote_password = answer.password
+                await self._ice.connect()
+                self._dtls._set_role(answer.dtls_role)
+                fingerprint = RTCDtlsFingerprint(algorithm="sha-256", value=answer.fingerprint)
+                await self._dtls.start(RTCDtlsParameters(fingerprints=[fingerprint]))
+        except TimeoutError:
+            self._fail("timeout")
+            return
+        except ConnectionError:
+            self._fail("ice")
+            return
+        if self._dtls.state != "connected":
+            self._fail("dtls")
+            return
+        self._unprotect = self._dtls._rx_srtp.unprotect
+        self._heard_ms = self._second_ms = self._now_ms()
+        self._become(LegState.CONNECTED, "")
+
+    def _dtls_changed(self) -> None:
+        if self._dtls.state == "closed" and self.state is LegState.CONNECTED:
+            self._fail("peer closed")
+
+    def _fail(self, reason: str) -> None:
+        self._unprotect = None
+        self._become(LegState.FAILED, reason)
+
+    def _become(self, state: LegState, reason: str) -> None:
+        if self.state in (LegState.FAILED, LegState.CLOSED) or state is self.state:
+            return
+        self.state = state
+        self._on_state(state, reason)
+
+    # --- a datagram
+
+    def _datagram(
+        self,
+        protocol: Any,
+        stun: Callable[[bytes, tuple[Any, ...]], None],
+        data: bytes,
+        address: tuple[Any, ...],
+    ) -> None:
+        """Sort one datagram by its first byte (RFC 7983), trusting nothing about it."""
+        if not 0 < len(data) <= MAX_DATAGRAM:
+            self.refused += 1
+            return
+        try:
+            first = data[0]
+            if first < 4:
+                self._stun(partial(stun, data, address), (protocol, address[:2]))
+            elif not self._validated(protocol, (address[0], address[1])):
+                self.refused += 1
+            elif 127 < first < 192:
+                self._srtp(data)
+            elif 19 < first < 64:
+                data = without_plain_alerts(data)
+                if data:
+                    self._pipe.put(data)
+        except Exception:
+            # a datagram must never end the worker; one line a leg, so that nobody fills the log
+            self.refused += 1
+            if not self._complained:
+                self._complained = True
+                log.warning("a datagram could not be handled", exc_info=True)
+
+    def _stun(self, handle: Callable[[], None], source: tuple[Any, Any]) -> None:
+        now = self._now_ms()
+        if now - self._stun_ms >= 1_000.0:
+            self._stun_ms, self._stun_count = now, 0
+        self._stun_count += 1
+        if self._stun_count > MAX_STUN_PER_SECOND:
+            self.refused += 1
+            return
+        if source == self._peer:
+            self._heard_ms = now
+        handle()
+
+    def _validated(self, protocol: Any, address: tuple[str, int]) -> bool:
+        """Whether a connectivity check from us to this address has succeeded."""
+        if self._peer == (protocol, address):
+            return True
+        for pair in self._ice._check_list:
+            if (
+                pair.protocol is protocol
+                and pair.remote_addr == address
+                and pair.state is pair.State.SUCCEEDED
+            ):
+                self._peer = (protocol, address)
+                return True
+        return False
+
+    def _srtp(self, data: bytes) -> None:
+        if self._unprotect is None:
+            return
+        now = self._now_ms()
+        self.packets += 1
+        self._second_bytes += len(data)
+        try:
+            if rtp.is_rtcp(data):
+                plain = self._dtls._rx_srtp.unprotect_rtcp(data)
+                self.receiver.on_rtcp(plain, now)
+                frames = []
+            else:
+                frames = self.receiver.on_rtp(self._unprotect(data), now)
+        except pylibsrtp.Error:
+            self.refused += 1
+            return
+        self._heard_ms = now
+        if frames:
+            self._sink(frames)
+
+    def _send_rtcp(self, packet: bytes) -> None:
+        if self._unprotect is not None:
+            self._send(self._dtls._tx_srtp.protect_rtcp(packet))
+
+    def _send(self, data: bytes) -> None:
+        """Send on the nominated pair, now; what cannot be sent is lost, as UDP may lose it."""
+        pair = self._ice._nominated.get(1)
+        if pair is not None and not pair.protocol.transport.is_closing():
+            pair.protocol.transport.sendto(data, pair.remote_addr)
+
+
+def without_plain_alerts(data: bytes) -> bytes:
+    """A DTLS datagram without its unencrypted alert records (RFC 6347 section 4.1.2.7).
+
+    Anyone who can forge an address can forge such an alert, and it would end a handshake; a real
+    one costs us only the wait until the handshake's time is over. A cut record ends the reading.
+    """
+    kept = b""
+    position = 0
+    while position + 13 <= len(data):
+        end = position + 13 + int.from_bytes(data[position + 11 : position + 13], "big")
+        plain = data[position + 3 : position + 5] == b"\x00\x00"
+        if not (data[position] == 21 and plain):
+            kept += data[position:end]
+        position = end
+    return kept

@@ -1,0 +1,255 @@
+"""From decrypted RTP to whole encoded frames, and the feedback that goes back. Pure, synchronous.
+
+One `Receiver` a leg. The caller hands it each decrypted datagram with its arrival (ms on a
+monotonic clock), calls `tick` every 20 ms or so, and sends what `feedback` returns. Nothing in
+here waits, and every buffer has a limit.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+
+from recorder import rtp, vp8
+from recorder.clock import SenderClock, StreamClock
+from recorder.frames import EncodedFrame, Kind
+from recorder.reorder import Reorder
+from recorder.webm import MAX_FRAME_BYTES
+
+VP8_PAYLOAD, RTX_PAYLOAD, OPUS_PAYLOAD = 96, 97, 111
+"""Fixed, since the recorder is always the one who offers."""
+AUDIO_HOLD_MS = 80.0
+"""Audio that is not sent again is waited for only as long as packets overtake each other."""
+KEYFRAME_EVERY_MS = 3_500.0
+"""Asked for this long after the last one, so that with the answer's time it stays below 4 s."""
+PLI_SPACING_MS = 500.0
+"""Never asked for more often."""
+REPORT_EVERY_MS = 1_000.0
+DEFAULT_ROUND_TRIP_MS = 50.0
+SSRC_CHANGE_MS = 1_000.0
+"""A stream may change its SSRC (a sender restarted) once in this time; more often is ignored."""
+MAX_OPUS_BYTES = 1_500
+
+
+class _Stream:
+    """What audio and video share: one SSRC, its order, its clock, its report."""
+
+    def __init__(self, ticks_per_ms: int, hold_ms: float, sender: SenderClock) -> None:
+        self.ssrc: int | None = None
+        self.reorder = Reorder(hold_ms)
+        self._ticks_per_ms = ticks_per_ms
+        self._sender = sender
+        self.clock = StreamClock(ticks_per_ms, sender)
+        self._since_ms = float("-inf")
+        self._jitter = 0.0
+        self._transit: float | None = None
+        self._last_report: tuple[int, float] | None = None
+        self._prior = (0, 0)
+
+    def claim(self, ssrc: int, now_ms: float) -> bool:
+        """Whether a packet with this SSRC belongs to the stream; a new one begins it anew."""
+        if ssrc == self.ssrc:
+            return True
+        if self.ssrc is not None and now_ms - self._since_ms < SSRC_CHANGE_MS:
+            return False
+        hold = self.reorder.hold_ms
+        self.__init__(self._ticks_per_ms, hold, self._sender)  # type: ignore[misc]
+        self.ssrc, self._since_ms = ssrc, now_ms
+        return True
+
+    def arrived(self, packet: rtp.Packet, now_ms: float) -> None:
+        """Count towards jitter (RFC 3550 appendix A.8)."""
+        transit = now_ms * self._ticks_per_ms - packet.timestamp
+        if self._transit is not None:
+            change = abs(transit - self._transit)
+            if change < self._ticks_per_ms * 10_000:  # neither a wrap nor a restart
+                self._jitter += (change - self._jitter) / 16
+        self._transit = transit
+
+    def sender_report(self, report: rtp.SenderReport, now_ms: float) -> None:
+        """A report of the sender's clock."""
+        self._last_report = (report.ntp_middle, now_ms)
+        self.clock.report(report, now_ms)
+
+    def block(self, now_ms: float) -> rtp.ReportBlock | None:
+        """This stream's part of a receiver report (RFC 3550 appendix A.3)."""
+        if self.ssrc is None or self.reorder.highest < 0:
+            return None
+        expected = self.reorder.highest - self.reorder.first + 1
+        received = self.reorder.received
+        new_expected, new_received = expected - self._prior[0], received - self._prior[1]
+        self._prior = (expected, received)
+        lost = max(0, new_expected - new_received)
+        fraction = min(255, (lost << 8) // new_expected) if new_expected > 0 else 0
+        last, delay = 0, 0
+        if self._last_report is not None:
+            last = self._last_report[0]
+            delay = int((now_ms - self._last_report[1]) * 65.536)
+        highest = self.reorder.highest - (1 << 16)  # Reorder counts from one cycle above zero
+        return rtp.ReportBlock(
+            self.ssrc, fraction, expected - received, highest, int(self._jitter), last, delay
+        )
+
+
+class Receiver:
+    """All streams of one leg: one VP8 with retransmission, one Opus."""
+
+    def __init__(self, *, hold_ms: float = 180.0, cap_bps: int = 1_500_000) -> None:
+        """``hold_ms``: how long a gap in video is waited for; ``cap_bps``: told to the sender."""
+        self._sender = SenderClock()
+        self.video = _Stream(90, hold_ms, self._sender)
+        self.audio = _Stream(48, min(hold_ms, AUDIO_HOLD_MS), self._sender)
+        self._cap_bps = cap_bps
+        self._own_ssrc = secrets.randbelow(1 << 32)
+        self._round_trip_ms = DEFAULT_ROUND_TRIP_MS
+        self._parts: list[bytes] = []
+        self._parts_bytes = 0
+        self._parts_timestamp = 0
+        self._needs_keyframe = True
+        self._keyframe_wanted = False
+        self._keyframe_ms = float("-inf")
+        self._pli_ms = float("-inf")
+        self._reported_ms = float("-inf")
+        self.malformed = 0
+        """Packets that could not be read."""
+        self.discarded = 0
+        """Frames not stored: incomplete, or not decodable without a lost one."""
+
+    def on_rtp(self, data: bytes, now_ms: float) -> list[EncodedFrame]:
+        """A decrypted RTP packet arrived; the frames that are whole and in order now."""
+        packet = rtp.parse(data)
+        if packet is None:
+            self.malformed += 1
+            return []
+        if packet.payload_type == VP8_PAYLOAD:
+            if not self.video.claim(packet.ssrc, now_ms):
+                return []
+            self.video.arrived(packet, now_ms)
+            return self._video(self.video.reorder.push(packet, now_ms), now_ms)
+        if packet.payload_type == OPUS_PAYLOAD:
+            if not self.audio.claim(packet.ssrc, now_ms):
+                return []
+            self.audio.arrived(packet, now_ms)
+            return self._audio(self.audio.reorder.push(packet, now_ms), now_ms)
+        if packet.payload_type == RTX_PAYLOAD and self.video.ssrc is not None:
+            original = rtp.unwrap_rtx(packet, VP8_PAYLOAD, self.video.ssrc)
+            if original is None:
+                return []
+            asked_ms = self.video.reorder.asked_at(original.sequence)
+            if asked_ms is not None:
+                self._round_trip_ms += (now_ms - asked_ms - self._round_trip_ms) / 8
+            pushed = self.video.reorder.push(original, now_ms, recovered=True)
+            return self._video(pushed, now_ms)
+        self.malformed += 1
+        return []
+
+    def on_rtcp(self, data: bytes, now_ms: float) -> None:
+        """A decrypted RTCP compound arrived. A BYE changes nothing: the gate ends a recording."""
+        for packet_type, _count, body in rtp.blocks(data):
+            if packet_type != rtp.SR or (report := rtp.sender_report(body)) is None:
+                continue
+            for stream in (self.video, self.audio):
+                if report.ssrc == stream.ssrc:
+                    stream.sender_report(report, now_ms)
+
+    def tick(self, now_ms: float) -> list[EncodedFrame]:
+        """Give up what has been missing for too long; the frames that can go on then."""
+        frames = self._video(self.video.reorder.give_up(now_ms), now_ms)
+        frames += self._audio(self.audio.reorder.give_up(now_ms), now_ms)
+        return frames
+
+    def request_keyframe(self) -> None:
+        """Ask for a keyframe with the next feedback."""
+        self._keyframe_wanted = True
+
+    def feedback(self, now_ms: float) -> list[bytes]:
+        """RTCP datagrams to send now: reports and the bitrate cap, NACK, PLI."""
+        out: list[bytes] = []
+        video = self.video.ssrc
+        if now_ms - self._reported_ms >= REPORT_EVERY_MS:
+            self._reported_ms = now_ms
+            blocks = [b for s in (self.video, self.audio) if (b := s.block(now_ms)) is not None]
+            report = rtp.receiver_report(self._own_ssrc, blocks)
+            if blocks:
+                named = [block.ssrc for block in blocks]
+                report += rtp.remb(self._own_ssrc, self._cap_bps, named)
+            out.append(report)
+        if video is None:
+            return out
+        if missing := self.video.reorder.to_nack(now_ms, self._round_trip_ms):
+            out.append(rtp.nack(self._own_ssrc, video, missing))
+        wanted = (
+            self._keyframe_wanted
+            or self._needs_keyframe
+            or now_ms - self._keyframe_ms >= KEYFRAME_EVERY_MS
+        )
+        if wanted and now_ms - self._pli_ms >= PLI_SPACING_MS:
+            self._pli_ms = now_ms
+            self._keyframe_wanted = False
+            out.append(rtp.pli(self._own_ssrc, video))
+        return out
+
+    def _audio(self, packets: Iterable[rtp.Packet | None], now_ms: float) -> list[EncodedFrame]:
+        # silence (DTX) needs nothing: its packets are absent and the timestamps go on
+        return [
+            EncodedFrame(
+                Kind.AUDIO, self.audio.clock.at(packet.timestamp, now_ms), now_ms, packet.payload
+            )
+            for packet in packets
+            if packet is not None and 0 < len(packet.payload) <= MAX_OPUS_BYTES
+        ]
+
+    def _video(self, packets: Iterable[rtp.Packet | None], now_ms: float) -> list[EncodedFrame]:
+        frames: list[EncodedFrame] = []
+        for packet in packets:
+            if packet is None:
+                self._lose()
+                continue
+            if not packet.payload:
+                continue  # padding, sent to probe the path
+            piece = vp8.depacketise(packet.payload)
+            if piece is None:
+                self.malformed += 1
+                self._lose()
+                continue
+            if piece.begins_frame:
+                if self._parts:
+                    self._lose()  # the frame before had no end
+                self._parts_timestamp = packet.timestamp
+            elif not self._parts or packet.timestamp != self._parts_timestamp:
+                self._lose()
+                continue
+            self._parts.append(piece.data)
+            self._parts_bytes += len(piece.data)
+            if self._parts_bytes > MAX_FRAME_BYTES:
+                self._lose()
+            elif packet.marker:
+                frame = self._finish(now_ms)
+                if frame is not None:
+                    frames.append(frame)
+        return frames
+
+    def _lose(self) -> None:
+        """What follows cannot be decoded until a keyframe comes."""
+        if self._parts:
+            self.discarded += 1
+        self._parts, self._parts_bytes = [], 0
+        self._needs_keyframe = True
+
+    def _finish(self, now_ms: float) -> EncodedFrame | None:
+        data = b"".join(self._parts)
+        self._parts, self._parts_bytes = [], 0
+        keyframe = vp8.is_keyframe(data)
+        size = vp8.dimensions(data) if keyframe else (0, 0)
+        if size is None:
+            self.malformed += 1
+            self._lose()
+            return None
+        if keyframe:
+            self._needs_keyframe = False
+            self._keyframe_ms = now_ms
+        elif self._needs_keyframe:
+            self.discarded += 1
+            return None
+        timestamp_ms = self.video.clock.at(self._parts_timestamp, now_ms)
+        return EncodedFrame(Kind.VIDEO, timestamp_ms, now_ms, data, keyframe, *size)

@@ -1,0 +1,159 @@
+"""Encoded frames into WebM: a header and whole clusters, as bytes. Pure; FORMAT.md has the layout.
+
+Nothing here ever seeks back or patches a size: a cluster is made when all its frames are known.
+Element ids and types are those of RFC 9559 (Matroska) and RFC 8794 (EBML).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+from recorder.frames import EncodedFrame, Kind
+
+MAX_CLUSTER_MS = 1000
+"""A cluster spans less than this; a crash loses what is not yet sealed."""
+MAX_CLUSTER_BYTES = 2 * 1024 * 1024
+"""A cluster is cut earlier when it holds this much: ten times the agreed rate still fits."""
+MAX_FRAME_BYTES = 2 * 1024 * 1024
+"""No frame at 720p comes near it; a sender that exceeds it is broken."""
+
+DEFAULT_WIDTH, DEFAULT_HEIGHT = 640, 360
+"""Written when no keyframe has been seen yet (camera off); decoders go by the frames."""
+
+_UNKNOWN_SIZE = b"\x01\xff\xff\xff\xff\xff\xff\xff"
+
+# OpusHead, RFC 7845 section 5.1. Pre-skip is 0: the tap is in mid-stream, there is no priming
+# to discard, and cutting real sound would be worse than the encoder's 6.5 ms of delay.
+OPUS_HEAD = b"OpusHead" + struct.pack("<BBHIhB", 1, 2, 0, 48000, 0, 0)
+
+
+def size(value: int) -> bytes:
+    """An element's size as the shortest EBML variable-size integer (RFC 8794 section 4)."""
+    for length in range(1, 9):
+        # all ones is reserved for "unknown"
+        if value < (1 << (7 * length)) - 1:
+            return (value | 1 << (7 * length)).to_bytes(length, "big")
+    raise ValueError("element too large")
+
+
+def element(identifier: int, payload: bytes) -> bytes:
+    """One EBML element: id, size, payload."""
+    name = identifier.to_bytes((identifier.bit_length() + 7) // 8, "big")
+    return name + size(len(payload)) + payload
+
+
+def unsigned(identifier: int, value: int) -> bytes:
+    """An element that holds an unsigned integer, in as few bytes as it needs (one at least)."""
+    return element(identifier, value.to_bytes(max(1, (value.bit_length() + 7) // 8), "big"))
+
+
+def header(width: int = DEFAULT_WIDTH, height: int = DEFAULT_HEIGHT) -> bytes:
+    """EBML header, a Segment of unknown size, Info and Tracks: segment 0 of a track.
+
+    Width and height are pixels of the first keyframe, 1 to 16383 (14 bits in VP8).
+    """
+    if not (0 < width < 1 << 14 and 0 < height < 1 << 14):
+        raise ValueError("width and height are 1 to 16383")
+    ebml = element(
+        0x1A45DFA3,
+        unsigned(0x4286, 1)  # EBMLVersion
+        + unsigned(0x42F7, 1)  # EBMLReadVersion
+        + unsigned(0x42F2, 4)  # EBMLMaxIDLength
+        + unsigned(0x42F3, 8)  # EBMLMaxSizeLength
+        + element(0x4282, b"webm")  # DocType
+        + unsigned(0x4287, 4)  # DocTypeVersion
+        + unsigned(0x4285, 2),  # DocTypeReadVersion
+    )
+    info = element(
+        0x1549A966,
+        unsigned(0x2AD7B1, 1_000_000)  # TimestampScale: 1 ms
+        + element(0x4D80, b"avsession")  # MuxingApp
+        + element(0x5741, b"avsession"),  # WritingApp
+    )
+    video = element(
+        0xAE,
+        unsigned(0xD7, Kind.VIDEO)  # TrackNumber
+        + unsigned(0x73C5, Kind.VIDEO)  # TrackUID
+        + unsigned(0x83, 1)  # TrackType: video
+        + unsigned(0x9C, 0)  # FlagLacing
+        + element(0x86, b"V_VP8")  # CodecID
+        + element(0xE0, unsigned(0xB0, width) + unsigned(0xBA, height)),  # Video
+    )
+    audio = element(
+        0xAE,
+        unsigned(0xD7, Kind.AUDIO)
+        + unsigned(0x73C5, Kind.AUDIO)
+        + unsigned(0x83, 2)  # TrackType: audio
+        + unsigned(0x9C, 0)
+        + element(0x86, b"A_OPUS")
+        + element(0x63A2, OPUS_HEAD)  # CodecPrivate
+        + unsigned(0x56BB, 80_000_000)  # SeekPreRoll: 80 ms, RFC 7845 section 4.6
+        + element(0xE1, element(0xB5, struct.pack(">d", 48000.0)) + unsigned(0x9F, 2)),  # Audio
+    )
+    return ebml + b"\x18\x53\x80\x67" + _UNKNOWN_SIZE + info + element(0x1654AE6B, video + audio)
+
+
+def cluster(frames: Sequence[EncodedFrame]) -> bytes:
+    """One whole Cluster of known size. Frames in timestamp order, spanning less than 32 s.
+
+    Raises ValueError for no frames, an order that goes back, or times that do not fit.
+    """
+    if not frames:
+        raise ValueError("a cluster holds at least one frame")
+    start = int(frames[0].timestamp_ms)
+    if start < 0:
+        raise ValueError("before the recording's epoch")
+    parts = [unsigned(0xE7, start)]  # Timestamp
+    last = 0
+    for frame in frames:
+        relative = int(frame.timestamp_ms) - start
+        if not last <= relative < 1 << 15:
+            raise ValueError("frames out of order, or too far apart for one cluster")
+        last = relative
+        flags = 0x80 if frame.keyframe else 0
+        parts.append(b"\xa3" + size(len(frame.data) + 4))  # SimpleBlock
+        parts.append(struct.pack(">BhB", 0x80 | frame.kind, relative, flags))
+        parts.append(frame.data)
+    return element(0x1F43B675, b"".join(parts))
+
+
+class Cutter:
+    """Collects frames in timestamp order and says when a cluster is full. Holds one cluster.
+
+    The caller's duty: after `add` returned frames, render and seal them before the next call
+    can lose them; call `flush` when time passes without frames.
+    """
+
+    def __init__(self) -> None:
+        self.frames: list[EncodedFrame] = []
+        self._bytes = 0
+
+    def add(self, frame: EncodedFrame) -> list[EncodedFrame]:
+        """Take a frame in; return the finished cluster's frames if this one starts the next.
+
+        A cluster is cut before each video keyframe (so that it starts with it), before it would
+        span MAX_CLUSTER_MS, and before it would exceed MAX_CLUSTER_BYTES.
+        """
+        done: list[EncodedFrame] = []
+        if self.frames and (
+            (frame.kind is Kind.VIDEO and frame.keyframe)
+            or int(frame.timestamp_ms) - int(self.frames[0].timestamp_ms) >= MAX_CLUSTER_MS
+            or self._bytes + len(frame.data) > MAX_CLUSTER_BYTES
+        ):
+            done = self.flush()
+        self.frames.append(frame)
+        self._bytes += len(frame.data)
+        return done
+
+    def flush(self) -> list[EncodedFrame]:
+        """Hand out what is held, and begin anew."""
+        done, self.frames, self._bytes = self.frames, [], 0
+        return done
+
+    def drop_after(self, moment_ms: float) -> int:
+        """Forget every frame that arrived, or says it was captured, after the moment; how many."""
+        kept = [frame for frame in self.frames if frame.latest_ms <= moment_ms]
+        dropped = len(self.frames) - len(kept)
+        self.frames, self._bytes = kept, sum(len(frame.data) for frame in kept)
+        return dropped

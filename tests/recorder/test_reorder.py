@@ -1,0 +1,111 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recorder.reorder import MAX_JUMP, MAX_TRIES, MAX_WAITING, Reorder
+from recorder.rtp import Packet
+
+
+def packet(number: int) -> Packet:
+    return Packet(96, False, number & 0xFFFF, number, 1, number.to_bytes(8, "big"))
+
+
+def numbers(packets: list[Packet | None]) -> list[int | None]:
+    return [None if p is None else int.from_bytes(p.payload, "big") for p in packets]
+
+
+def test_in_order_goes_straight_through() -> None:
+    buffer = Reorder(100)
+    for number in range(65_530, 65_550):
+        assert numbers(buffer.push(packet(number), 0)) == [number]
+
+
+def test_a_gap_holds_back_until_filled() -> None:
+    buffer = Reorder(100)
+    buffer.push(packet(1), 0)
+    assert buffer.push(packet(3), 1) == []
+    assert buffer.push(packet(3), 1) == []  # a duplicate
+    assert numbers(buffer.push(packet(2), 2)) == [2, 3]
+    assert buffer.push(packet(2), 3) == []
+    assert buffer.lost == 0
+
+
+def test_a_gap_is_given_up_by_age() -> None:
+    buffer = Reorder(100)
+    buffer.push(packet(1), 0)
+    buffer.push(packet(4), 10)
+    assert buffer.give_up(109) == []
+    assert numbers(buffer.give_up(110)) == [None, 4]
+    assert buffer.lost == 2
+    assert buffer.push(packet(2), 111) == []
+
+
+def test_asks_again_each_round_trip_until_tired() -> None:
+    buffer = Reorder(10_000)
+    buffer.push(packet(1), 0)
+    buffer.push(packet(4), 0)
+    assert buffer.to_nack(5, 40) == []  # perhaps only reordered
+    assert buffer.to_nack(10, 40) == [2, 3]
+    assert buffer.asked_at(2) == 10
+    assert buffer.to_nack(59, 40) == []
+    assert buffer.to_nack(60, 40) == [2, 3]
+    assert buffer.asked_at(2) is None  # two answers are possible: no round trip to be read
+    asked = sum(len(buffer.to_nack(60 + 50 * n, 40)) for n in range(1, 30))
+    assert asked == 2 * (MAX_TRIES - 2)
+
+
+def test_a_retransmission_fills_a_gap_but_is_not_counted_as_received() -> None:
+    buffer = Reorder(100)
+    buffer.push(packet(1), 0)
+    buffer.push(packet(3), 0)
+    assert numbers(buffer.push(packet(2), 1, recovered=True)) == [2, 3]
+    assert (buffer.received, buffer.recovered) == (2, 1)
+    # one that nobody asked for changes nothing
+    assert buffer.push(packet(9), 1, recovered=True) == []
+    assert buffer.highest & 0xFFFF == 3
+
+
+def test_a_restarted_sender_is_believed_at_the_second_packet() -> None:
+    buffer = Reorder(100)
+    buffer.push(packet(1), 0)
+    assert buffer.push(packet(30_000), 1) == []
+    assert numbers(buffer.push(packet(30_001), 2)) == [None, 30_001]
+    assert numbers(buffer.push(packet(30_002), 3)) == [30_002]
+
+
+def test_memory_is_bounded() -> None:
+    buffer = Reorder(1e9)
+    buffer.push(packet(0), 0)
+    seen: list[int | None] = []
+    for number in range(2, 2 * MAX_WAITING):
+        seen += numbers(buffer.push(packet(number), 0))
+    assert len(buffer._waiting) <= MAX_WAITING
+    assert len(buffer._missing) <= MAX_JUMP
+    assert seen[0] is None
+
+
+@given(
+    st.integers(0, 65_535),
+    st.lists(st.sampled_from(["ok", "lost", "late", "twice"]), min_size=1, max_size=200),
+)
+def test_what_comes_out_is_in_order_once_and_every_loss_is_said(
+    start: int, fates: list[str]
+) -> None:
+    buffer = Reorder(50)
+    out: list[int | None] = []
+    arrivals: list[tuple[float, int]] = []
+    for index, fate in enumerate(fates):
+        number, when = (1 << 20) + start + index, index * 10.0
+        if fate != "lost" or index == 0:
+            arrivals.append((when + (35.0 if fate == "late" and index else 0.0), number))
+        if fate == "twice":
+            arrivals.append((when + 5.0, number))
+    for when, number in sorted(arrivals):
+        out += numbers(buffer.give_up(when))
+        out += numbers(buffer.push(packet(number), when))
+    out += numbers(buffer.give_up(1e9))
+    kept = [number for number in out if number is not None]
+    arrived = {number for _, number in arrivals}
+    assert kept == sorted(arrived)  # nothing here is later than 50 ms, so nothing is given up early
+    for before, after in zip(out, out[1:], strict=False):
+        if before is not None and after is not None:
+            assert after == before + 1
