@@ -24,6 +24,8 @@ WRITES: dict[str, object] = {"avsession_writes": True}
 
 BUSY_MS = 5000
 """How long to wait for another process's write."""
+SCRUB_MS = 250
+"""How long a scrub may wait for readers, and so keep writers waiting."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}

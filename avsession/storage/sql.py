@@ -22,7 +22,7 @@ from sqlalchemy import exc as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from avsession.errors import Conflict, Unavailable
-from avsession.storage.engine import BUSY_MS, WRITES, make_engine, prepare, upgrade
+from avsession.storage.engine import BUSY_MS, SCRUB_MS, WRITES, make_engine, prepare, upgrade
 from avsession.storage.tables import APPEND_ONLY, TABLES
 
 R = TypeVar("R")
@@ -230,14 +230,20 @@ class SqlStore:
             # what goes wrong in the block is the block's own, and keeps its name
             yield connection
             with _named():
-                await transaction.commit()
+                try:
+                    await transaction.commit()
+                except BaseException:
+                    # after a COMMIT that failed SQLite is still inside the transaction, and
+                    # SQLAlchemy thinks that it is not: nobody may get this connection again
+                    await connection.invalidate()
+                    raise
 
     async def scrub(self) -> None:
         """Make sure that what was removed is in none of the database's files any more.
 
         ``secure_delete`` overwrites it in the database, but the write-ahead log keeps older
         pages until it is cut. Call after an erasure. Raises Unavailable while a reader holds
-        an older view; call again then.
+        an older view or another process writes; call again then.
         """
         if self._engine.dialect.name != "sqlite":
             return
@@ -246,9 +252,12 @@ class SqlStore:
                 raw = (await connection.get_raw_connection()).driver_connection
                 if raw is None:
                     raise Unavailable
-                # outside a transaction, where SQLAlchemy never is
-                cursor = await raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                row = await cursor.fetchone()
-                await cursor.close()
-        if row is None or row[0]:
-            raise Unavailable(f"The database was busy for {BUSY_MS} ms; nothing was scrubbed.")
+                # outside a transaction, where SQLAlchemy never is; and briefly, because other
+                # writes wait meanwhile
+                await raw.execute(f"PRAGMA busy_timeout = {SCRUB_MS}")
+                try:
+                    rows = await raw.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+                finally:
+                    await raw.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        if [row[0] for row in rows] != [0]:
+            raise Unavailable("The database is being read; nothing was scrubbed yet.")

@@ -1,0 +1,388 @@
+"""The store: what a use case may rely on, and that it breaks loudly where it must."""
+
+import asyncio
+import os
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from avsession import ports, records
+from avsession.errors import Conflict, Unavailable
+from avsession.session import Party, Session
+from avsession.storage.engine import sqlite_url
+from avsession.storage.sql import SqlStore
+from tests.avsession.storage.samples import (
+    ACCOUNT,
+    LEAF,
+    PARTY,
+    SAMPLES,
+    SESSION,
+    leaf,
+    notice,
+)
+
+
+async def add(store: SqlStore, *rows: Any) -> None:
+    async with store.write() as writer:
+        for row in rows:
+            await writer.add(row)
+
+
+def conforms(store: SqlStore) -> ports.Store:
+    """mypy says so."""
+    return store
+
+
+# --- records come back as they went
+
+
+async def test_every_record_comes_back_as_it_went(store: SqlStore) -> None:
+    # deferred keys: any order inside a transaction, the worst one here
+    await add(store, *reversed(SAMPLES))
+    async with store.read() as reader:
+        for sample in SAMPLES:
+            assert await reader.find(type(sample)) == [sample]
+        assert await reader.get(records.SegmentRecord, "trk_1", 0) is not None
+        assert await reader.get(records.SegmentRecord, "trk_1", 1) is None
+        assert await reader.one(Party, presence=PARTY.presence, data_hash=None) == PARTY
+
+
+async def test_put_inserts_then_replaces(store: SqlStore) -> None:
+    async with store.write() as writer:
+        await writer.put(notice("a", at_ms=1))
+        await writer.put(notice("a", at_ms=2))
+        assert await writer.find(records.Notice) == [notice("a", at_ms=2)]
+
+
+async def test_remove_takes_what_matches(store: SqlStore) -> None:
+    await add(store, notice("a"), notice("b"), notice("c", language="de"))
+    async with store.write() as writer:
+        assert await writer.remove(records.Notice, language="en") == 2
+        assert await writer.count(records.Notice) == 1
+        assert await writer.remove(records.Notice, language="en") == 0
+
+
+@pytest.fixture(scope="module")
+def module_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "avsession.db"
+
+    async def make() -> None:
+        store = SqlStore(sqlite_url(path))
+        await store.open()
+        await store.close()
+
+    asyncio.run(make())
+    return path
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 5), st.sampled_from("ab")), max_size=12),
+    descending=st.booleans(),
+    below=st.none() | st.integers(-1, 7),
+    limit=st.integers(1, 13),
+    where=st.sampled_from([{}, {"language": "a"}, {"language": "a", "at_ms": 2}]),
+)
+def test_find_is_what_a_list_would_answer(
+    module_store: Path,
+    rows: list[tuple[int, str]],
+    descending: bool,
+    below: int | None,
+    limit: int,
+    where: dict[str, Any],
+) -> None:
+    notices = [notice(f"{n}", at_ms=at, language=lang) for n, (at, lang) in enumerate(rows)]
+    expected = sorted(notices, key=lambda row: row.sha256)
+    expected.sort(key=lambda row: row.at_ms, reverse=descending)
+    expected = [
+        row
+        for row in expected
+        if (below is None or row.at_ms < below)
+        and all(getattr(row, name) == value for name, value in where.items())
+    ]
+
+    async def ask() -> None:
+        store = SqlStore(sqlite_url(module_store))
+        try:
+            async with store.write() as writer:
+                for old in await writer.find(records.Notice):
+                    await writer.remove(records.Notice, sha256=old.sha256)
+                for row in notices:
+                    await writer.add(row)
+                order = "-at_ms" if descending else "at_ms"
+                found = await writer.find(
+                    records.Notice, order=order, below=below, limit=limit, **where
+                )
+                assert found == expected[:limit]
+                if below is None:
+                    assert await writer.count(records.Notice, **where) == len(expected)
+        finally:
+            await store.close()
+
+    asyncio.run(ask())
+
+
+# --- transactions
+
+
+async def test_what_raises_is_rolled_back_and_keeps_its_name(store: SqlStore) -> None:
+    async def fail() -> None:
+        async with store.write() as writer:
+            await writer.add(notice("a"))
+            raise OSError("mine")
+
+    with pytest.raises(OSError, match="mine"):
+        await fail()
+    async with store.read() as reader:
+        assert await reader.count(records.Notice) == 0
+
+
+async def test_a_taken_key_is_a_conflict(store: SqlStore) -> None:
+    await add(store, ACCOUNT)
+    for again in (
+        ACCOUNT,
+        records.Account(
+            id="acc_2", login="alex", name="", role="agent", password=None, created_ms=1
+        ),
+    ):
+        with pytest.raises(Conflict):
+            await add(store, again)
+
+
+async def test_a_row_that_refers_to_nothing_is_a_conflict_at_the_end(store: SqlStore) -> None:
+    with pytest.raises(Conflict):
+        await add(store, PARTY)
+    await add(store, ACCOUNT, SESSION, PARTY)
+    with pytest.raises(Conflict):
+        async with store.write() as writer:
+            await writer.remove(Session, id="ses_1")
+    async with store.read() as reader:
+        assert await reader.count(Session) == 1
+
+
+async def test_a_swallowed_conflict_commits_nothing(store: SqlStore) -> None:
+    await add(store, notice("a"))
+
+    async def swallow() -> None:
+        async with store.write() as writer:
+            await writer.add(notice("b"))
+            with suppress(Conflict):
+                await writer.add(notice("a"))
+
+    with pytest.raises(RuntimeError, match="swallowed"):
+        await swallow()
+    async with store.read() as reader:
+        assert await reader.count(records.Notice) == 1
+
+
+async def test_a_write_in_a_write_fails_at_once(store: SqlStore) -> None:
+    async with store.write() as writer:
+        await writer.add(notice("a"))
+        with pytest.raises(RuntimeError, match="write inside a write"):
+            async with store.write():
+                pass
+        with pytest.raises(RuntimeError, match="read inside a write"):
+            async with store.read():
+                pass
+    await add(store, notice("b"))
+
+
+async def test_writes_of_many_tasks_lose_nothing(store: SqlStore, tmp_path: Path) -> None:
+    # a second store stands for a second process: only the database's own lock is between them
+    other = SqlStore(sqlite_url(tmp_path / "avsession.db"))
+
+    async def append(through: SqlStore) -> None:
+        async with through.write() as writer:
+            await writer.add(leaf(await writer.count(records.Leaf)))
+
+    try:
+        await asyncio.gather(*(append((store, other)[n % 2]) for n in range(40)))
+    finally:
+        await other.close()
+    async with store.read() as reader:
+        assert [row.index for row in await reader.find(records.Leaf)] == list(range(40))
+
+
+async def test_a_read_neither_waits_for_a_write_nor_sees_half_of_it(store: SqlStore) -> None:
+    await add(store, notice("a"))
+    written, seen = asyncio.Event(), asyncio.Event()
+
+    async def write() -> None:
+        async with store.write() as writer:
+            await writer.add(notice("b"))
+            written.set()
+            await seen.wait()
+
+    async def read() -> None:
+        await written.wait()
+        async with store.read() as reader:
+            assert await reader.count(records.Notice) == 1
+            seen.set()
+            # the write commits while this view is open, and does not enter it
+            async with store.write():
+                pass
+            assert await reader.count(records.Notice) == 1
+        async with store.read() as reader:
+            assert await reader.count(records.Notice) == 2
+
+    await asyncio.wait_for(asyncio.gather(write(), read()), 10)
+
+
+async def test_a_cancelled_write_lets_the_next_one_in(store: SqlStore) -> None:
+    inside = asyncio.Event()
+
+    async def write() -> None:
+        async with store.write() as writer:
+            await writer.add(notice("a"))
+            inside.set()
+            await asyncio.Event().wait()
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(write())
+        await inside.wait()
+        task.cancel()
+    await add(store, notice("b"))
+    async with store.read() as reader:
+        assert await reader.find(records.Notice) == [notice("b")]
+
+
+# --- mistakes of ours
+
+
+async def test_mistakes_are_told_apart_from_the_world(store: SqlStore) -> None:
+    class Stranger:
+        pass
+
+    async with store.write() as writer:
+        for wrong in (
+            writer.find(Stranger),
+            writer.find(records.Leaf, colour="red"),
+            writer.find(records.Leaf, order="colour"),
+            writer.find(records.Leaf, below=3),
+            writer.get(records.SegmentRecord, "trk_1"),
+            writer.remove(records.Notice),
+            writer.put(LEAF),
+            writer.remove(records.Leaf, index=0),
+        ):
+            with pytest.raises(TypeError):
+                await wrong
+
+
+# --- the log cannot be rewritten from beside the code either
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE leaf SET data = x'00'",
+        "DELETE FROM leaf",
+        "DELETE FROM leaf WHERE number = 1",
+        "REPLACE INTO leaf VALUES (1, 'k', NULL, 0, x'00')",
+        "INSERT INTO leaf VALUES (3, 'k', NULL, 0, x'00')",
+        "INSERT INTO leaf VALUES (-1, 'k', NULL, 0, x'00')",
+        "INSERT OR IGNORE INTO leaf VALUES (0, 'k', NULL, 0, x'00')",
+    ],
+)
+async def test_the_database_refuses_to_rewrite_a_leaf(
+    store: SqlStore, tmp_path: Path, statement: str
+) -> None:
+    await add(store, leaf(0), leaf(1))
+    beside = sqlite3.connect(tmp_path / "avsession.db", isolation_level=None)
+    try:
+        with pytest.raises(sqlite3.IntegrityError, match="leaf"):
+            beside.execute(statement)
+    finally:
+        beside.close()
+    async with store.read() as reader:
+        assert await reader.find(records.Leaf) == [leaf(0), leaf(1)]
+
+
+async def test_a_gap_in_the_log_is_a_conflict(store: SqlStore) -> None:
+    with pytest.raises(Conflict, match="dense"):
+        await add(store, leaf(1))
+
+
+# --- crash, disk, erasure
+
+KILLED = """
+import asyncio, os, signal, sys
+from avsession.storage.sql import SqlStore
+from tests.avsession.storage.samples import notice
+
+async def main():
+    store = SqlStore(sys.argv[1])
+    await store.open()
+    async with store.write() as writer:
+        await writer.add(notice("committed"))
+    async with store.write() as writer:
+        await writer.add(notice("not committed"))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_killed_process_keeps_what_it_committed_and_nothing_else(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path / "avsession.db")
+    root = Path(__file__).parents[3]
+    killed = subprocess.run(  # noqa: ASYNC221
+        [sys.executable, "-c", KILLED, url],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    store = SqlStore(url)
+    await store.open()
+    async with store.read() as reader:
+        assert await reader.find(records.Notice) == [notice("committed")]
+    await store.close()
+
+
+async def test_a_full_disk_is_unavailable_and_passes(store: SqlStore, tmp_path: Path) -> None:
+    await add(store, notice("before"))
+    largest = max(file.stat().st_size for file in tmp_path.iterdir())
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest + 4096, limits[1]))
+    try:
+        with pytest.raises(Unavailable):
+            await add(store, notice("during", text=bytes(1 << 20)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    await add(store, notice("after"))
+    async with store.read() as reader:
+        assert await reader.count(records.Notice) == 2
+
+
+async def test_what_was_removed_is_in_no_file_after_a_scrub(
+    store: SqlStore, tmp_path: Path
+) -> None:
+    def found() -> list[str]:
+        return [f.name for f in tmp_path.iterdir() if b"Rumpelstilzchen" in f.read_bytes()]
+
+    await add(store, *(notice(f"{n}", text=b"Rumpelstilzchen" * 999) for n in range(9)))
+    assert found()
+    async with store.write() as writer:
+        await writer.remove(records.Notice, language="en")
+    assert found(), "then scrub would have nothing to do"
+    await store.scrub()
+    assert found() == []
+
+
+async def test_a_scrub_that_a_reader_prevents_says_so(store: SqlStore) -> None:
+    await add(store, notice("a"))
+    async with store.read() as reader:
+        await reader.count(records.Notice)
+        await add(store, notice("b"))
+        with pytest.raises(Unavailable, match="scrubbed"):
+            await store.scrub()
+    await store.scrub()
