@@ -42,5 +42,11 @@ def b64(data: bytes) -> str:
 
 
 def unb64(text: str) -> bytes:
-    """The reverse of :func:`b64`; raises ``ValueError`` on anything else."""
-    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    """The reverse of :func:`b64`; raises ``ValueError`` on anything that it would not make.
+
+    One spelling for one value: otherwise a signed token could be respelt and get a new digest.
+    """
+    data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    if b64(data) != text:
+        raise ValueError("not canonical base64url")
+    return data

@@ -28,6 +28,20 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """A table of settings."""
 
 
+Phrase = dict[str, str]
+"""A phrase by language; English must be there and stands in for what is missing."""
+
+
+def phrase(by_language: Phrase, language: str) -> str:
+    """The phrase in ``language``, or in English."""
+    return by_language.get(language) or by_language["en"]
+
+
+def _phrase(en: str, de: str) -> Phrase:
+    default: Phrase = msgspec.field(default_factory=lambda: {"en": en, "de": de})
+    return default
+
+
 class Controller(_Section, frozen=True, kw_only=True):
     """The company that answers to the law for the recordings (GDPR Art. 4(7), 13)."""
 
@@ -36,16 +50,22 @@ class Controller(_Section, frozen=True, kw_only=True):
     contact: str = "privacy@example.com"
     dpo: str = "dpo@example.com"
     jurisdiction: str = "EU"
-    storage_location: str = "on this company's own server"
-    recipients: tuple[str, ...] = ("quality reviewers of the company",)
-    authority: str = "your national data protection authority"
+    storage_location: Phrase = _phrase(
+        "on this company's own server", "auf dem eigenen Server des Unternehmens"
+    )
+    recipients: Phrase = _phrase(
+        "quality reviewers of the company", "Qualitätsbeauftragte des Unternehmens"
+    )
+    authority: Phrase = _phrase(
+        "your national data protection authority", "Ihrer Datenschutzaufsichtsbehörde"
+    )
 
 
 class PurposeSetting(_Section, frozen=True, kw_only=True):
     """A purpose that recording may be asked for. ``label`` by language, English required."""
 
-    id: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
-    label: dict[str, str]
+    id: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$(?!\n)")]
+    label: Phrase
     data: tuple[str, ...] = ("image", "voice", "what is said and shown")
     keep_days: Annotated[int, Meta(ge=1, le=3650)] = 30
 
@@ -130,7 +150,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     recorders: Annotated[int, Meta(ge=0, le=64)] = 1
     recorder_capacity: Annotated[int, Meta(ge=1, le=1000)] = 16
     log_json: bool = False
-    log_level: Annotated[str, Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+    log_level: Annotated[str, Meta(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$(?!\n)")] = "INFO"
     controller: Controller = Controller()
     consent: Consent = msgspec.field(default_factory=Consent)
     signin: SignIn = SignIn()
@@ -196,6 +216,8 @@ def load(path: Path | None, environ: Mapping[str, str], **overrides: Any) -> Set
 def _put(raw: dict[str, Any], keys: list[str], text: str) -> None:
     for key in keys[:-1]:
         raw = raw.setdefault(key, {})
+        if not isinstance(raw, dict):
+            raise SettingsInvalid(f"{key} is a value and a table at once.")
     try:
         value = msgspec.json.decode(text) if text[:1] in ("[", "{") else text
     except msgspec.DecodeError as error:
@@ -206,6 +228,10 @@ def _put(raw: dict[str, Any], keys: list[str], text: str) -> None:
 def check(settings: Settings) -> list[str]:
     """What is wrong or missing, a sentence each; empty when the settings can be used."""
     problems = []
+    try:
+        urllib.parse.urlsplit(settings.public_url).port  # noqa: B018 - it checks as it reads
+    except ValueError:
+        return ["public_url is not a URL"]
     if not settings.public_url.startswith("https://"):
         problems.append("public_url must begin with https://: browsers give no camera without TLS")
     if settings.consent.warn_s >= settings.consent.answer_s:
@@ -215,12 +241,21 @@ def check(settings: Settings) -> list[str]:
     ids = [purpose.id for purpose in settings.consent.purposes]
     if len(set(ids)) != len(ids):
         problems.append("consent.purposes: every id must be there once")
-    for purpose in settings.consent.purposes:
-        if "en" not in purpose.label:
-            problems.append(f"consent.purposes.{purpose.id}: the English label is missing")
-    for role in ("customer", "agent"):
-        if not settings.consent.legal_basis.get(role):
-            problems.append(f"consent.legal_basis.{role} is missing")
+    problems += [
+        f"consent.purposes.{purpose.id}: the English label is missing"
+        for purpose in settings.consent.purposes
+        if "en" not in purpose.label
+    ]
+    problems += [
+        f"controller.{key}: English is missing"
+        for key in ("storage_location", "recipients", "authority")
+        if not getattr(settings.controller, key).get("en")
+    ]
+    problems += [
+        f"consent.legal_basis.{role} is missing"
+        for role in ("customer", "agent")
+        if not settings.consent.legal_basis.get(role)
+    ]
     if settings.media.relay_only and not settings.media.ice_servers:
         problems.append("media.relay_only needs a TURN server in media.ice_servers")
     if not settings.is_loopback:
@@ -234,7 +269,9 @@ def _public_problems(settings: Settings) -> list[str]:
     if not settings.certificate or not settings.certificate_key:
         problems.append("certificate and certificate_key must name files for the public address")
     default = Controller()
-    for key in ("name", "address", "contact", "dpo"):
-        if getattr(settings.controller, key) == getattr(default, key):
-            problems.append(f"controller.{key} must be your company's own")
+    problems += [
+        f"controller.{key} must be your company's own"
+        for key in ("name", "address", "contact", "dpo")
+        if getattr(settings.controller, key) == getattr(default, key)
+    ]
     return problems

@@ -8,11 +8,37 @@ closing one first. Guards raise; nothing is changed then.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable
 
 import msgspec
 
+from avsession.consent_events import (
+    Answer,
+    Ask,
+    CloseGate,
+    ConsentState,
+    Decision,
+    Effect,
+    Ended,
+    Event,
+    Expired,
+    Extended,
+    Given,
+    Interrupted,
+    Joined,
+    Left,
+    Lost,
+    OpenGate,
+    Phase,
+    Refused,
+    Regained,
+    Request,
+    Requested,
+    RequestEnded,
+    Seat,
+    Stopped,
+    Withdrawn,
+)
 from avsession.errors import (
     AlreadyAnswered,
     AskingEnded,
@@ -25,211 +51,39 @@ from avsession.errors import (
 )
 from avsession.session import Presence
 
+__all__ = [
+    "MIN_PARTIES",
+    "TABLE",
+    "Answer",
+    "Ask",
+    "CloseGate",
+    "ConsentState",
+    "Decision",
+    "Effect",
+    "Ended",
+    "Event",
+    "Expired",
+    "Extended",
+    "Given",
+    "Interrupted",
+    "Joined",
+    "Left",
+    "Lost",
+    "OpenGate",
+    "Phase",
+    "Refused",
+    "Regained",
+    "Request",
+    "RequestEnded",
+    "Requested",
+    "Seat",
+    "Stopped",
+    "Withdrawn",
+    "decide",
+]
+
 MIN_PARTIES = 2
 """A call has two ends: with one party left there is nothing to record."""
-
-
-class Phase(enum.StrEnum):
-    """Where the session stands."""
-
-    IDLE = "idle"  # nothing is asked, nothing recorded
-    ASKING = "asking"  # a request waits for answers; the gate is closed
-    OPEN = "open"  # the gate is open
-    HELD = "held"  # all have given, but somebody may not be there: the gate is closed
-    ENDED = "ended"
-
-
-class Answer(enum.StrEnum):
-    """What a party said to the live request."""
-
-    PENDING = "pending"
-    GIVEN = "given"
-
-
-class _Value(msgspec.Struct, frozen=True):
-    """A frozen value."""
-
-
-class Seat(_Value, frozen=True):
-    """A party present, or perhaps present."""
-
-    party: str
-    presence: Presence = Presence.PRESENT
-    answer: Answer = Answer.PENDING
-    purposes: tuple[str, ...] = ()
-
-
-class Request(_Value, frozen=True):
-    """The live recording request. ``recorded``: the gate was open under it at least once."""
-
-    id: str
-    by: str
-    purposes: tuple[str, ...]
-    notices: dict[str, str]
-    """Language -> SHA-256 of the notice as rendered."""
-    deadline_ms: int
-    extensions: int = 0
-    recorded: bool = False
-
-
-class ConsentState(_Value, frozen=True):
-    """Everything the decision depends on. ``generation`` rises with each change of the gate."""
-
-    phase: Phase = Phase.IDLE
-    generation: int = 0
-    refusals: int = 0
-    seats: tuple[Seat, ...] = ()
-    request: Request | None = None
-    max_refusals: int = 2
-    max_extensions: int = 10
-
-    def seat(self, party: str) -> Seat | None:
-        """The party's seat, if it holds one."""
-        return next((seat for seat in self.seats if seat.party == party), None)
-
-    @property
-    def may_ask(self) -> bool:
-        """Whether recording may still be asked for in this session."""
-        return self.phase is not Phase.ENDED and self.refusals < self.max_refusals
-
-    @property
-    def common_purposes(self) -> tuple[str, ...]:
-        """What everyone allowed: the intersection, in the request's order."""
-        if self.request is None or not self.seats:
-            return ()
-        return tuple(
-            p for p in self.request.purposes if all(p in seat.purposes for seat in self.seats)
-        )
-
-
-# --- events
-
-
-class Joined(_Value, frozen=True):
-    """A party takes a seat. ``deadline_ms`` holds if it must be asked."""
-
-    party: str
-    deadline_ms: int
-
-
-class Left(_Value, frozen=True):
-    """A party gave up its seat, or the seat timed out."""
-
-    party: str
-
-
-class Lost(_Value, frozen=True):
-    """It is not known whether the party is still there."""
-
-    party: str
-
-
-class Regained(_Value, frozen=True):
-    """The party is there again."""
-
-    party: str
-
-
-class Requested(_Value, frozen=True):
-    """Someone asks to record."""
-
-    request: Request
-
-
-class Given(_Value, frozen=True):
-    """A party allows recording, for these purposes, having seen this notice."""
-
-    party: str
-    request: str
-    notice: str
-    language: str
-    purposes: tuple[str, ...]
-
-
-class Refused(_Value, frozen=True):
-    """A party declines."""
-
-    party: str
-    request: str
-
-
-class Extended(_Value, frozen=True):
-    """A party needs more time."""
-
-    party: str
-    request: str
-    deadline_ms: int
-
-
-class Expired(_Value, frozen=True):
-    """The time to answer may be over; ``now_ms`` decides."""
-
-    request: str
-    now_ms: int
-
-
-class Withdrawn(_Value, frozen=True):
-    """A party takes its consent back."""
-
-    party: str
-    request: str
-
-
-class Stopped(_Value, frozen=True):
-    """A party ends the recording (or the asking) without withdrawing."""
-
-    party: str
-    request: str
-
-
-class Ended(_Value, frozen=True):
-    """The session is over."""
-
-
-Event = (
-    Joined | Left | Lost | Regained | Requested | Given | Refused | Extended | Expired | Withdrawn
-    | Stopped | Ended
-)  # fmt: skip
-
-
-# --- effects
-
-
-class Ask(_Value, frozen=True):
-    """Show the request (again): it is new, or its deadline or an answer changed."""
-
-
-class OpenGate(_Value, frozen=True):
-    """Recording may begin under this generation."""
-
-    generation: int
-    purposes: tuple[str, ...]
-
-
-class CloseGate(_Value, frozen=True):
-    """Recording must stop; ``generation`` is the one that was live."""
-
-    generation: int
-    reason: str
-
-
-class RequestEnded(_Value, frozen=True):
-    """The request is over; ``pending`` had not answered; ``recorded`` asks for finishing."""
-
-    request: str
-    outcome: str
-    pending: tuple[str, ...]
-    recorded: bool
-
-
-Effect = Ask | OpenGate | CloseGate | RequestEnded
-
-
-class Decision(_Value, frozen=True):
-    """The new state, and what should happen now, in this order."""
-
-    state: ConsentState
-    effects: tuple[Effect, ...] = ()
 
 
 def decide(state: ConsentState, event: Event) -> Decision:
@@ -273,6 +127,14 @@ def _live(state: ConsentState, request: str) -> Request:
     if state.request is None or state.request.id != request:
         raise RequestOver
     return state.request
+
+
+def _in_time(state: ConsentState, request: str, now_ms: int) -> Request:
+    """The live request, unless its time is over: silence until then was a no."""
+    live = _live(state, request)
+    if now_ms >= live.deadline_ms:
+        raise RequestOver
+    return live
 
 
 def _seated(state: ConsentState, party: str) -> Seat:
@@ -380,7 +242,7 @@ def _request(state: ConsentState, event: Requested) -> Decision:
 
 
 def _give(state: ConsentState, event: Given) -> Decision:
-    request = _live(state, event.request)
+    request = _in_time(state, event.request, event.now_ms)
     seat = _seated(state, event.party)
     if request.notices.get(event.language) != event.notice:
         raise NoticeMismatch
@@ -396,13 +258,14 @@ def _refuse(state: ConsentState, event: Refused) -> Decision:
     _live(state, event.request)
     if _seated(state, event.party).answer is not Answer.PENDING:
         raise AlreadyAnswered
-    decision = _finish(state, "refused")
+    said = msgspec.structs.replace(_seated(state, event.party), answer=Answer.REFUSED)
+    decision = _finish(_with_seat(state, said), "refused")
     counted = msgspec.structs.replace(decision.state, refusals=state.refusals + 1)
     return Decision(counted, decision.effects)
 
 
 def _extend(state: ConsentState, event: Extended) -> Decision:
-    request = _live(state, event.request)
+    request = _in_time(state, event.request, event.now_ms)
     _seated(state, event.party)
     if request.extensions >= state.max_extensions:
         raise Conflict("The time to answer cannot be extended again.")
@@ -423,7 +286,8 @@ def _expire(state: ConsentState, event: Expired) -> Decision:
 
 def _withdraw(state: ConsentState, event: Withdrawn) -> Decision:
     _live(state, event.request)
-    if _seated(state, event.party).answer is not Answer.GIVEN:
+    seat = state.seat(event.party)
+    if seat is not None and seat.answer is not Answer.GIVEN:
         raise Conflict("There is no consent of yours to withdraw here.")
     return _finish(state, "withdrawn")
 
@@ -432,6 +296,11 @@ def _stop(state: ConsentState, event: Stopped) -> Decision:
     _live(state, event.request)
     _seated(state, event.party)
     return _finish(state, "stopped")
+
+
+def _interrupt(state: ConsentState, _event: Interrupted) -> Decision:
+    state, effects = _closed(state, "recorder_lost")
+    return _settle(state, effects)
 
 
 def _end(state: ConsentState, _event: Ended) -> Decision:
@@ -453,6 +322,7 @@ _ROWS: dict[type[Event], tuple[Callable[..., Decision], ...]] = {
     Expired:   (_ignored,    _expire,    _ignored,    _ignored,    _ignored),
     Withdrawn: (_no_request, _withdraw,  _withdraw,   _withdraw,   _over),
     Stopped:   (_no_request, _stop,      _stop,       _stop,       _over),
+    Interrupted: (_ignored,  _ignored,   _interrupt,  _ignored,    _ignored),
     Ended:     (_end,        _end,       _end,        _end,        _ignored),
 }  # fmt: skip
 

@@ -20,16 +20,17 @@ class Clock(Protocol):
 class Reader(Protocol):
     """Reads records by type. A type not known to the store is a programming error."""
 
-    async def get(self, kind: type[R], *key: Any) -> R | None:
+    async def get(self, kind: type[R], /, *key: Any) -> R | None:
         """The record with this primary key, or None."""
 
-    async def one(self, kind: type[R], **where: Any) -> R | None:
+    async def one(self, kind: type[R], /, **where: Any) -> R | None:
         """The record whose columns equal ``where``, or None; which one, if there are several,
         is not said."""
 
     async def find(
         self,
         kind: type[R],
+        /,
         *,
         order: str = "",
         limit: int = 10_000,
@@ -42,7 +43,7 @@ class Reader(Protocol):
         ``order`` column is less than this (for due times and paging). At most ``limit``.
         """
 
-    async def count(self, kind: type[Any], **where: Any) -> int:
+    async def count(self, kind: type[Any], /, **where: Any) -> int:
         """How many records match."""
 
 
@@ -55,7 +56,7 @@ class Writer(Reader, Protocol):
     async def put(self, record: Any) -> None:
         """Insert, or replace the record with the same primary key."""
 
-    async def remove(self, kind: type[Any], **where: Any) -> int:
+    async def remove(self, kind: type[Any], /, **where: Any) -> int:
         """Delete what matches; returns how many. ``where`` must not be empty."""
 
 

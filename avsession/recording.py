@@ -185,7 +185,7 @@ def decode_line(data: bytes | str) -> Line:
         raise ManifestBroken("A manifest entry is too long.")
     try:
         return msgspec.json.decode(data, type=Line)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ManifestBroken from error
 
 

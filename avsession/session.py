@@ -12,8 +12,11 @@ import msgspec
 Entropy = Callable[[int], bytes]
 """Gives n random bytes; ``secrets.token_bytes`` in production, seeded in tests."""
 
-ID = r"^[a-z]{3}_[a-z2-7]{26}$"
-"""An identifier: three letters that say of what, and 128 random bits in base32."""
+ID = r"^[a-z]{3}_[a-z2-7]{26}$(?!\n)"
+"""An identifier: three letters that say of what, and 128 random bits in base32.
+
+``$(?!\\n)``: a plain ``$`` would let a newline at the end through.
+"""
 
 SEAT_TIMEOUT_MS = 30_000
 """How long a party without signaling keeps its seat."""

@@ -26,7 +26,8 @@ LEAVES = (
 # One way, from the left to the right: a module imports its own line and the lines above it.
 ORDER = (
     LEAVES,
-    ("avsession.session",),
+    ("avsession.session", "avsession.sdp"),
+    ("avsession.consent_events",),
     ("avsession.consent", "avsession.recording", "avsession.messages", "avsession.grant"),
     # settings are read at the edge: the rules above are told values; records are what is stored
     ("avsession.config", "avsession.records"),

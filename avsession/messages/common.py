@@ -26,11 +26,11 @@ Id = Annotated[str, Meta(pattern=ID)]
 Sdp = Annotated[str, Meta(min_length=10, max_length=MAX_SDP)]
 Candidate = Annotated[str, Meta(max_length=512)]
 Mid = Annotated[str, Meta(max_length=16)]
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
-Purpose = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+Purpose = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$(?!\n)")]
 Purposes = Annotated[tuple[Purpose, ...], Meta(max_length=16)]
-Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
-Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
+Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$(?!\n)")]
+Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{16,64}$(?!\n)")]
 """An idempotency key: the same key again changes nothing and is acknowledged again."""
 Token = Annotated[str, Meta(max_length=MAX_TOKEN)]
 Generation = Annotated[int, Meta(ge=0, lt=2**53)]
@@ -43,7 +43,9 @@ class Message(
     """One message. ``type`` on the wire is the tag."""
 
 
-class IceServer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class IceServer(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
     """As RTCIceServer."""
 
     urls: tuple[str, ...]

@@ -42,7 +42,7 @@ class Describe(Message, frozen=True, kw_only=True, tag="describe"):
     """An SDP offer or answer for another party of the session; relayed, never stored."""
 
     to: Id
-    kind: Annotated[str, Meta(pattern=r"^(offer|answer|rollback)$")]
+    kind: Annotated[str, Meta(pattern=r"^(offer|answer|rollback)$(?!\n)")]
     sdp: Annotated[str, Meta(max_length=MAX_SDP)] = ""
 
 
@@ -111,7 +111,7 @@ class ChooseFate(Message, frozen=True, kw_only=True, tag="consent.fate"):
     """Keep or destroy what was recorded before the withdrawal; no choice means destroy."""
 
     request: Id
-    fate: Annotated[str, Meta(pattern=r"^(keep|destroy)$")]
+    fate: Annotated[str, Meta(pattern=r"^(keep|destroy)$(?!\n)")]
     key: Key
 
 
@@ -193,6 +193,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     deadline_ms: int
     """Milliseconds from now until silence counts as no."""
     warn_ms: int
+    """Warn when this much is left."""
     answers: dict[str, str]
     """Party -> pending, given, refused, withdrawn or expired."""
 
@@ -221,6 +222,8 @@ class Welcome(Message, frozen=True, kw_only=True, tag="welcome"):
     ask: Ask | None = None
     grant: str | None = None
     """The live grant, when the gate is open."""
+    given: str | None = None
+    """The live request, if this party's ``given`` for it is committed."""
     fate_due: str | None = None
     """A request whose withdrawal by this party still awaits keep or destroy."""
 

@@ -25,8 +25,8 @@ class WorkerHello(Message, frozen=True, kw_only=True, tag="worker.hello"):
     """The first message, within 5 s. The connection itself carries the credential."""
 
     worker: Id
-    fingerprint: Annotated[str, Meta(pattern=r"^([0-9A-F]{2}:){31}[0-9A-F]{2}$")]
-    recorder_key: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}$")]
+    fingerprint: Annotated[str, Meta(pattern=r"^([0-9A-F]{2}:){31}[0-9A-F]{2}$(?!\n)")]
+    recorder_key: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}$(?!\n)")]
     capacity: Annotated[int, Meta(ge=0, le=1000)]
     """How many recordings it can carry at once."""
     recordings: Annotated[tuple[Id, ...], Meta(max_length=1000)] = ()
@@ -54,7 +54,7 @@ class LegState(Message, frozen=True, kw_only=True, tag="worker.leg.state"):
     recording: Id
     generation: Generation
     party: Id
-    state: Annotated[str, Meta(pattern=r"^(connected|capturing|failed|closed)$")]
+    state: Annotated[str, Meta(pattern=r"^(connected|capturing|failed|closed)$(?!\n)")]
     reason: Reason = ""
 
 

@@ -2,7 +2,8 @@
 
 A template is UTF-8 text with ``$name`` places. What :func:`render` returns is exactly what is
 hashed, archived and shown: the page shows these bytes and nothing else. Its first line is the
-heading; a line ``[ ] <purpose> <label>`` stands for a checkbox.
+heading; a line ``[ ] <purpose> <label>`` stands for a checkbox. Lines ``@name phrase`` at the
+top of a template are phrases for :func:`render`: ``day``, ``days``, ``each``.
 """
 
 from __future__ import annotations
@@ -15,16 +16,11 @@ from importlib.resources.abc import Traversable
 import msgspec
 
 from avsession.canonical import sha256_hex
-from avsession.config import PurposeSetting, Settings
+from avsession.config import PurposeSetting, Settings, phrase
 from avsession.errors import NotFound
 
 RECORDING = "recording"
 """The notice that asks for consent to record."""
-
-_KEEP = {
-    "en": ("{n} days", "{label}: {n} days"),
-    "de": ("{n} Tage", "{label}: {n} Tage"),
-}
 
 
 class Rendered(msgspec.Struct, frozen=True):
@@ -52,19 +48,18 @@ def _folder(notice: str) -> Traversable:
 
 def latest(notice: str) -> str:
     """The newest version of a notice: versions are whole numbers, as folder names."""
-    versions = [int(d.name) for d in _folder(notice).iterdir() if d.name.isdigit()]
-    if not versions:
+    folder = _folder(notice)
+    if notice != RECORDING or not folder.is_dir():
         raise NotFound(f"There is no notice {notice}.")
-    return str(max(versions))
+    return str(max(int(d.name) for d in folder.iterdir() if d.name.isdigit()))
 
 
 def languages(notice: str, version: str) -> tuple[str, ...]:
     """The languages a version is offered in, sorted, English first."""
-    names = [
-        f.name.removesuffix(".txt")
-        for f in (_folder(notice) / version).iterdir()
-        if f.name.endswith(".txt")
-    ]
+    folder = _folder(notice) / version
+    if notice != RECORDING or not version.isdigit() or not folder.is_dir():
+        raise NotFound("There is no such version of the notice.")
+    names = [f.name.removesuffix(".txt") for f in folder.iterdir() if f.name.endswith(".txt")]
     return tuple(sorted(names, key=lambda name: (name != "en", name)))
 
 
@@ -78,23 +73,35 @@ def render(
     """The notice for these purposes; raises NotFound for a language that is not offered."""
     if language not in languages(notice, version):
         raise NotFound(f"The notice is not offered in {language}.")
-    template = (_folder(notice) / version / f"{language}.txt").read_text("utf-8")
-    labels = [(p, p.label.get(language, p.label["en"])) for p in purposes]
-    alone, listed = _KEEP.get(language, _KEEP["en"])
+    phrases, template = _parts((_folder(notice) / version / f"{language}.txt").read_text("utf-8"))
+    labels = [(p, phrase(p.label, language)) for p in purposes]
+
+    def days(n: int) -> str:
+        return phrases["day" if n == 1 else "days"].format(n=n)
+
     if len({p.keep_days for p in purposes}) == 1:
-        keep = alone.format(n=purposes[0].keep_days)
+        keep = days(purposes[0].keep_days)
     else:
-        keep = "; ".join(listed.format(label=label, n=p.keep_days) for p, label in labels)
+        keep = "; ".join(
+            phrases["each"].format(label=label, days=days(p.keep_days)) for p, label in labels
+        )
     controller = settings.controller
     text = string.Template(template).substitute(
         controller=controller.name,
         address=controller.address,
         contact=controller.contact,
         dpo=controller.dpo,
-        recipients=", ".join(controller.recipients),
-        storage=controller.storage_location,
-        authority=controller.authority,
+        recipients=phrase(controller.recipients, language),
+        storage=phrase(controller.storage_location, language),
+        authority=phrase(controller.authority, language),
         keep=keep,
         purposes="\n".join(f"[ ] {p.id} {label}" for p, label in labels),
     )
     return Rendered(notice, version, language, text)
+
+
+def _parts(text: str) -> tuple[dict[str, str], str]:
+    """A template file's phrases, and its text without them."""
+    lines = text.splitlines(keepends=True)
+    phrases = dict(line[1:].strip().split(" ", 1) for line in lines if line.startswith("@"))
+    return phrases, "".join(line for line in lines if not line.startswith("@")).lstrip("\n")

@@ -79,11 +79,11 @@ class SqlReader:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def get(self, kind: type[R], *key: Any) -> R | None:
+    async def get(self, kind: type[R], /, *key: Any) -> R | None:
         """As ``ports.Reader.get``."""
         return await self.one(kind, **_key(kind, key))
 
-    async def one(self, kind: type[R], **where: Any) -> R | None:
+    async def one(self, kind: type[R], /, **where: Any) -> R | None:
         """As ``ports.Reader.one``."""
         found = await self.find(kind, limit=1, **where)
         return found[0] if found else None
@@ -91,6 +91,7 @@ class SqlReader:
     async def find(
         self,
         kind: type[R],
+        /,
         *,
         order: str = "",
         limit: int = 10_000,
@@ -120,7 +121,7 @@ class SqlReader:
             for row in rows
         ]
 
-    async def count(self, kind: type[Any], **where: Any) -> int:
+    async def count(self, kind: type[Any], /, **where: Any) -> int:
         """As ``ports.Reader.count``."""
         query = select(func.count()).select_from(_table(kind)).where(_where(kind, where))
         with _named():
@@ -148,7 +149,7 @@ class SqlWriter(SqlReader):
         if not await self._run(update(_table(kind)).where(_where(kind, key)).values(values)):
             await self.add(record)
 
-    async def remove(self, kind: type[Any], **where: Any) -> int:
+    async def remove(self, kind: type[Any], /, **where: Any) -> int:
         """As ``ports.Writer.remove``; refuses (TypeError) what is append-only."""
         self._refuse(kind)
         if not where:

@@ -1,0 +1,214 @@
+"""Accepting what a recorder stored, entry by entry.
+
+A sealed segment is provisional until here: it is accepted only if its generation was live and
+its last frame, clock uncertainty added, arrived no later than the moment the gate closed. The
+entry of a refused segment stays in the chain; the segment itself is deleted.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from msgspec.structs import replace
+
+from avsession.canonical import unb64
+from avsession.errors import Erased, ManifestBroken, NotPermitted, SegmentRefused
+from avsession.messages import EntryAccepted, EntryRefused, ManifestLine, RecordingFinished
+from avsession.ports import Reader, Writer
+from avsession.recording import (
+    AnyEntry,
+    Begin,
+    End,
+    Line,
+    Sealed,
+    State,
+    check_next,
+    decode_line,
+    entry_digest,
+    may_become,
+)
+from avsession.records import (
+    EntryRecord,
+    GrantRecord,
+    Recording,
+    SegmentRecord,
+    TrackRecord,
+)
+from avsession.session import Session
+from avsession.usecases.common import leaf
+from avsession.usecases.services import Services
+
+log = logging.getLogger("avsession.capture")
+
+EARLY_MS = 2000
+"""How much before its grant a segment may claim to begin: clocks are estimates."""
+
+
+class _Outcome(msgspec.Struct):
+    """What the transaction decided."""
+
+    recording: Recording
+    refused: Sealed | None = None
+    finished: bool = False
+
+
+async def manifest_line(
+    app: Services, worker: str, message: ManifestLine
+) -> EntryAccepted | EntryRefused:
+    """Take the next entry of a recording's manifest from the worker that captures it.
+
+    Raises NotPermitted, Erased or ManifestBroken when the entry must not enter the chain. The
+    same entry again is accepted again.
+    """
+    line = decode_line(message.line)
+    entry = line.entry
+    if entry.recording != message.recording:
+        raise ManifestBroken("The entry belongs to another recording.")
+    async with app.store.write() as tx:
+        recording = await tx.get(Recording, message.recording)
+        if recording is None or recording.worker != worker:
+            raise NotPermitted("That recording is not this recorder's.")
+        if recording.state is State.ERASED:
+            raise Erased
+        outcome = await _take(app, tx, recording, line, message.line.encode())
+    if outcome.refused is not None:
+        await app.objects.discard(recording.id, outcome.refused.track, outcome.refused.index)
+        log.warning("segment refused: outside the gate", extra={"recording": recording.id})
+        return EntryRefused(recording=recording.id, n=entry.n, code=SegmentRefused.code)
+    if outcome.finished:
+        await finished(app, outcome.recording)
+    return EntryAccepted(recording=recording.id, n=entry.n)
+
+
+async def _take(
+    app: Services, tx: Writer, recording: Recording, line: Line, data: bytes
+) -> _Outcome:
+    entry = line.entry
+    count = await tx.count(EntryRecord, recording=recording.id)
+    if entry.n < count:
+        known = await tx.get(EntryRecord, recording.id, entry.n)
+        if known is None or known.line != data:
+            raise ManifestBroken("Another entry stands in that place.")
+        if isinstance(entry, Sealed):
+            kept = await tx.get(SegmentRecord, entry.track, entry.index)
+            return _Outcome(recording, None if kept else entry)
+        return _Outcome(recording)
+    if not may_become(recording.state, State.SEALED):
+        raise ManifestBroken("The recording is over.")
+    previous = await _entry(tx, recording.id, count - 1)
+    check_next(line, previous, Ed25519PublicKey.from_public_bytes(unb64(recording.recorder_key)))
+    refused_segment = None
+    match entry:
+        case Begin():
+            await _check_begin(tx, recording, entry)
+        case Sealed():
+            if await _inside_the_gate(app, tx, recording, entry):
+                await _adopt(app, tx, recording, entry)
+            else:
+                refused_segment = entry
+        case _:
+            pass
+    await tx.add(EntryRecord(recording=recording.id, n=entry.n, line=data))
+    if not isinstance(entry, End):
+        return _Outcome(recording, refused_segment)
+    state = State.SEALED if entry.state == "sealed" else State.INTERRUPTED
+    return _Outcome(await finish(app, tx, recording, state), finished=True)
+
+
+async def _entry(tx: Reader, recording: str, n: int) -> AnyEntry | None:
+    row = await tx.get(EntryRecord, recording, n) if n >= 0 else None
+    return decode_line(row.line).entry if row else None
+
+
+async def _check_begin(tx: Reader, recording: Recording, entry: Begin) -> None:
+    tracks = await tx.find(TrackRecord, recording=recording.id)
+    named = {(t.track, t.party, t.recipient) for t in entry.tracks}
+    if (
+        entry.epoch_ms != recording.epoch_ms
+        or entry.recorder_key != recording.recorder_key
+        or not named <= {(t.id, t.party, t.recipient) for t in tracks}
+    ):
+        raise ManifestBroken("The beginning does not agree with the grant.")
+
+
+async def _inside_the_gate(app: Services, tx: Reader, recording: Recording, entry: Sealed) -> bool:
+    """Whether everything in the segment was captured while its generation was live."""
+    track = await tx.get(TrackRecord, entry.track)
+    grant = await tx.get(GrantRecord, recording.id, entry.generation)
+    if track is None or track.recording != recording.id or grant is None:
+        return False
+    if track.erased_ms is not None:
+        return False
+    if entry.captured_ms + entry.uncertainty_ms < grant.issued_ms - EARLY_MS:
+        return False
+    closed = app.gate.closed_ms(recording.id, entry.generation)
+    if closed is None:
+        closed = grant.closed_ms
+    if closed is None:
+        return app.gate.live(recording.id, entry.generation) is not None
+    return entry.captured_ms + entry.uncertainty_ms <= closed
+
+
+async def _adopt(app: Services, tx: Writer, recording: Recording, entry: Sealed) -> None:
+    await app.objects.adopt(recording.id, entry.track, entry.index, entry.sha256, entry.size)
+    await tx.add(
+        SegmentRecord(
+            track=entry.track,
+            index=entry.index,
+            recording=recording.id,
+            sha256=entry.sha256,
+            size=entry.size,
+        )
+    )
+
+
+async def finish(app: Services, tx: Writer, recording: Recording, state: State) -> Recording:
+    """End the recording as ``sealed`` or ``interrupted``, with its leaf."""
+    count = await tx.count(EntryRecord, recording=recording.id)
+    last = await _entry(tx, recording.id, count - 1)
+    head = entry_digest(last) if last is not None else None
+    duration = last.duration_ms if isinstance(last, End) else await _last_end(tx, recording.id)
+    done = replace(
+        recording,
+        state=state,
+        duration_ms=duration,
+        manifest_head=head,
+        closed_ms=recording.closed_ms or app.clock.now_ms(),
+    )
+    await tx.put(done)
+    session = await tx.get(Session, recording.session)
+    refs = {"recording": recording.id, "manifest": head, "entries": count}
+    kind = f"recording.{state}"
+    await leaf(app, tx, kind, session=session, actor="recorder", refs=refs)
+    return done
+
+
+async def _last_end(tx: Reader, recording: str) -> int:
+    """The end of the last segment that was accepted, on the timeline (ms)."""
+    ends = [0]
+    for row in await tx.find(EntryRecord, recording=recording, order="n"):
+        entry = decode_line(row.line).entry
+        if not isinstance(entry, Sealed):
+            continue
+        if await tx.get(SegmentRecord, entry.track, entry.index) is not None:
+            ends.append(entry.end_ms)
+    return max(ends)
+
+
+async def finished(app: Services, recording: Recording) -> None:
+    """After the commit: the manifest beside the segments, and everyone told."""
+    async with app.store.read() as tx:
+        rows = await tx.find(EntryRecord, recording=recording.id, order="n")
+    manifest = b"".join(row.line + b"\n" for row in rows)
+    await app.objects.put(f"{recording.id}/manifest.jsonl", manifest)
+    app.bus.tell_session(
+        recording.session,
+        RecordingFinished(
+            recording=recording.id,
+            request=recording.request,
+            state=str(recording.state),
+            duration_ms=recording.duration_ms,
+        ),
+    )

@@ -1,0 +1,238 @@
+"""Capture: granting it, passing its legs on, and accepting what was stored.
+
+The domain's lock: a grant is signed only when the database shows a committed ``given`` event
+of every party present for this very request, whatever the state machine says.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from msgspec.structs import replace
+
+from avsession import grant as grants
+from avsession.consent import ConsentState, Phase, Request
+from avsession.errors import ConsentRequired, Unavailable
+from avsession.messages import Capture, Granted, Parties, RecordingChanged, RecordingStatus
+from avsession.ports import Reader, WorkerInfo, Writer
+from avsession.recording import State, may_become
+from avsession.records import ConsentEvent, EntryRecord, GrantRecord, Recording, TrackRecord
+from avsession.session import Session, new_id
+from avsession.usecases import views
+from avsession.usecases.common import leaf, load_state
+from avsession.usecases.gate import OpenGate
+from avsession.usecases.services import Services
+
+log = logging.getLogger("avsession.capture")
+
+
+async def open_gate(app: Services, session_id: str) -> None:
+    """Sign and hand out a grant, if the session's consent state says that the gate is open.
+
+    Without a recorder the session waits (``gate.waiting``) and everyone is told; the call goes
+    on. Does nothing when the state has changed meanwhile.
+    """
+    prepared: OpenGate | None = None
+    token, entries = "", 0
+    async with app.store.write() as tx:
+        session = await tx.get(Session, session_id)
+        state = await load_state(tx, app, session_id)
+        request = state.request
+        if session is None or state.phase is not Phase.OPEN or request is None:
+            return
+        if app.gate.of_session(session_id) is not None:
+            return
+        consents = await _committed_consents(tx, state, request)
+        recording = await tx.one(Recording, request=request.id)
+        if recording and await tx.get(GrantRecord, recording.id, state.generation) is not None:
+            return
+        worker = choose_worker(app, recording)
+        if worker is not None:
+            recording = await _recording(app, tx, session, state, request, recording, worker)
+            tracks = await _tracks(app, tx, session, recording, state)
+            token = await _grant(app, tx, session, state, recording, tracks, worker, consents)
+            entries = await tx.count(EntryRecord, recording=recording.id)
+            prepared = OpenGate(
+                session=session_id,
+                request=request.id,
+                recording=recording.id,
+                generation=state.generation,
+                worker=worker.worker,
+                parties=frozenset(seat.party for seat in state.seats),
+            )
+            app.gate.prepare(prepared)
+    if prepared is None:
+        app.gate.waiting.setdefault(session_id, app.clock.now_ms())
+        off = RecordingStatus(
+            state="off",
+            reason="recorder_unavailable",
+            request=request.id,
+            generation=state.generation,
+        )
+        app.bus.tell_session(session_id, RecordingChanged(recording=off))
+        return
+    if app.gate.open(prepared):
+        await _announce(app, prepared, token, entries)
+
+
+async def _announce(app: Services, gate: OpenGate, token: str, entries: int) -> None:
+    """Tell everyone that recording is on, then the recorder that it may."""
+    on = RecordingStatus(
+        state="on", request=gate.request, recording=gate.recording, generation=gate.generation
+    )
+    app.bus.tell_session(gate.session, RecordingChanged(recording=on))
+    app.bus.tell_session(gate.session, Granted(grant=token))
+    app.bus.tell_worker(gate.worker, Capture(grant=token, resume=entries))
+    async with app.store.read() as tx:
+        parties = await views.parties(app, tx, gate.session)
+    app.bus.tell_session(gate.session, Parties(parties=parties))
+
+
+async def _committed_consents(tx: Reader, state: ConsentState, request: Request) -> tuple[str, ...]:
+    """The ``given`` event of every party present; raises ConsentRequired when one is missing."""
+    found = []
+    for seat in state.seats:
+        given = await tx.one(ConsentEvent, request=request.id, party=seat.party, kind="given")
+        taken = await tx.one(ConsentEvent, request=request.id, party=seat.party, kind="withdrawn")
+        if given is None or taken is not None:
+            raise ConsentRequired
+        found.append(given.id)
+    return tuple(found)
+
+
+def choose_worker(app: Services, recording: Recording | None) -> WorkerInfo | None:
+    """The recorder that holds the recording's spool, or the least loaded for a new one."""
+    workers = app.bus.workers()
+    if recording is not None and recording.worker is not None:
+        return next((w for w in workers if w.worker == recording.worker), None)
+    free = [w for w in workers if len(app.gate.of_worker(w.worker)) < w.capacity]
+    return min(free, key=lambda w: len(app.gate.of_worker(w.worker)), default=None)
+
+
+async def _recording(
+    app: Services,
+    tx: Writer,
+    session: Session,
+    state: ConsentState,
+    request: Request,
+    recording: Recording | None,
+    worker: WorkerInfo,
+) -> Recording:
+    """The recording of this request, made at its first grant."""
+    now = app.clock.now_ms()
+    if recording is None:
+        recording = Recording(
+            id=new_id("rec", app.entropy),
+            session=session.id,
+            request=request.id,
+            state=State.ON,
+            reason="",
+            purposes=list(state.common_purposes),
+            epoch_ms=now,
+            generation=0,
+            worker=worker.worker,
+            recorder_key=worker.recorder_key,
+            created_ms=now,
+        )
+    elif not may_become(recording.state, State.ON):
+        raise ConsentRequired("That recording is over.")
+    # Narrowed over all generations: whoever left once and allowed less is in it, too.
+    purposes = [p for p in recording.purposes if p in state.common_purposes]
+    if not purposes:
+        raise ConsentRequired("Nothing is left that everyone allowed.")
+    recording = replace(
+        recording,
+        state=State.ON,
+        reason="",
+        purposes=purposes,
+        generation=state.generation,
+    )
+    await tx.put(recording)
+    return recording
+
+
+async def _tracks(
+    app: Services, tx: Writer, session: Session, recording: Recording, state: ConsentState
+) -> list[TrackRecord]:
+    """A track with a key pair of its own for every party present."""
+    tracks = []
+    for seat in state.seats:
+        track = await tx.one(TrackRecord, recording=recording.id, party=seat.party)
+        if track is None:
+            track_id = new_id("trk", app.entropy)
+            recipient = await app.custody.create(recording.id, track_id)
+            track = TrackRecord(
+                id=track_id, recording=recording.id, party=seat.party, recipient=recipient
+            )
+            await tx.add(track)
+            refs = {"recording": recording.id, "track": track_id, "recipient": recipient}
+            await leaf(app, tx, "key.created", session=session, actor="server", refs=refs)
+            await leaf(app, tx, "key.wrapped", session=session, actor="server", refs=refs)
+        tracks.append(track)
+    return tracks
+
+
+async def _grant(
+    app: Services,
+    tx: Writer,
+    session: Session,
+    state: ConsentState,
+    recording: Recording,
+    tracks: list[TrackRecord],
+    worker: WorkerInfo,
+    consents: tuple[str, ...],
+) -> str:
+    """Sign the grant; its row and the leaves that say so."""
+    now = app.clock.now_ms()
+    media = app.settings.media
+    token = grants.sign(
+        grants.Grant(
+            id=new_id("grt", app.entropy),
+            session=session.id,
+            request=recording.request,
+            recording=recording.id,
+            generation=state.generation,
+            epoch_ms=recording.epoch_ms,
+            issued_ms=now,
+            expires_ms=now + grants.LIFETIME_MS,
+            worker=worker.worker,
+            fingerprint=worker.fingerprint,
+            recorder_key=worker.recorder_key,
+            purposes=tuple(recording.purposes),
+            consents=consents,
+            legs=tuple(grants.GrantedLeg(t.party, t.id, t.recipient) for t in tracks),
+            max_height=media.max_height,
+            max_bitrate=media.max_bitrate,
+            delay_ms=media.delay_ms,
+        ),
+        app.grant_key,
+    )
+    await tx.add(
+        GrantRecord(recording=recording.id, generation=state.generation, token=token, issued_ms=now)
+    )
+    refs = {
+        "recording": recording.id,
+        "generation": state.generation,
+        "grant": grants.digest(token),
+    }
+    await leaf(
+        app,
+        tx,
+        "grant.issued",
+        session=session,
+        actor="server",
+        refs={**refs, "consents": list(consents)},
+        details={"purposes": recording.purposes},
+    )
+    await leaf(app, tx, "recording.on", session=session, actor="server", refs=refs)
+    return token
+
+
+async def retry_waiting(app: Services) -> None:
+    """Try again for the sessions that wait for a recorder."""
+    for session_id in list(app.gate.waiting):
+        try:
+            await open_gate(app, session_id)
+        except (ConsentRequired, Unavailable) as error:
+            app.gate.waiting.pop(session_id, None)
+            log.warning("the gate stays closed: %s", error.code)

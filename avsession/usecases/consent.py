@@ -1,0 +1,290 @@
+"""Asking, answering, taking back. The caller is the connection's party, never a field."""
+
+from __future__ import annotations
+
+from avsession import notices
+from avsession.audit.record import Shown
+from avsession.config import PurposeSetting
+from avsession.consent import (
+    ConsentState,
+    Expired,
+    Extended,
+    Given,
+    Phase,
+    Refused,
+    Request,
+    Requested,
+    Stopped,
+    Withdrawn,
+)
+from avsession.errors import (
+    AskingEnded,
+    NoticeMismatch,
+    NotPermitted,
+    PurposesRefused,
+    RequestOver,
+    TooMany,
+)
+from avsession.messages import (
+    ChooseFate,
+    GiveConsent,
+    MoreTime,
+    NoticeShown,
+    RefuseConsent,
+    RequestRecording,
+    StopRecording,
+    WithdrawConsent,
+)
+from avsession.ports import Writer
+from avsession.records import ConsentEvent, Notice, RecordingRequest
+from avsession.session import Role, Session, new_id
+from avsession.usecases import effects, erasure, events, withdrawals
+from avsession.usecases.capture import open_gate
+from avsession.usecases.closing import close_now
+from avsession.usecases.common import (
+    advance,
+    answered_before,
+    leaf,
+    load,
+    load_live,
+    load_state,
+    remember,
+)
+from avsession.usecases.services import Services
+
+MAX_REQUESTS = 20
+"""Recording requests in one session, whatever became of them."""
+MAX_SHOWN = 20
+"""``consent.shown`` events of one party for one request: a language change is one."""
+
+
+async def request_recording(
+    app: Services, party_id: str, message: RequestRecording
+) -> dict[str, str]:
+    """The agent asks to record. The notice is rendered, hashed and archived in each language."""
+    settings = app.settings
+    known = {purpose.id: purpose for purpose in settings.consent.purposes}
+    if not message.purposes or not set(message.purposes) <= set(known):
+        raise PurposesRefused
+    chosen = [p for p in settings.consent.purposes if p.id in message.purposes]
+    async with app.store.write() as tx:
+        if (said := await answered_before(tx, party_id, message.key, message)) is not None:
+            return said
+        session, party = await load_live(tx, party_id)
+        if party.role is not Role.AGENT:
+            raise NotPermitted("Only the agent can ask to record.")
+        state = await load_state(tx, app, session.id)
+        if not state.may_ask:
+            raise AskingEnded
+        if await tx.count(RecordingRequest, session=session.id) >= MAX_REQUESTS:
+            raise TooMany("Recording was asked for too often in this session.")
+        rendered = await _archive(app, tx, chosen)
+        request = Request(
+            id=new_id("req", app.entropy),
+            by=party_id,
+            purposes=tuple(p.id for p in chosen),
+            notices=rendered,
+            deadline_ms=app.clock.now_ms() + settings.consent.answer_s * 1000,
+        )
+        decision = await advance(app, tx, session.id, Requested(request))
+        row = RecordingRequest(
+            id=request.id,
+            session=session.id,
+            by=party_id,
+            purposes=list(request.purposes),
+            notices=rendered,
+            at_ms=app.clock.now_ms(),
+        )
+        await tx.add(row)
+        await events.add(app, tx, session, party, row, "requested")
+        after = await effects.record(app, tx, session, decision)
+        answer = await remember(app, tx, party_id, message.key, message, {"request": request.id})
+    await effects.speak(app, after, open_gate)
+    return answer
+
+
+async def _archive(app: Services, tx: Writer, chosen: list[PurposeSetting]) -> dict[str, str]:
+    """Render in every offered language and keep the bytes; language -> SHA-256."""
+    version = notices.latest(notices.RECORDING)
+    hashes = {}
+    for language in notices.languages(notices.RECORDING, version):
+        text = notices.render(notices.RECORDING, version, language, app.settings, chosen)
+        hashes[language] = text.sha256
+        if await tx.get(Notice, text.sha256) is None:
+            await tx.add(
+                Notice(
+                    sha256=text.sha256,
+                    id=text.id,
+                    version=text.version,
+                    language=language,
+                    text=text.data,
+                    at_ms=app.clock.now_ms(),
+                )
+            )
+            refs = {"sha256": text.sha256, "version": version, "language": language}
+            await leaf(app, tx, "notice.published", actor="server", refs=refs)
+    return hashes
+
+
+async def _shown(app: Services, tx: Writer, sha256: str, language: str, method: str) -> Shown:
+    notice = await tx.get(Notice, sha256)
+    if notice is None or notice.language != language:
+        raise NoticeMismatch
+    return Shown(
+        language=language, sha256=sha256, version=notice.version, method=method, build=app.build
+    )
+
+
+async def _row(tx: Writer, session: Session, request_id: str) -> RecordingRequest:
+    """The request, if it is this session's."""
+    request = await tx.get(RecordingRequest, request_id)
+    if request is None or request.session != session.id:
+        raise RequestOver
+    return request
+
+
+async def shown(app: Services, party_id: str, message: NoticeShown) -> None:
+    """A page says that the notice is on its screen."""
+    async with app.store.write() as tx:
+        session, party = await load_live(tx, party_id)
+        state = await load_state(tx, app, session.id)
+        request = await _row(tx, session, message.request)
+        if state.phase is not Phase.ASKING or not state.request or state.request.id != request.id:
+            raise RequestOver
+        if request.notices.get(message.language) != message.notice:
+            raise NoticeMismatch
+        seen = await tx.count(ConsentEvent, request=request.id, party=party_id, kind="shown")
+        if seen >= MAX_SHOWN:
+            raise TooMany
+        notice = await _shown(app, tx, message.notice, message.language, "dialog/shown")
+        await events.add(app, tx, session, party, request, "shown", shown=notice)
+
+
+async def give(app: Services, party_id: str, message: GiveConsent) -> dict[str, str]:
+    """A party allows recording. When it was the last one, the gate opens after the commit."""
+    async with app.store.write() as tx:
+        if (said := await answered_before(tx, party_id, message.key, message)) is not None:
+            return said
+        session, party = await load_live(tx, party_id)
+        given = Given(
+            party_id,
+            message.request,
+            message.notice,
+            message.language,
+            message.purposes,
+            app.clock.now_ms(),
+        )
+        decision = await advance(app, tx, session.id, given)
+        request = await _row(tx, session, message.request)
+        notice = await _shown(app, tx, message.notice, message.language, "dialog/allow")
+        event = await events.add(
+            app, tx, session, party, request, "given", shown=notice, given=message.purposes
+        )
+        after = await effects.record(app, tx, session, decision)
+        after.ask = True
+        answer = await remember(app, tx, party_id, message.key, message, {"event": event.id})
+    await effects.speak(app, after, open_gate)
+    return answer
+
+
+async def refuse(app: Services, party_id: str, message: RefuseConsent) -> dict[str, str]:
+    """A party declines; nothing about the call changes."""
+    async with app.store.write() as tx:
+        if (said := await answered_before(tx, party_id, message.key, message)) is not None:
+            return said
+        session, party = await load_live(tx, party_id)
+        decision = await advance(app, tx, session.id, Refused(party_id, message.request))
+        request = await _row(tx, session, message.request)
+        event = await events.add(app, tx, session, party, request, "refused")
+        after = await effects.record(app, tx, session, decision)
+        answer = await remember(app, tx, party_id, message.key, message, {"event": event.id})
+    await effects.speak(app, after, open_gate)
+    return answer
+
+
+async def more_time(app: Services, party_id: str, message: MoreTime) -> None:
+    """A party needs longer to read."""
+    async with app.store.write() as tx:
+        session, _party = await load_live(tx, party_id)
+        now = app.clock.now_ms()
+        deadline = now + app.settings.consent.answer_s * 1000
+        extended = Extended(party_id, message.request, deadline, now)
+        decision = await advance(app, tx, session.id, extended)
+        after = await effects.record(app, tx, session, decision)
+    await effects.speak(app, after, open_gate)
+
+
+async def expire(app: Services, session_id: str, state: ConsentState) -> None:
+    """Silence is no: called when the deadline has passed."""
+    if state.request is None:
+        return
+    async with app.store.write() as tx:
+        session = await tx.get(Session, session_id)
+        if session is None:
+            return
+        decision = await advance(app, tx, session_id, Expired(state.request.id, app.clock.now_ms()))
+        after = await effects.record(app, tx, session, decision)
+    await effects.speak(app, after, open_gate)
+
+
+async def withdraw(app: Services, party_id: str, message: WithdrawConsent) -> dict[str, str]:
+    """Stop now, then record. Nothing captured after this moment is kept.
+
+    Whoever is recorded under a gate may close it: that half waits for nothing. What is written
+    down is checked as ever.
+    """
+    _close_if_seated(app, party_id, message.request, "withdrawn")
+    async with app.store.write() as tx:
+        if (said := await answered_before(tx, party_id, message.key, message)) is not None:
+            return said
+        session, party = await load(tx, party_id)
+        request = await _row(tx, session, message.request)
+        await withdrawals.check(tx, party, request)
+        state = await load_state(tx, app, session.id)
+        after = effects.After(session.id)
+        if state.request is not None and state.request.id == request.id:
+            decision = await advance(app, tx, session.id, Withdrawn(party_id, request.id))
+            after = await effects.record(app, tx, session, decision)
+        event = await events.add(app, tx, session, party, request, "withdrawn")
+        await withdrawals.open_choice(app, tx, party, request)
+        result = {"event": event.id, "fate_s": str(app.settings.consent.fate_s)}
+        answer = await remember(app, tx, party_id, message.key, message, result)
+    await effects.speak(app, after, open_gate)
+    return answer
+
+
+def _close_if_seated(app: Services, party_id: str, request: str, reason: str) -> None:
+    """The half that does not wait: close the gate that this party is recorded under.
+
+    A grant that is just being committed is met too: it is prepared in memory before.
+    """
+    gate = app.gate.of_party(party_id)
+    if gate is not None and gate.request == request:
+        close_now(app, gate.session, reason, final=True)
+
+
+async def choose_fate(app: Services, party_id: str, message: ChooseFate) -> dict[str, str]:
+    """Keep or destroy what was recorded before the withdrawal."""
+    async with app.store.write() as tx:
+        if (said := await answered_before(tx, party_id, message.key, message)) is not None:
+            return said
+        session, _party = await load(tx, party_id)
+        await _row(tx, session, message.request)
+        await withdrawals.choose(app, tx, party_id, message.request, message.fate)
+        answer = await remember(app, tx, party_id, message.key, message, {"fate": message.fate})
+    await erasure.carry_out(app, message.request)
+    return answer
+
+
+async def stop(app: Services, party_id: str, message: StopRecording) -> dict[str, str]:
+    """End the recording, or the asking, without withdrawing; what was recorded is kept."""
+    _close_if_seated(app, party_id, message.request, "stopped")
+    async with app.store.write() as tx:
+        if (said := await answered_before(tx, party_id, message.key, message)) is not None:
+            return said
+        session, _party = await load_live(tx, party_id)
+        decision = await advance(app, tx, session.id, Stopped(party_id, message.request))
+        after = await effects.record(app, tx, session, decision)
+        answer = await remember(app, tx, party_id, message.key, message, {})
+    await effects.speak(app, after, open_gate)
+    return answer

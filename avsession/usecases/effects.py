@@ -1,0 +1,155 @@
+"""Carrying out what ``consent.decide`` said: rows and leaves inside the transaction, words after.
+
+:func:`record` is called in the transaction that holds the decision; :func:`speak` once it has
+committed. Opening the gate is a transaction of its own (``capture.open_gate``), because a
+grant may be signed only after every ``given`` is committed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Awaitable, Callable
+
+from msgspec.structs import replace
+
+from avsession.consent import (
+    Ask,
+    CloseGate,
+    Decision,
+    Effect,
+    OpenGate,
+    RequestEnded,
+)
+from avsession.messages import Asked, AskOver, Parties, RecordingChanged
+from avsession.messages import CloseGate as CloseGateMessage
+from avsession.ports import Reader, Writer
+from avsession.recording import State, may_become
+from avsession.records import GrantRecord, Recording, RecordingRequest
+from avsession.session import Party, Session
+from avsession.usecases import events, views
+from avsession.usecases.closing import close_now
+from avsession.usecases.common import leaf, load_state
+from avsession.usecases.services import Services
+
+Opener = Callable[[Services, str], Awaitable[None]]
+"""``capture.open_gate``, given by the caller so that files import one way."""
+
+
+@dataclasses.dataclass
+class After:
+    """What is to be said once the transaction has committed."""
+
+    session: str
+    reason: str = ""
+    ask: bool = False
+    opens: bool = False
+    over: list[RequestEnded] = dataclasses.field(default_factory=list)
+    closed: list[CloseGate] = dataclasses.field(default_factory=list)
+
+
+async def record(app: Services, tx: Writer, session: Session, decision: Decision) -> After:
+    """Rows and leaves of the decision's effects."""
+    after = After(session.id)
+    for effect in decision.effects:
+        await _record_one(app, tx, session, effect, after)
+    return after
+
+
+async def _record_one(
+    app: Services, tx: Writer, session: Session, effect: Effect, after: After
+) -> None:
+    match effect:
+        case Ask():
+            after.ask = True
+        case OpenGate():
+            after.opens = True
+        case CloseGate():
+            after.opens = False
+            after.reason = effect.reason
+            after.closed.append(effect)
+            await _gate_closed(app, tx, session, effect)
+        case RequestEnded():
+            after.ask = after.opens = False
+            after.reason = after.reason or effect.outcome
+            after.over.append(effect)
+            await _request_ended(app, tx, session, effect)
+
+
+async def _gate_closed(app: Services, tx: Writer, session: Session, effect: CloseGate) -> None:
+    """The generation ended: at the moment at which memory closed it, if it did so before."""
+    for recording in await tx.find(Recording, session=session.id):
+        grant = await tx.get(GrantRecord, recording.id, effect.generation)
+        if grant is None or grant.closed_ms is not None:
+            continue
+        closed = app.gate.closed_ms(recording.id, effect.generation) or app.clock.now_ms()
+        await tx.put(replace(grant, closed_ms=closed, reason=effect.reason))
+        if may_become(recording.state, State.OFF):
+            await tx.put(replace(recording, state=State.OFF, reason=effect.reason))
+        refs = {"recording": recording.id, "generation": effect.generation, "reason": effect.reason}
+        await leaf(app, tx, "grant.revoked", session=session, refs=refs)
+        await leaf(app, tx, "recording.off", session=session, refs=refs)
+
+
+async def _request_ended(app: Services, tx: Writer, session: Session, effect: RequestEnded) -> None:
+    request = await tx.get(RecordingRequest, effect.request)
+    if request is None:
+        return
+    await tx.put(replace(request, outcome=effect.outcome))
+    if effect.outcome == "expired":
+        for party_id in effect.pending:
+            party = await tx.get(Party, party_id)
+            if party is not None:
+                await events.add(app, tx, session, party, request, "expired", actor="server")
+    recording = await tx.one(Recording, request=request.id)
+    if recording is not None and may_become(recording.state, State.CLOSING):
+        now = app.clock.now_ms()
+        await tx.put(replace(recording, state=State.CLOSING, reason=effect.outcome, closed_ms=now))
+
+
+async def speak(app: Services, after: After, opener: Opener) -> None:
+    """Tell everyone what has become true, then open the gate if it may open."""
+    for closed in after.closed:
+        close_now(app, after.session, closed.reason, final=bool(after.over))
+    async with app.store.read() as tx:
+        state = await load_state(tx, app, after.session)
+        status = await views.status(app, tx, after.session, state, after.reason)
+        parties = await views.parties(app, tx, after.session)
+        ask = await views.ask(app, tx, state)
+        finals = await _finals(tx, after)
+    for worker, message in finals:
+        app.bus.tell_worker(worker, message)
+    if after.closed or after.over:
+        app.bus.tell_session(after.session, RecordingChanged(recording=status))
+        app.bus.tell_session(after.session, Parties(parties=parties))
+    for ended in after.over:
+        app.bus.tell_session(after.session, AskOver(request=ended.request, outcome=ended.outcome))
+    if ask is not None and after.ask:
+        app.bus.tell_session(after.session, Asked(ask=ask))
+    if after.opens:
+        if state.request is not None:
+            app.bus.tell_session(after.session, AskOver(request=state.request.id, outcome="given"))
+        await opener(app, after.session)
+
+
+async def _finals(tx: Reader, after: After) -> list[tuple[str, CloseGateMessage]]:
+    """The recorder's last word for each recording that is over, said again if said before."""
+    found = []
+    for ended in after.over:
+        recording = await tx.one(Recording, request=ended.request)
+        if recording is not None and recording.worker is not None:
+            found.append((recording.worker, await final_message(tx, recording)))
+    return found
+
+
+async def final_message(tx: Reader, recording: Recording) -> CloseGateMessage:
+    """``recorder.close`` for a recording that is over."""
+    grant = await tx.get(GrantRecord, recording.id, recording.generation)
+    closed = grant.closed_ms if grant and grant.closed_ms is not None else recording.closed_ms
+    return CloseGateMessage(
+        recording=recording.id,
+        generation=recording.generation,
+        closed_ms=closed or recording.created_ms,
+        reason=recording.reason,
+        final=True,
+        erase=recording.state is State.ERASED,
+    )

@@ -1,0 +1,85 @@
+"""Consent events: the record, its row and its leaf, together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from avsession.audit import record
+from avsession.audit.record import Shown
+from avsession.canonical import canonical, sha256_hex
+from avsession.ports import Writer
+from avsession.records import ConsentEvent, Recording, RecordingRequest
+from avsession.session import Party, Session, new_id
+from avsession.usecases.common import leaf
+from avsession.usecases.services import Services
+
+LEAF_KINDS = {
+    "requested": "recording.requested",
+    "shown": "consent.shown",
+    "given": "consent.given",
+    "refused": "consent.refused",
+    "withdrawn": "consent.withdrawn",
+    "expired": "consent.expired",
+}
+
+
+async def add(
+    app: Services,
+    tx: Writer,
+    session: Session,
+    party: Party,
+    request: RecordingRequest,
+    kind: str,
+    *,
+    shown: Shown | None = None,
+    given: Sequence[str] = (),
+    actor: str | None = None,
+) -> ConsentEvent:
+    """Append an event of ``party``: document, leaf that commits to it, row."""
+    event_id = new_id("evt", app.entropy)
+    now = app.clock.now_ms()
+    recording = await tx.one(Recording, request=request.id)
+    document = record.build(
+        app.settings,
+        event=event_id,
+        kind=kind,
+        at_ms=now,
+        party=party,
+        actor=actor or party.pseudonym,
+        session=session.pseudonym,
+        request=request.id,
+        recording=recording.id if recording else None,
+        asked=request.purposes,
+        given=given,
+        shown=shown,
+        proof={},
+    )
+    # The document is committed to without its proof: that names the leaf, which it cannot hold.
+    del document["proof"]
+    index = await leaf(
+        app,
+        tx,
+        LEAF_KINDS[kind],
+        session=session,
+        subject=party,
+        actor=actor,
+        refs={
+            "event": event_id,
+            "request": request.id,
+            "notice": shown.sha256 if shown else None,
+        },
+        details={"document": sha256_hex(canonical(document)), "purposes": list(given)},
+    )
+    document["proof"] = {"leaf": index}
+    event = ConsentEvent(
+        id=event_id,
+        session=session.id,
+        request=request.id,
+        party=party.id,
+        kind=kind,
+        at_ms=now,
+        document=document,
+        leaf=index,
+    )
+    await tx.add(event)
+    return event

@@ -1,0 +1,116 @@
+"""Passing a leg's offer, answer and candidates on, between a recorder and one party's page.
+
+Nothing here is stored. A recorder may speak only for the generation that is live for it and
+only with the fingerprint that its grant names; a party only for itself.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from avsession import sdp
+from avsession.errors import GrantStale, NotPermitted, SdpRefused
+from avsession.messages import (
+    GrantRefused,
+    LegAnswer,
+    LegAnswered,
+    LegFailed,
+    LegLost,
+    LegOffer,
+    LegOffered,
+    LegState,
+    LegTrickle,
+    LegTrickled,
+)
+from avsession.usecases.gate import OpenGate
+from avsession.usecases.services import Services
+
+log = logging.getLogger("avsession.capture")
+
+
+def _workers_gate(app: Services, worker: str, recording: str, generation: int) -> OpenGate:
+    gate = app.gate.live(recording, generation)
+    if gate is None or gate.worker != worker:
+        raise GrantStale
+    return gate
+
+
+def _partys_gate(app: Services, party: str, recording: str, generation: int) -> OpenGate:
+    gate = app.gate.live(recording, generation)
+    if gate is None or party not in gate.parties:
+        raise GrantStale
+    return gate
+
+
+async def leg_offer(app: Services, worker: str, message: LegOffer) -> None:
+    """A recorder's offer to one party. Raises GrantStale, NotPermitted or SdpRefused."""
+    gate = _workers_gate(app, worker, message.recording, message.generation)
+    if message.party not in gate.parties:
+        raise NotPermitted("The grant names no leg for that party.")
+    info = next((w for w in app.bus.workers() if w.worker == worker), None)
+    if info is None or sdp.check(message.sdp) != info.fingerprint:
+        raise SdpRefused("The leg's fingerprint is not the one that the grant names.")
+    app.bus.tell(
+        message.party,
+        LegOffered(recording=message.recording, generation=message.generation, sdp=message.sdp),
+    )
+
+
+async def leg_state(app: Services, worker: str, message: LegState) -> None:
+    """What became of a leg; for the log of the running system only."""
+    _workers_gate(app, worker, message.recording, message.generation)
+    log.info(
+        "leg %s", message.state, extra={"recording": message.recording, "reason": message.reason}
+    )
+
+
+async def grant_refused(app: Services, worker: str, message: GrantRefused) -> None:
+    """A recorder would not capture under a grant. The gate stays as it is; nothing is stored."""
+    log.error(
+        "grant refused by the recorder: %s", message.code, extra={"recording": message.recording}
+    )
+
+
+async def leg_answer(app: Services, party: str, message: LegAnswer) -> None:
+    """A party's answer to its own leg. Raises GrantStale or SdpRefused."""
+    gate = _partys_gate(app, party, message.recording, message.generation)
+    sdp.check(message.sdp)
+    app.bus.tell_worker(
+        gate.worker,
+        LegAnswered(
+            recording=message.recording,
+            generation=message.generation,
+            party=party,
+            sdp=message.sdp,
+        ),
+    )
+
+
+async def leg_trickle(app: Services, party: str, message: LegTrickle) -> None:
+    """A party's ICE candidate for its own leg."""
+    gate = _partys_gate(app, party, message.recording, message.generation)
+    app.bus.tell_worker(
+        gate.worker,
+        LegTrickled(
+            recording=message.recording,
+            generation=message.generation,
+            party=party,
+            candidate=message.candidate,
+            mid=message.mid,
+        ),
+    )
+
+
+async def leg_failed(app: Services, party: str, message: LegFailed) -> None:
+    """A party's browser refused its leg or lost it; the recorder makes another while it may."""
+    gate = _partys_gate(app, party, message.recording, message.generation)
+    log.warning("leg failed: %s", message.reason, extra={"recording": message.recording})
+    app.bus.tell_worker(
+        gate.worker,
+        LegLost(
+            recording=message.recording,
+            generation=message.generation,
+            party=party,
+            reason=message.reason,
+        ),
+    )

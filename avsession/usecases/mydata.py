@@ -1,0 +1,148 @@
+"""What a party can see and do with its private link, in the call and after it.
+
+Only the link's hash is stored. Whoever holds the link is the party: that is what it is for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from avsession.errors import LinkSpent
+from avsession.messages import ChooseFate, WithdrawConsent
+from avsession.ports import Reader
+from avsession.recording import State
+from avsession.records import (
+    Access,
+    ConsentEvent,
+    Notice,
+    Recording,
+    RecordingRequest,
+    TrackRecord,
+    Withdrawal,
+)
+from avsession.session import Party, Session
+from avsession.usecases import consent
+from avsession.usecases.services import Services
+from avsession.usecases.tokens import new_secret, secret_hash
+from avsession.usecases.withdrawals import may_withdraw
+
+
+async def _holder(tx: Reader, secret: str) -> tuple[Session, Party]:
+    party = await tx.one(Party, data_hash=secret_hash(secret))
+    session = await tx.get(Session, party.session) if party else None
+    if party is None or session is None:
+        raise LinkSpent
+    return session, party
+
+
+async def renew_link(app: Services, party: Party) -> str:
+    """A new private link for a seated party; the old one stops working."""
+    secret = new_secret(app.entropy)
+    async with app.store.write() as tx:
+        fresh = await tx.get(Party, party.id)
+        if fresh is None:
+            raise LinkSpent
+        await tx.put(msgspec.structs.replace(fresh, data_hash=secret_hash(secret)))
+    return secret
+
+
+async def my_data(app: Services, secret: str) -> dict[str, Any]:
+    """Everything held about this party; raises LinkSpent for an unknown link."""
+    async with app.store.read() as tx:
+        session, party = await _holder(tx, secret)
+        events = await tx.find(ConsentEvent, session=session.id, party=party.id, order="leaf")
+        recordings = await tx.find(Recording, session=session.id, order="created_ms")
+        return {
+            "name": party.name,
+            "role": str(party.role),
+            "session": {
+                "session": session.id,
+                "created_ms": session.created_ms,
+                "ended_ms": session.ended_ms,
+            },
+            "controller": msgspec.to_builtins(app.settings.controller),
+            "events": [event_view(event) for event in events],
+            "notices": await _notices(tx, session.id),
+            "recordings": [await _recording(tx, party, row) for row in recordings],
+            "accesses": [view for row in recordings for view in await _accesses(tx, row)],
+        }
+
+
+def event_view(event: ConsentEvent) -> dict[str, Any]:
+    """The parts of an event that a list shows."""
+    document: dict[str, Any] = event.document
+    notice = document.get("notice") or {}
+    return {
+        "event": event.id,
+        "kind": event.kind,
+        "at_ms": event.at_ms,
+        "party": event.party,
+        "request": event.request,
+        "purposes": [
+            p["id"] for p in document["purposes"] if event.kind == "requested" or p["answer"]
+        ],
+        "notice": notice.get("sha256"),
+        "language": notice.get("language"),
+        "leaf": event.leaf,
+    }
+
+
+async def _notices(tx: Reader, session: str) -> dict[str, str]:
+    texts = {}
+    for request in await tx.find(RecordingRequest, session=session):
+        for sha256 in request.notices.values():
+            if (notice := await tx.get(Notice, sha256)) is not None:
+                texts[sha256] = notice.text.decode()
+    return texts
+
+
+async def _recording(tx: Reader, party: Party, row: Recording) -> dict[str, Any]:
+    track = await tx.one(TrackRecord, recording=row.id, party=party.id)
+    withdrawal = await tx.get(Withdrawal, row.request, party.id)
+    erased = row.state is State.ERASED
+    return {
+        "recording": row.id,
+        "request": row.request,
+        "state": str(row.state),
+        "duration_ms": row.duration_ms,
+        "created_ms": row.created_ms,
+        "mine_erased": track is not None and track.erased_ms is not None,
+        "purposes": row.purposes,
+        "can_withdraw": not erased and await may_withdraw(tx, party.id, row.request),
+        "withdrawn": withdrawal is not None,
+        "fate": withdrawal.fate if withdrawal else None,
+    }
+
+
+async def _accesses(tx: Reader, row: Recording) -> list[dict[str, Any]]:
+    return [
+        {
+            "at_ms": access.at_ms,
+            "reason": access.reason,
+            "purpose": access.purpose,
+            "by": "a reviewer of the company",
+        }
+        for access in await tx.find(Access, recording=row.id, order="at_ms")
+    ]
+
+
+async def withdraw(
+    app: Services, secret: str, request: str, fate: str | None, key: str
+) -> dict[str, str]:
+    """Take consent back; without ``fate`` the choice stays open until it is due.
+
+    A second call with another ``key`` may bring the choice. Raises what the use cases of
+    ``consent`` raise.
+    """
+    async with app.store.read() as tx:
+        _session, party = await _holder(tx, secret)
+        open_choice = await tx.get(Withdrawal, request, party.id)
+        withdrawn = not await may_withdraw(tx, party.id, request)
+    if not (withdrawn and open_choice is not None):
+        await consent.withdraw(app, party.id, WithdrawConsent(request=request, key=f"{key}.w"))
+    if fate is not None:
+        chosen = ChooseFate(request=request, fate=fate, key=f"{key}.f")
+        await consent.choose_fate(app, party.id, chosen)
+    return {"state": "withdrawn", "fate": fate or ""}

@@ -1,0 +1,138 @@
+"""Who is there. While that is unknown for anybody, the gate is closed."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from avsession.consent import Answer, ConsentState, Joined, Left, Lost
+from avsession.errors import NotFound, SessionOver
+from avsession.messages import Parties, Welcome
+from avsession.records import GrantRecord, Withdrawal
+from avsession.session import SEAT_TIMEOUT_MS, Party, Presence, Role, Session
+from avsession.usecases import effects, views
+from avsession.usecases.capture import open_gate
+from avsession.usecases.closing import close_now
+from avsession.usecases.common import advance, leaf, load, load_live, load_state
+from avsession.usecases.services import Services
+from avsession.usecases.sessions import end_session
+
+
+async def joined(app: Services, party_id: str) -> None:
+    """A party's page is connected: it takes its seat, or has it again, and is welcomed.
+
+    The welcome goes first; what the joining changes for everyone follows.
+    """
+    async with app.store.write() as tx:
+        session, party = await load_live(tx, party_id)
+        now = app.clock.now_ms()
+        if party.presence is None:
+            refs = {"role": str(party.role)}
+            await leaf(app, tx, "party.joined", session=session, subject=party, refs=refs)
+        await tx.put(
+            replace(
+                party,
+                presence=Presence.PRESENT,
+                seat_deadline_ms=None,
+                joined_ms=party.joined_ms or now,
+                left_ms=None,
+            )
+        )
+        deadline = now + app.settings.consent.answer_s * 1000
+        decision = await advance(app, tx, session.id, Joined(party_id, deadline))
+        after = await effects.record(app, tx, session, decision)
+    app.bus.tell(party_id, await _welcome(app, party_id))
+    await _tell_parties(app, session.id)
+    await effects.speak(app, after, open_gate)
+
+
+async def _welcome(app: Services, party_id: str) -> Welcome:
+    async with app.store.read() as tx:
+        session, party = await load(tx, party_id)
+        state = await load_state(tx, app, session.id)
+        gate = app.gate.of_session(session.id)
+        grant = await tx.get(GrantRecord, gate.recording, gate.generation) if gate else None
+        choice = await tx.one(Withdrawal, party=party_id, fate=None, done=False)
+        media = app.settings.media
+        return Welcome(
+            you=party.id,
+            session=session.id,
+            parties=await views.parties(app, tx, session.id),
+            ice_servers=media.ice_servers,
+            relay_only=media.relay_only,
+            recording=await views.status(app, tx, session.id, state),
+            ask=await views.ask(app, tx, state),
+            grant=grant.token if grant else None,
+            given=_given(state, party_id),
+            fate_due=choice.request if choice else None,
+        )
+
+
+def _given(state: ConsentState, party: str) -> str | None:
+    seat = state.seat(party)
+    given = seat is not None and seat.answer is Answer.GIVEN
+    return state.request.id if given and state.request else None
+
+
+async def _tell_parties(app: Services, session: str) -> None:
+    async with app.store.read() as tx:
+        seated = await views.parties(app, tx, session)
+    app.bus.tell_session(session, Parties(parties=seated))
+
+
+async def lost(app: Services, party_id: str) -> None:
+    """A party's connection is gone: the gate closes now, the seat is held for 30 s."""
+    gate = app.gate.of_party(party_id)
+    if gate is not None:
+        close_now(app, gate.session, "presence_unknown", final=False)
+    try:
+        async with app.store.write() as tx:
+            session, party = await load_live(tx, party_id)
+            if party.presence is None:
+                return
+            deadline = app.clock.now_ms() + SEAT_TIMEOUT_MS
+            await tx.put(replace(party, presence=Presence.UNKNOWN, seat_deadline_ms=deadline))
+            decision = await advance(app, tx, session.id, Lost(party_id))
+            after = await effects.record(app, tx, session, decision)
+    except (SessionOver, NotFound):
+        return
+    await _tell_parties(app, session.id)
+    await effects.speak(app, after, open_gate)
+
+
+async def left(app: Services, party_id: str, reason: str = "left") -> None:
+    """A party gives up its seat. The agent's leaving ends the session."""
+    gate = app.gate.of_party(party_id)
+    if gate is not None:
+        close_now(app, gate.session, "party_left", final=False)
+    try:
+        async with app.store.write() as tx:
+            session, party = await load_live(tx, party_id)
+            if party.presence is None:
+                return
+            now = app.clock.now_ms()
+            await tx.put(replace(party, presence=None, seat_deadline_ms=None, left_ms=now))
+            decision = await advance(app, tx, session.id, Left(party_id))
+            after = await effects.record(app, tx, session, decision)
+            refs = {"reason": reason}
+            await leaf(app, tx, "party.left", session=session, subject=party, refs=refs)
+    except (SessionOver, NotFound):
+        return
+    await effects.speak(app, after, open_gate)
+    if party.role is Role.AGENT:
+        await end_session(app, session.id, f"agent_{reason}")
+    else:
+        await _tell_parties(app, session.id)
+
+
+async def recover(app: Services) -> None:
+    """At start: nobody is known to be there, so every gate is closed and every seat is held."""
+    async with app.store.read() as tx:
+        live = await tx.find(Session, ended_ms=None, limit=100_000)
+        seated = [
+            party.id
+            for session in live
+            for party in await tx.find(Party, session=session.id)
+            if party.presence is not None
+        ]
+    for party_id in seated:
+        await lost(app, party_id)

@@ -1,0 +1,264 @@
+"""Review: what an admin may see, and what must be written down before anything is shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from avsession.canonical import unb64
+from avsession.errors import Conflict, ConsentRequired, Erased, Invalid, NotFound
+from avsession.ports import Reader
+from avsession.recording import Manifest, Sealed, State, decode_line, verify
+from avsession.records import (
+    Access,
+    ConsentEvent,
+    EntryRecord,
+    Notice,
+    Recording,
+    RecordingRequest,
+    SegmentRecord,
+    TrackRecord,
+)
+from avsession.sealing.open import VirtualFile, open_track
+from avsession.session import Party, Session, new_id
+from avsession.usecases.common import leaf
+from avsession.usecases.mydata import event_view
+from avsession.usecases.permissions import RECORDING_PLAY, REVIEW_READ, Principal, require
+from avsession.usecases.services import Services
+
+MIN_REASON = 3
+MAX_REASON = 500
+"""Characters of a stated reason."""
+PLAYABLE = (State.SEALED, State.INTERRUPTED)
+MAX_ENTRIES = 1_000_000
+"""Manifest entries of one recording that are read at once."""
+
+
+async def sessions(app: Services, who: Principal, before: int, limit: int) -> list[dict[str, Any]]:
+    """Sessions made before ``before`` (ms), newest first."""
+    require(who, REVIEW_READ)
+    async with app.store.read() as tx:
+        rows = await tx.find(Session, order="-created_ms", below=before, limit=limit)
+        return [
+            {
+                **_session(row),
+                "parties": [_party(p) for p in await _parties(tx, row.id)],
+                "requests": await tx.count(RecordingRequest, session=row.id),
+                "recordings": await tx.count(Recording, session=row.id),
+            }
+            for row in rows
+        ]
+
+
+async def session(app: Services, who: Principal, session_id: str) -> dict[str, Any]:
+    """One session's story: parties, consent events in the log's order, requests, recordings."""
+    require(who, REVIEW_READ)
+    async with app.store.read() as tx:
+        row = await tx.get(Session, session_id)
+        if row is None:
+            raise NotFound
+        parties = await _parties(tx, row.id)
+        requests = await tx.find(RecordingRequest, session=row.id, order="at_ms")
+        return {
+            **_session(row),
+            "parties": [
+                {
+                    **_party(p),
+                    "language": p.language,
+                    "joined_ms": p.joined_ms,
+                    "left_ms": p.left_ms,
+                }
+                for p in parties
+            ],
+            "events": [
+                event_view(e) for e in await tx.find(ConsentEvent, session=row.id, order="leaf")
+            ],
+            "requests": [
+                {
+                    "request": r.id,
+                    "by": r.by,
+                    "purposes": r.purposes,
+                    "at_ms": r.at_ms,
+                    "outcome": r.outcome,
+                }
+                for r in requests
+            ],
+            "recordings": [
+                await _recording(tx, r)
+                for r in await tx.find(Recording, session=row.id, order="created_ms")
+            ],
+        }
+
+
+async def event(app: Services, who: Principal, event_id: str) -> dict[str, Any]:
+    """A consent event's whole record."""
+    require(who, REVIEW_READ)
+    async with app.store.read() as tx:
+        row = await tx.get(ConsentEvent, event_id)
+    if row is None:
+        raise NotFound
+    return row.document
+
+
+async def notice(app: Services, who: Principal, sha256: str) -> bytes:
+    """The archived bytes of a notice."""
+    require(who, REVIEW_READ)
+    async with app.store.read() as tx:
+        row = await tx.get(Notice, sha256)
+    if row is None:
+        raise NotFound
+    return row.text
+
+
+async def recordings(
+    app: Services, who: Principal, before: int, limit: int
+) -> list[dict[str, Any]]:
+    """Recordings made before ``before`` (ms), newest first."""
+    require(who, REVIEW_READ)
+    async with app.store.read() as tx:
+        rows = await tx.find(Recording, order="-created_ms", below=before, limit=limit)
+        return [await _recording(tx, row) for row in rows]
+
+
+def _session(row: Session) -> dict[str, Any]:
+    return {
+        "session": row.id,
+        "created_ms": row.created_ms,
+        "ended_ms": row.ended_ms,
+        "end_reason": row.end_reason,
+    }
+
+
+def _party(row: Party) -> dict[str, Any]:
+    return {"party": row.id, "role": str(row.role), "name": row.name}
+
+
+async def _parties(tx: Reader, session_id: str) -> list[Party]:
+    return await tx.find(Party, session=session_id, order="created_ms")
+
+
+async def _recording(tx: Reader, row: Recording) -> dict[str, Any]:
+    tracks = {t.party: t for t in await tx.find(TrackRecord, recording=row.id)}
+    parties = [p for p in await _parties(tx, row.session) if p.id in tracks]
+    left = any(t.erased_ms is None for t in tracks.values())
+    return {
+        "recording": row.id,
+        "session": row.session,
+        "request": row.request,
+        "state": str(row.state),
+        "reason": row.reason,
+        "created_ms": row.created_ms,
+        "duration_ms": row.duration_ms,
+        "purposes": row.purposes,
+        "parties": [{**_party(p), "erased": tracks[p.id].erased_ms is not None} for p in parties],
+        "playable": row.state in PLAYABLE and left,
+    }
+
+
+async def _manifest(tx: Reader, row: Recording) -> Manifest:
+    entries = await tx.find(EntryRecord, recording=row.id, order="n", limit=MAX_ENTRIES)
+    key = Ed25519PublicKey.from_public_bytes(unb64(row.recorder_key))
+    return verify([decode_line(entry.line) for entry in entries], key)
+
+
+async def _kept(tx: Reader, manifest: Manifest, track: str) -> Manifest:
+    """The manifest without this track's segments that the domain did not accept."""
+    rows = await tx.find(SegmentRecord, track=track, limit=MAX_ENTRIES)
+    kept = {row.index for row in rows}
+    return Manifest(
+        tuple(
+            e
+            for e in manifest.entries
+            if not isinstance(e, Sealed) or e.track != track or e.index in kept
+        )
+    )
+
+
+async def open_recording(
+    app: Services, who: Principal, recording_id: str, reason: str, purpose: str
+) -> dict[str, Any]:
+    """Allow ``who`` to watch, for a stated reason and a consented purpose.
+
+    ``recording.accessed`` is committed before anything can be seen. Raises ConsentRequired for
+    a purpose that not everyone allowed, Erased, Conflict while the recording still runs.
+    """
+    require(who, RECORDING_PLAY)
+    reason = " ".join(reason.split())
+    if not MIN_REASON <= len(reason) <= MAX_REASON:
+        raise Invalid(f"State a reason of {MIN_REASON} to {MAX_REASON} characters.")
+    now = app.clock.now_ms()
+    async with app.store.write() as tx:
+        row = await tx.get(Recording, recording_id)
+        if row is None:
+            raise NotFound
+        if row.state is State.ERASED:
+            raise Erased
+        if row.state not in PLAYABLE:
+            raise Conflict("The recording is not finished yet.")
+        if purpose not in row.purposes:
+            raise ConsentRequired("Not everyone consented to that purpose.")
+        owner = await tx.get(Session, row.session)
+        access = Access(
+            id=new_id("acs", app.entropy),
+            recording=row.id,
+            account=who.account,
+            auth=who.auth,
+            purpose=purpose,
+            reason=reason,
+            at_ms=now,
+            expires_ms=now + app.settings.signin.access_s * 1000,
+        )
+        await tx.add(access)
+        await leaf(
+            app,
+            tx,
+            "recording.accessed",
+            session=owner,
+            actor=who.pseudonym,
+            refs={"recording": row.id, "access": access.id},
+            details={"account": who.account, "reason": reason, "purpose": purpose},
+        )
+        manifest = await _manifest(tx, row)
+        tracks = await tx.find(TrackRecord, recording=row.id)
+        parties = {p.id: p for p in await _parties(tx, row.session)}
+    return {
+        "access": access.id,
+        "expires_ms": access.expires_ms,
+        "duration_ms": row.duration_ms,
+        "tracks": [
+            {
+                "track": track.id,
+                **_party(parties[track.party]),
+                "url": f"/api/admin/access/{access.id}/tracks/{track.id}.webm",
+                "gaps": [
+                    {"start_ms": g.start_ms, "end_ms": g.end_ms, "reason": g.reason}
+                    for g in manifest.gaps(track.id)
+                ],
+            }
+            for track in tracks
+            if track.erased_ms is None and manifest.segments(track.id)
+        ],
+    }
+
+
+async def track_file(app: Services, who: Principal, access_id: str, track_id: str) -> VirtualFile:
+    """One track as a seekable WebM file, for whoever opened it and as long as that holds."""
+    require(who, RECORDING_PLAY)
+    async with app.store.read() as tx:
+        access = await tx.get(Access, access_id)
+        track = await tx.get(TrackRecord, track_id)
+        if access is None or track is None or track.recording != access.recording:
+            raise NotFound
+        if access.auth != who.auth or access.expires_ms <= app.clock.now_ms():
+            raise NotFound
+        row = await tx.get(Recording, track.recording)
+        if row is None or row.state is State.ERASED or track.erased_ms is not None:
+            raise Erased
+        manifest = await _kept(tx, await _manifest(tx, row), track.id)
+    identity = await app.custody.unwrap(row.id, track.id)
+
+    async def fetch(index: int) -> bytes:
+        return await app.objects.get(f"{row.id}/{track.id}/{index:08d}.age")
+
+    return await open_track(manifest, track.id, identity, fetch)

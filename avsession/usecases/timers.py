@@ -1,0 +1,146 @@
+"""What happens because time passed. All of it is found in the database, so restarts lose none."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable
+
+import msgspec
+from msgspec.structs import replace
+
+from avsession.consent import ConsentState
+from avsession.errors import AvsessionError
+from avsession.recording import State
+from avsession.records import ConsentState as ConsentRow
+from avsession.records import Idempotent, Recording, SignInLink, Ticket, Withdrawal
+from avsession.session import Party, Session
+from avsession.usecases import consent, erasure
+from avsession.usecases.accept import finish, finished
+from avsession.usecases.capture import retry_waiting
+from avsession.usecases.presence import left
+from avsession.usecases.services import Services
+from avsession.usecases.sessions import end_session
+
+log = logging.getLogger("avsession.timers")
+
+EVERY_S = 0.5
+"""How often :func:`tick` should be called."""
+DRAIN_MS = 30_000
+"""How long a connected recorder may take to finish a recording that is over."""
+ABSENT_MS = 600_000
+"""How long an absent recorder may take to come back and finish one."""
+BATCH = 200
+"""How many due things of a kind one tick handles; the rest waits for the next."""
+KEEP_KEYS_MS = 86_400_000
+"""How long idempotency keys are remembered: longer than any page repeats itself."""
+
+
+async def tick(app: Services) -> None:
+    """Carry out everything that is due. One failing thing does not keep the others from it."""
+    for step in (_answers, _seats, _choices, _erasures, _drains, _invitations, _leftovers):
+        await _guarded(step(app))
+    await _guarded(retry_waiting(app))
+
+
+async def _guarded(work: Awaitable[None]) -> None:
+    try:
+        await work
+    except AvsessionError as error:
+        log.warning("a timer waits for its next turn: %s", error.code)
+
+
+async def _answers(app: Services) -> None:
+    """Silence is no."""
+    async with app.store.read() as tx:
+        due = await tx.find(
+            ConsentRow, order="deadline_ms", below=app.clock.now_ms() + 1, limit=BATCH
+        )
+    for row in due:
+        state = msgspec.json.decode(row.state, type=ConsentState)
+        await consent.expire(app, row.session, state)
+
+
+async def _seats(app: Services) -> None:
+    """A seat without signaling for 30 s is given up."""
+    async with app.store.read() as tx:
+        due = await tx.find(
+            Party, order="seat_deadline_ms", below=app.clock.now_ms() + 1, limit=BATCH
+        )
+    for party in due:
+        await left(app, party.id, "timeout")
+
+
+async def _choices(app: Services) -> None:
+    """No choice means destroy."""
+    now = app.clock.now_ms()
+    async with app.store.read() as tx:
+        due = await tx.find(
+            Withdrawal, order="due_ms", below=now + 1, fate=None, done=False, limit=BATCH
+        )
+    for row in due:
+        async with app.store.write() as tx:
+            fresh = await tx.get(Withdrawal, row.request, row.party)
+            if fresh is not None and fresh.fate is None:
+                await tx.put(replace(fresh, fate="destroy"))
+
+
+async def _erasures(app: Services) -> None:
+    async with app.store.read() as tx:
+        due = await tx.find(Withdrawal, fate="destroy", done=False, limit=BATCH)
+    for request in {row.request for row in due}:
+        await erasure.carry_out(app, request)
+
+
+async def _drains(app: Services) -> None:
+    """A recording whose recorder does not finish it is ended as interrupted, and says so."""
+    now = app.clock.now_ms()
+    connected = {worker.worker for worker in app.bus.workers()}
+    async with app.store.read() as tx:
+        rows = await tx.find(Recording, state=State.CLOSING, limit=BATCH)
+    for row in rows:
+        patience = DRAIN_MS if row.worker in connected else ABSENT_MS
+        if row.closed_ms is None or row.closed_ms + patience > now:
+            continue
+        async with app.store.write() as tx:
+            recording = await tx.get(Recording, row.id)
+            if recording is None or recording.state is not State.CLOSING:
+                continue
+            done = await finish(app, tx, recording, State.INTERRUPTED)
+        await finished(app, done)
+
+
+async def _invitations(app: Services) -> None:
+    """A session that nobody can enter any more and nobody is in has ended."""
+    now = app.clock.now_ms()
+    async with app.store.read() as tx:
+        due = await tx.find(
+            Session, order="invitation_expires_ms", below=now + 1, ended_ms=None, limit=BATCH
+        )
+        empty = []
+        for session in due:
+            parties = await tx.find(Party, session=session.id)
+            seats_end = max((p.created_ms for p in parties), default=0)
+            seats_end += app.settings.signin.seat_s * 1000
+            over = session.invitation_state != "claimed" or seats_end <= now
+            if over and all(p.presence is None for p in parties):
+                empty.append(session.id)
+    for session_id in empty:
+        await end_session(app, session_id, "expired")
+
+
+async def _leftovers(app: Services) -> None:
+    """Tickets, links and idempotency keys whose time is over."""
+    now = app.clock.now_ms()
+    async with app.store.read() as tx:
+        tickets = await tx.find(Ticket, order="expires_ms", below=now, limit=BATCH)
+        links = await tx.find(SignInLink, order="expires_ms", below=now, limit=BATCH)
+        keys = await tx.find(Idempotent, order="at_ms", below=now - KEEP_KEYS_MS, limit=BATCH)
+    if not (tickets or links or keys):
+        return
+    async with app.store.write() as tx:
+        for ticket in tickets:
+            await tx.remove(Ticket, secret_hash=ticket.secret_hash)
+        for link in links:
+            await tx.remove(SignInLink, secret_hash=link.secret_hash)
+        for key in keys:
+            await tx.remove(Idempotent, party=key.party, key=key.key)

@@ -1,0 +1,80 @@
+"""Recorder workers: coming, going, and staying in touch."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from avsession.consent import Interrupted
+from avsession.messages import Heartbeat, HeartbeatReply, Live, WorkerWelcome
+from avsession.ports import Reader
+from avsession.recording import State
+from avsession.records import EntryRecord, Recording
+from avsession.session import Session
+from avsession.usecases import effects
+from avsession.usecases.capture import open_gate, retry_waiting
+from avsession.usecases.closing import close_now
+from avsession.usecases.common import advance
+from avsession.usecases.services import Services
+
+NOT_KEPT = -1
+"""Tells a worker to delete its spool of a recording: it is unknown, over, or erased."""
+
+
+class Hello(Protocol):
+    """What of ``worker.hello`` is needed here."""
+
+    @property
+    def worker(self) -> str: ...
+    @property
+    def recordings(self) -> tuple[str, ...]: ...
+
+
+async def worker_joined(app: Services, hello: Hello) -> WorkerWelcome:
+    """A worker is connected: what the domain knows of the recordings in its spool."""
+    async with app.store.read() as tx:
+        known = {rec: await _known(tx, hello.worker, rec) for rec in hello.recordings}
+    return WorkerWelcome(ice_servers=app.settings.media.recorder_ice_servers, known=known)
+
+
+async def _known(tx: Reader, worker: str, recording_id: str) -> int:
+    recording = await tx.get(Recording, recording_id)
+    if recording is None or recording.worker != worker:
+        return NOT_KEPT
+    if recording.state not in (State.ON, State.OFF, State.CLOSING):
+        return NOT_KEPT
+    return await tx.count(EntryRecord, recording=recording_id)
+
+
+async def worker_ready(app: Services, worker: str) -> None:
+    """After the welcome was sent: finish what is over, begin what has waited."""
+    async with app.store.read() as tx:
+        rows = await tx.find(Recording, worker=worker, state=State.CLOSING)
+        finals = [await effects.final_message(tx, row) for row in rows]
+    for message in finals:
+        app.bus.tell_worker(worker, message)
+    await retry_waiting(app)
+
+
+async def worker_gone(app: Services, worker: str) -> None:
+    """A worker's connection ended. Its gates close; consent stands, so new ones may open."""
+    for gate in app.gate.of_worker(worker):
+        close_now(app, gate.session, "recorder_lost", final=False)
+        async with app.store.write() as tx:
+            session = await tx.get(Session, gate.session)
+            if session is None:
+                continue
+            decision = await advance(app, tx, session.id, Interrupted())
+            after = await effects.record(app, tx, session, decision)
+        await effects.speak(app, after, open_gate)
+
+
+def heartbeat(app: Services, worker: str, message: Heartbeat) -> HeartbeatReply:
+    """What is live for this worker right now; from memory, so that it can never lag behind."""
+    return HeartbeatReply(
+        sent=message.sent,
+        server_ms=app.clock.now_ms(),
+        live=tuple(
+            Live(recording=gate.recording, generation=gate.generation)
+            for gate in app.gate.of_worker(worker)
+        ),
+    )
