@@ -1,0 +1,159 @@
+"""What anybody may know: who runs this, how it asks for consent, and whether it works."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+from typing import Any
+
+from aiohttp import web
+
+from avsession import __version__, notices
+from avsession.config import Controller, Settings, phrase
+from avsession.errors import NotPermitted
+from avsession.ports import Reader
+from avsession.recording import State
+from avsession.records import Account, AuthSession, Leaf, Recording
+from avsession.session import Party as PartyRow
+from avsession.session import Presence, Session
+from web import auth
+from web.routing import Call, Nothing, Route
+
+
+def controller(who: Controller) -> dict[str, str]:
+    """The company that answers to the law, as every page names it."""
+    return {
+        "name": who.name,
+        "address": who.address,
+        "contact": who.contact,
+        "dpo": who.dpo,
+        "authority": phrase(who.authority, "en"),
+    }
+
+
+def about(settings: Settings, build: str) -> dict[str, Any]:
+    """What the pages need to know of the settings. Times in seconds, bitrate in bit/s."""
+    consent, media = settings.consent, settings.media
+    return {
+        "version": __version__,
+        "build": build,
+        "origin": settings.origin,
+        "controller": controller(settings.controller),
+        "languages": list(languages()),
+        "purposes": [
+            {"id": purpose.id, "label": purpose.label, "keep_days": purpose.keep_days}
+            for purpose in consent.purposes
+        ],
+        "consent": {
+            "answer_s": consent.answer_s,
+            "warn_s": consent.warn_s,
+            "fate_s": consent.fate_s,
+        },
+        "media": {
+            "max_height": media.max_height,
+            "max_bitrate": media.max_bitrate,
+            "relay_only": media.relay_only,
+        },
+    }
+
+
+@functools.cache
+def languages() -> tuple[str, ...]:
+    """The languages that the newest consent notice is offered in, English first."""
+    return notices.languages(notices.RECORDING, notices.latest(notices.RECORDING))
+
+
+async def get_about(call: Call[Nothing]) -> object:
+    """The settings that are no secret."""
+    return about(call.app.settings, call.app.build)
+
+
+async def get_health(call: Call[Nothing]) -> object:
+    """Whether the database answers. Raises Unavailable, which becomes 503."""
+    async with call.app.store.read() as tx:
+        await tx.count(Account)
+    return {"status": "ok"}
+
+
+async def get_metrics(call: Call[Nothing]) -> object:
+    """A few gauges in Prometheus's text format, for callers on this machine only.
+
+    Raises NotPermitted for any other, and when a proxy says it asks for somebody else.
+    """
+    headers = call.request.headers
+    if not _is_here(auth.address(call.request)) or headers.keys() & PROXIED:
+        raise NotPermitted
+    async with call.app.store.read() as tx:
+        lines = await _gauges(call, tx)
+    return web.Response(
+        body=("\n".join(lines) + "\n").encode(),
+        headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
+    )
+
+
+PROXIED = frozenset({"Forwarded", "X-Forwarded-For", "X-Real-Ip"})
+
+
+def _is_here(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+async def _gauges(call: Call[Nothing], tx: Reader) -> list[str]:
+    lines: list[str] = []
+
+    def gauge(name: str, meaning: str, *values: tuple[str, int]) -> None:
+        lines.append(f"# HELP avsession_{name} {meaning}")
+        lines.append(f"# TYPE avsession_{name} gauge")
+        lines.extend(f"avsession_{name}{labels} {value}" for labels, value in values)
+
+    gauge(
+        "info", "Always 1; the label says which build runs.", (f'{{build="{call.app.build}"}}', 1)
+    )
+    gauge("sessions_open", "Sessions not ended.", ("", await tx.count(Session, ended_ms=None)))
+    gauge(
+        "parties_seated",
+        "Parties holding a seat, by whether they are there.",
+        *[
+            (f'{{presence="{presence}"}}', await tx.count(PartyRow, presence=presence))
+            for presence in Presence
+        ],
+    )
+    gauge(
+        "recordings",
+        "Recordings by state.",
+        *[(f'{{state="{state}"}}', await tx.count(Recording, state=state)) for state in State],
+    )
+    gauge("recorder_workers", "Recorders connected.", ("", len(call.app.bus.workers())))
+    gauge("staff_sessions", "Staff sessions stored.", ("", await tx.count(AuthSession)))
+    gauge("audit_leaves", "Leaves in the audit log.", ("", await tx.count(Leaf)))
+    return lines
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/api/about",
+        handle=get_about,
+        summary="Who runs this service, and how it asks for consent",
+        answer=about(Settings(), "0.1.0+1a2b3c4"),
+    ),
+    Route(
+        method="GET",
+        path="/healthz",
+        handle=get_health,
+        summary="Whether the service can do its work",
+        answer={"status": "ok"},
+    ),
+    Route(
+        method="GET",
+        path="/metrics",
+        handle=get_metrics,
+        summary="Gauges, for callers on the same machine",
+        media="text/plain",
+        answer="avsession_sessions_open 2",
+        errors=(NotPermitted,),
+    ),
+)

@@ -1,0 +1,116 @@
+"""Staff sign in and out, and ask who they are."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Annotated, Any
+
+from aiohttp import web
+from msgspec import Meta
+
+from avsession.errors import LinkSpent, SignInFailed, SignInRequired
+from avsession.usecases import accounts
+from avsession.usecases.accounts import MAX_PASSWORD
+from avsession.usecases.permissions import Principal
+from web import auth
+from web.api import examples
+from web.routing import Body, Call, Needs, Nothing, Route, answer
+
+
+class SignIn(Body, frozen=True, kw_only=True):
+    """A login and its password."""
+
+    login: Annotated[str, Meta(min_length=1, max_length=64)]
+    password: Annotated[str, Meta(min_length=1, max_length=MAX_PASSWORD)]
+
+
+class Secret(Body, frozen=True, kw_only=True):
+    """The secret of a link, which stood in its fragment."""
+
+    secret: Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+async def sign_in(call: Call[SignIn]) -> object:
+    """Start a staff session by password."""
+    address = auth.address(call.request)
+    signed_in = await accounts.sign_in(
+        call.app, call.body.login, call.body.password, address=address
+    )
+    return await _begun(call, signed_in)
+
+
+async def sign_in_by_link(call: Call[Secret]) -> object:
+    """Start a staff session by a one-time link."""
+    address = auth.address(call.request)
+    signed_in = await accounts.sign_in_by_link(call.app, call.body.secret, address=address)
+    return await _begun(call, signed_in)
+
+
+async def _begun(call: Call[Any], signed_in: accounts.SignedIn) -> web.Response:
+    # The browser holds one staff session: the one it had ends, rather than lie about unused.
+    with contextlib.suppress(SignInRequired):
+        await accounts.sign_out(call.app, auth.token(call.request, auth.STAFF))
+    response = answer(_me(signed_in.principal))
+    auth.give(response, auth.STAFF, signed_in.token, call.app.settings.signin.absolute_s)
+    return response
+
+
+async def sign_out(call: Call[Nothing]) -> object:
+    """End the staff session on the server and take the cookie back."""
+    await accounts.sign_out(call.app, auth.token(call.request, auth.STAFF))
+    response = answer({})
+    auth.take_back(response, auth.STAFF)
+    return response
+
+
+async def get_me(call: Call[Nothing]) -> object:
+    """Who is signed in, and what they may do."""
+    return {**_me(call.who), "permissions": sorted(call.who.permissions)}
+
+
+def _me(who: Principal) -> dict[str, Any]:
+    return {"account": who.account, "name": who.name, "role": who.role, "home": who.home}
+
+
+ME = {
+    "account": examples.ACCOUNT,
+    "name": "Ada",
+    "role": "agent",
+    "home": "/",
+}
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/api/sign-in",
+        handle=sign_in,
+        summary="Sign in by password; sets the staff cookie",
+        body=SignIn,
+        answer=ME,
+        errors=(SignInFailed,),
+    ),
+    Route(
+        method="POST",
+        path="/api/sign-in/link",
+        handle=sign_in_by_link,
+        summary="Sign in by a one-time link; sets the staff cookie",
+        body=Secret,
+        answer=ME,
+        errors=(LinkSpent,),
+    ),
+    Route(
+        method="POST",
+        path="/api/sign-out",
+        handle=sign_out,
+        summary="End the staff session",
+        needs=Needs.STAFF,
+    ),
+    Route(
+        method="GET",
+        path="/api/me",
+        handle=get_me,
+        summary="Who is signed in",
+        needs=Needs.STAFF,
+        answer={**ME, "permissions": ["session.create", "session.own"]},
+    ),
+)

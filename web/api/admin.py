@@ -1,0 +1,170 @@
+"""Review: sessions, what was agreed in them, and which recordings there are."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from aiohttp import web
+from msgspec import Meta
+
+from avsession.errors import NotPermitted
+from avsession.usecases import review
+from web.api import examples
+from web.routing import Body, Call, Needs, Nothing, Route
+
+MAX_PAGE = 100
+"""Rows in one answer."""
+NEWEST = 2**53 - 1
+"""Later than everything: where the first page begins."""
+
+
+class Page(Body, frozen=True, kw_only=True):
+    """Which part of a list: what was created before ``before`` (ms since the Unix epoch)."""
+
+    before: Annotated[int, Meta(ge=0, le=NEWEST)] = NEWEST
+    limit: Annotated[int, Meta(ge=1, le=MAX_PAGE)] = MAX_PAGE
+
+
+async def get_sessions(call: Call[Page]) -> object:
+    """Sessions, newest first."""
+    return {
+        "sessions": await review.sessions(call.app, call.who, call.body.before, call.body.limit)
+    }
+
+
+async def get_session(call: Call[Nothing]) -> object:
+    """One session's whole story."""
+    return await review.session(call.app, call.who, call.param("session"))
+
+
+async def get_event(call: Call[Nothing]) -> object:
+    """One consent event, with every field of its record."""
+    return await review.event(call.app, call.who, call.param("event"))
+
+
+async def get_recordings(call: Call[Page]) -> object:
+    """Recordings, newest first."""
+    return {
+        "recordings": await review.recordings(call.app, call.who, call.body.before, call.body.limit)
+    }
+
+
+async def get_notice(call: Call[Nothing]) -> object:
+    """A notice's archived bytes, exactly as they were shown."""
+    data = await review.notice(call.app, call.who, call.param("sha256"))
+    return web.Response(body=data, content_type="text/plain", charset="utf-8")
+
+
+RECORDING: dict[str, Any] = {
+    "recording": examples.RECORDING,
+    "session": examples.SESSION,
+    "request": examples.REQUEST,
+    "state": "sealed",
+    "reason": "",
+    "created_ms": examples.NOW,
+    "duration_ms": 10_000,
+    "purposes": ["quality"],
+    "parties": [{"party": examples.PARTY, "role": "customer", "name": "Ben", "erased": False}],
+    "playable": True,
+}
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/api/admin/sessions",
+        handle=get_sessions,
+        summary="Sessions, newest first",
+        needs=Needs.STAFF,
+        body=Page,
+        answer={
+            "sessions": [
+                {
+                    "session": examples.SESSION,
+                    "created_ms": examples.NOW,
+                    "ended_ms": None,
+                    "end_reason": None,
+                    "parties": [{"party": examples.PARTY, "role": "customer", "name": "Ben"}],
+                    "requests": 1,
+                    "recordings": 1,
+                }
+            ]
+        },
+        errors=(NotPermitted,),
+    ),
+    Route(
+        method="GET",
+        path="/api/admin/sessions/{session}",
+        handle=get_session,
+        summary="One session: parties, consent events in order, requests, recordings",
+        needs=Needs.STAFF,
+        answer={
+            "session": examples.SESSION,
+            "created_ms": examples.NOW,
+            "ended_ms": None,
+            "end_reason": None,
+            "parties": [
+                {
+                    "party": examples.PARTY,
+                    "role": "customer",
+                    "name": "Ben",
+                    "language": "en",
+                    "joined_ms": examples.NOW,
+                    "left_ms": None,
+                }
+            ],
+            "events": [
+                {
+                    "event": examples.EVENT,
+                    "kind": "given",
+                    "at_ms": examples.NOW,
+                    "party": examples.PARTY,
+                    "request": examples.REQUEST,
+                    "purposes": ["quality"],
+                    "notice": examples.SHA256,
+                    "language": "en",
+                    "leaf": 17,
+                }
+            ],
+            "requests": [
+                {
+                    "request": examples.REQUEST,
+                    "by": examples.PARTY,
+                    "purposes": ["quality"],
+                    "at_ms": examples.NOW,
+                    "outcome": "given",
+                }
+            ],
+            "recordings": [RECORDING],
+        },
+        errors=(NotPermitted,),
+    ),
+    Route(
+        method="GET",
+        path="/api/admin/events/{event}",
+        handle=get_event,
+        summary="A consent event's whole document",
+        needs=Needs.STAFF,
+        answer={"event": examples.EVENT},
+        errors=(NotPermitted,),
+    ),
+    Route(
+        method="GET",
+        path="/api/admin/recordings",
+        handle=get_recordings,
+        summary="Recordings, newest first",
+        needs=Needs.STAFF,
+        body=Page,
+        answer={"recordings": [RECORDING]},
+        errors=(NotPermitted,),
+    ),
+    Route(
+        method="GET",
+        path="/api/admin/notices/{sha256}",
+        handle=get_notice,
+        summary="A notice's archived bytes",
+        needs=Needs.STAFF,
+        media="text/plain",
+        answer="The notice as it was shown.",
+        errors=(NotPermitted,),
+    ),
+)

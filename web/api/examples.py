@@ -1,0 +1,14 @@
+"""Values that the examples in the route table share."""
+
+ACCOUNT = "acc_aaaaaaaaaaaaaaaaaaaaaaaaaa"
+SESSION = "ses_aaaaaaaaaaaaaaaaaaaaaaaaaa"
+PARTY = "pty_aaaaaaaaaaaaaaaaaaaaaaaaaa"
+REQUEST = "req_aaaaaaaaaaaaaaaaaaaaaaaaaa"
+RECORDING = "rec_aaaaaaaaaaaaaaaaaaaaaaaaaa"
+TRACK = "trk_aaaaaaaaaaaaaaaaaaaaaaaaaa"
+EVENT = "evt_aaaaaaaaaaaaaaaaaaaaaaaaaa"
+ACCESS = "acs_aaaaaaaaaaaaaaaaaaaaaaaaaa"
+SECRET = "a" * 43
+SHA256 = "a" * 64
+NOW = 1_750_000_000_000
+LATER = 1_750_086_400_000

@@ -1,0 +1,112 @@
+"""What a party can see and do after the call, by the private link.
+
+The link's secret comes in the body: not in a path or a query, where logs and histories are.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from avsession.config import Controller
+from avsession.errors import Conflict, LinkSpent, NotFound, NotPermitted
+from avsession.messages.common import Id, Key
+from avsession.usecases import mydata
+from web.api import examples
+from web.routing import Body, Call, Route
+
+Secret = Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+class MyData(Body, frozen=True, kw_only=True):
+    """The private link's secret."""
+
+    secret: Secret
+
+
+class Withdraw(Body, frozen=True, kw_only=True):
+    """Withdraw, and say what is to become of the recording; without ``fate`` it is destroyed when
+    the time to choose is over. ``key`` makes a repeat harmless."""
+
+    secret: Secret
+    request: Id
+    fate: Literal["keep", "destroy"] | None = None
+    key: Key
+
+
+async def get(call: Call[MyData]) -> object:
+    """Everything that is kept about the party who holds the link."""
+    return await mydata.my_data(call.app, call.body.secret)
+
+
+async def withdraw(call: Call[Withdraw]) -> object:
+    """Withdraw consent after the call."""
+    body = call.body
+    return await mydata.withdraw(call.app, body.secret, body.request, body.fate, body.key)
+
+
+EXAMPLE: dict[str, Any] = {
+    "name": "Ben",
+    "role": "customer",
+    "session": {"session": examples.SESSION, "created_ms": examples.NOW, "ended_ms": None},
+    "controller": msgspec.to_builtins(Controller()),
+    "events": [
+        {
+            "event": examples.EVENT,
+            "kind": "given",
+            "at_ms": examples.NOW,
+            "party": examples.PARTY,
+            "request": examples.REQUEST,
+            "purposes": ["quality"],
+            "notice": examples.SHA256,
+            "language": "en",
+            "leaf": 17,
+        }
+    ],
+    "notices": {examples.SHA256: "The notice as it was shown."},
+    "recordings": [
+        {
+            "recording": examples.RECORDING,
+            "request": examples.REQUEST,
+            "state": "sealed",
+            "duration_ms": 10_000,
+            "created_ms": examples.NOW,
+            "mine_erased": False,
+            "purposes": ["quality"],
+            "can_withdraw": True,
+            "withdrawn": False,
+            "fate": None,
+        }
+    ],
+    "accesses": [
+        {
+            "at_ms": examples.NOW,
+            "reason": "Complaint 4711",
+            "purpose": "quality",
+            "by": "a reviewer of the company",
+        }
+    ],
+}
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/api/my-data",
+        handle=get,
+        summary="What is kept about the holder of the private link",
+        body=MyData,
+        answer=EXAMPLE,
+        errors=(LinkSpent,),
+    ),
+    Route(
+        method="POST",
+        path="/api/my-data/withdraw",
+        handle=withdraw,
+        summary="Withdraw consent, and keep or destroy what was recorded",
+        body=Withdraw,
+        answer={"state": "withdrawn", "fate": "destroy"},
+        errors=(LinkSpent, NotFound, NotPermitted, Conflict),
+    ),
+)

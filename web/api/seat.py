@@ -1,0 +1,96 @@
+"""The customer's seat: taken with the invitation's secret, kept by a cookie."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from avsession.errors import Invalid, LinkSpent, SessionOver
+from avsession.messages.common import Language
+from avsession.usecases import sessions
+from web import auth
+from web.api import examples
+from web.api.signaling import TICKET, ticket_for
+from web.routing import Body, Call, Needs, Nothing, Route, answer
+
+
+class Join(Body, frozen=True, kw_only=True):
+    """Claims the invitation: sent when the customer presses `Join call`, never on load."""
+
+    secret: Annotated[str, Meta(min_length=1, max_length=128)]
+    name: Annotated[str, Meta(min_length=1, max_length=80)]
+    language: Language
+
+
+async def join(call: Call[Join]) -> object:
+    """Take the customer's seat. The private link is only in this answer."""
+    body = call.body
+    claimed = await sessions.claim(call.app, body.secret, body.name, body.language)
+    response = answer(
+        {
+            "session": claimed.session.id,
+            "party": claimed.party.id,
+            "data_url": f"{call.app.settings.origin}/privacy#{claimed.data_secret}",
+        }
+    )
+    auth.give(response, auth.SEAT, claimed.seat_token, call.app.settings.signin.seat_s)
+    return response
+
+
+async def get_seat(call: Call[Nothing]) -> object:
+    """Which seat this browser holds: how a page finds back after a reload."""
+    session, party = call.seat
+    return {
+        "session": session.id,
+        "party": party.id,
+        "name": party.name,
+        "language": party.language,
+        "ended": session.ended_ms is not None,
+    }
+
+
+async def ticket(call: Call[Nothing]) -> object:
+    """A signaling ticket for the customer's party."""
+    _, party = call.seat
+    return await ticket_for(call.app, party)
+
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/api/join",
+        handle=join,
+        summary="Claim an invitation, once; sets the seat cookie",
+        body=Join,
+        answer={
+            "session": examples.SESSION,
+            "party": examples.PARTY,
+            "data_url": f"https://localhost:8443/privacy#{examples.SECRET}",
+        },
+        errors=(Invalid, LinkSpent),
+    ),
+    Route(
+        method="GET",
+        path="/api/seat",
+        handle=get_seat,
+        summary="The seat that this browser holds",
+        needs=Needs.SEAT,
+        answer={
+            "session": examples.SESSION,
+            "party": examples.PARTY,
+            "name": "Ben",
+            "language": "en",
+            "ended": False,
+        },
+    ),
+    Route(
+        method="POST",
+        path="/api/seat/ticket",
+        handle=ticket,
+        summary="A signaling ticket for one's own party, good once and for 30 seconds",
+        needs=Needs.SEAT,
+        answer=TICKET,
+        errors=(SessionOver,),
+    ),
+)

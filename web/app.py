@@ -1,0 +1,40 @@
+"""The web application: the route table, the pages, and what is around them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aiohttp import web
+
+from avsession.usecases.limits import Buckets
+from avsession.usecases.services import Services
+from web import middleware, openapi, pages, routing
+from web.api import about, accounts, admin, mydata, playback, seat, sessions
+
+TABLE: tuple[routing.Route, ...] = (
+    *about.ROUTES,
+    openapi.ROUTE,
+    *accounts.ROUTES,
+    *sessions.ROUTES,
+    *seat.ROUTES,
+    *mydata.ROUTES,
+    *admin.ROUTES,
+    *playback.ROUTES,
+)
+"""Every route of the api. Nothing else registers one."""
+
+
+def create_app(services: Services, *, root: Path = pages.HERE) -> web.Application:
+    """The application, ready for an ``AppRunner``. Reads the pages below ``root`` once; blocking.
+
+    Give the runner ``access_log=None``: requests are noted here, without who asked. Raises
+    FileNotFoundError when a page is missing.
+    """
+    app = web.Application(client_max_size=routing.MAX_BODY)
+    app[routing.SERVICES] = services
+    app[routing.STRANGERS] = Buckets(routing.STRANGERS_BURST, routing.STRANGERS_EVERY_MS)
+    app[openapi.DOCUMENT] = openapi.document(TABLE, services.settings.origin)
+    middleware.install(app, services.settings)
+    routing.add(app, TABLE)
+    pages.add(app, root)
+    return app

@@ -1,0 +1,62 @@
+"""The two cookies, and who stands behind them."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from avsession.errors import SignInRequired
+from avsession.session import Party, Session
+from avsession.usecases import accounts, sessions
+from avsession.usecases.permissions import Principal
+from avsession.usecases.services import Services
+
+STAFF = "__Host-staff"
+"""A member of staff's session, from sign-in to sign-out."""
+SEAT = "__Host-seat"
+"""A customer's seat in one session."""
+
+MAX_TOKEN = 128
+"""Characters of a cookie's value that are looked at; ours have 43."""
+
+
+async def staff(services: Services, request: web.Request) -> Principal:
+    """The member of staff who sent the request. Raises SignInRequired."""
+    return await accounts.authenticate(services, token(request, STAFF))
+
+
+async def seat(services: Services, request: web.Request) -> tuple[Session, Party]:
+    """The customer who sent the request, and their session. Raises SignInRequired."""
+    return await sessions.seat(services, token(request, SEAT))
+
+
+def token(request: web.Request, cookie: str) -> str:
+    """A cookie's value. Raises SignInRequired when it is missing or cannot be one of ours."""
+    value = request.cookies.get(cookie, "")
+    if not value or len(value) > MAX_TOKEN:
+        raise SignInRequired
+    return value
+
+
+def give(response: web.StreamResponse, cookie: str, value: str, seconds: int) -> None:
+    """Set a cookie that no script reads and no other site can cause to be sent.
+
+    The browser forgets it after ``seconds``; the server decides by its own clock all the same.
+    """
+    response.set_cookie(
+        cookie, value, max_age=seconds, path="/", secure=True, httponly=True, samesite="Strict"
+    )
+
+
+def take_back(response: web.StreamResponse, cookie: str) -> None:
+    """Have the browser forget a cookie. A ``__Host-`` cookie is only replaced by its like."""
+    response.set_cookie(
+        cookie, "", max_age=0, path="/", secure=True, httponly=True, samesite="Strict"
+    )
+
+
+def address(request: web.Request) -> str:
+    """The caller's network address, for limits only: it is neither stored nor logged.
+
+    Behind a proxy it is the proxy's, and all callers share one limit.
+    """
+    return request.remote or ""

@@ -1,0 +1,220 @@
+"""What holds for every request and every answer, whatever handler they belong to."""
+
+from __future__ import annotations
+
+import logging
+import time
+import urllib.parse
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from avsession import errors
+from avsession.config import Settings
+from avsession.usecases import accounts
+from web import auth
+from web.routing import ACTOR, SERVICES, BodyTooLarge, ContentTypeRefused, answer
+
+access_log = logging.getLogger("avsession.web.access")
+log = logging.getLogger("avsession.web")
+
+OPEN_PATHS = frozenset({"/healthz", "/metrics"})
+"""Asked by machines beside the server, by whatever name or address they know it."""
+RETRY_S = "5"
+"""Seconds after which asking again makes sense when a part is missing or a limit was met."""
+
+# The first class that an error is an instance of gives its status.
+STATUS: tuple[tuple[type[errors.AvsessionError], int], ...] = (
+    (BodyTooLarge, 413),
+    (ContentTypeRefused, 415),
+    # Not the caller's doing: what is stored is damaged.
+    (errors.RecordingTruncated, 500),
+    (errors.ManifestBroken, 500),
+    (errors.Invalid, 400),
+    (errors.SignInRequired, 401),
+    (errors.SignInFailed, 401),
+    (errors.TicketRefused, 401),
+    (errors.LinkSpent, 410),
+    (errors.TooMany, 429),
+    (errors.Refused, 403),
+    (errors.NotFound, 404),
+    (errors.Conflict, 409),
+    (errors.Unavailable, 503),
+)
+
+# What aiohttp itself refuses, in our words.
+HTTP_CODES = {
+    404: ("not_found", "There is no such thing here."),
+    405: ("method", "That cannot be done here."),
+    413: (BodyTooLarge.code, BodyTooLarge.sentence),
+}
+
+
+def status_of(error: type[errors.AvsessionError]) -> int:
+    """The HTTP status for an error; 500 for one that no caller should meet."""
+    return next((status for kind, status in STATUS if issubclass(error, kind)), 500)
+
+
+def headers_for(settings: Settings) -> dict[str, str]:
+    """The headers that every answer carries."""
+    host = urllib.parse.urlsplit(settings.origin).netloc
+    policy = (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "media-src 'self' blob:",
+        # 'self' does not cover wss: in every browser
+        f"connect-src 'self' wss://{host}",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+    return {
+        "Content-Security-Policy": "; ".join(policy),
+        "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self)",
+        "Strict-Transport-Security": "max-age=31536000",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+
+
+def install(app: web.Application, settings: Settings) -> None:
+    """Put everything in this file around ``app``."""
+    headers = headers_for(settings)
+
+    # A signal and not a middleware: it sees streams too, just before their headers leave.
+    async def prepare(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(headers)
+        if is_api(request) or "Cache-Control" not in response.headers:
+            response.headers["Cache-Control"] = "no-store"
+        response.headers.pop("Server", None)
+
+    app.on_response_prepare.append(prepare)
+    app.middlewares.extend((note_requests, name_errors, own_host(settings), own_origin(settings)))
+
+
+def is_api(request: web.Request) -> bool:
+    """Whether the answer is for a program and not for a person."""
+    return request.path.startswith("/api/")
+
+
+@web.middleware
+async def note_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A line a request: method, route, status, milliseconds. Who asked, and for which thing
+    (address, query, identifiers in the path, cookies), is not written down."""
+    start = time.monotonic()
+    status = 0  # the connection ended before there was an answer
+    try:
+        response = await handler(request)
+        status = response.status
+        return response
+    finally:
+        resource = request.match_info.route.resource
+        access_log.info(
+            "%s %s %d %d ms",
+            request.method if resource else "-",
+            resource.canonical if resource else "-",
+            status,
+            (time.monotonic() - start) * 1000,
+        )
+
+
+@web.middleware
+async def name_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn what was raised into an answer; what has no name stays ours."""
+    try:
+        return await handler(request)
+    except errors.AvsessionError as error:
+        status = status_of(type(error))
+        if status >= 500:
+            log.error("%s: %s", error.code, error)
+        if isinstance(error, errors.NotPermitted | errors.OriginRefused):
+            await _write_down(request, error)
+        response = _error(request, status, error.code, str(error))
+        if status in (429, 503):
+            response.headers["Retry-After"] = RETRY_S
+        return response
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        code, sentence = HTTP_CODES.get(error.status, ("invalid", error.reason))
+        response = _error(request, error.status, code, sentence)
+        if "Allow" in error.headers:
+            response.headers["Allow"] = error.headers["Allow"]
+        return response
+    except ConnectionError:
+        raise  # the caller is gone: nobody to answer
+    except Exception:
+        log.exception("a request failed")
+        return _error(request, 500, "error", errors.AvsessionError.sentence)
+
+
+def _error(request: web.Request, status: int, code: str, sentence: str) -> web.Response:
+    if is_api(request):
+        response = answer({"code": code, "message": sentence})
+    else:
+        response = web.Response(text=f"{sentence}\n")
+    response.set_status(status)
+    if status == 413:
+        response.force_close()  # rather than read the rest of it
+    return response
+
+
+async def _write_down(request: web.Request, error: errors.AvsessionError) -> None:
+    """A refusal that only somebody who tries things meets: in our log, and as a leaf."""
+    log.warning("refused: %s", error.code)
+    try:
+        await accounts.refused(
+            request.app[SERVICES],
+            error.code,
+            address=auth.address(request),
+            actor=request.get(ACTOR),
+        )
+    except errors.Unavailable:
+        log.error("the refusal could not be written to the audit log")
+
+
+def own_host(settings: Settings) -> Middleware:
+    """Answer only to our own names: another one means DNS rebinding or a wrong address."""
+    hosts = {_host(urllib.parse.urlsplit(origin).netloc) for origin in settings.origins}
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if _host(request.host) not in hosts and request.path not in OPEN_PATHS:
+            sentence = f"This server is {settings.origin}"
+            return _error(request, 421, errors.OriginRefused.code, sentence)
+        return await handler(request)
+
+    return check
+
+
+def own_origin(
+    settings: Settings,
+) -> Middleware:
+    """Let only our own pages ask. The cookies are SameSite=Strict; this holds without them too.
+
+    What changes anything needs our Origin, and a header that no form and no page of another
+    origin can send. A browser that says where a read comes from is believed.
+    """
+    origins = settings.origins
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.method not in ("GET", "HEAD"):
+            ours = request.headers.get("Origin", "").lower() in origins
+            if not ours or request.headers.get("X-Avsession") != "1":
+                raise errors.OriginRefused
+        elif is_api(request):
+            site = request.headers.get("Sec-Fetch-Site", "none")
+            if site not in ("same-origin", "none"):
+                raise errors.OriginRefused
+        return await handler(request)
+
+    return check
+
+
+def _host(netloc: str) -> str:
+    return netloc.lower().removesuffix(":443")

@@ -1,0 +1,161 @@
+"""``/api/openapi.json``, made from the very table that registers the handlers (OpenAPI 3.1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from avsession import __version__
+from avsession.errors import AvsessionError
+from web import auth
+from web.middleware import status_of
+from web.routing import Call, Needs, Nothing, Route
+
+DOCUMENT: web.AppKey[Mapping[str, Any]] = web.AppKey("openapi", Mapping)
+
+SCHEMES = {Needs.STAFF: ("staff", auth.STAFF), Needs.SEAT: ("seat", auth.SEAT)}
+REF = "#/components/schemas/{name}"
+
+OUR_HEADER = {
+    "name": "X-Avsession",
+    "in": "header",
+    "required": True,
+    "description": "Always 1: what no form and no foreign page can send.",
+    "schema": {"const": "1"},
+}
+
+
+async def get_document(call: Call[Nothing]) -> object:
+    """The description of this api."""
+    return call.request.app[DOCUMENT]
+
+
+ROUTE = Route(
+    method="GET",
+    path="/api/openapi.json",
+    handle=get_document,
+    summary="This description",
+    answer={"openapi": "3.1.0"},
+)
+
+
+def document(routes: Sequence[Route], origin: str) -> dict[str, Any]:
+    """The whole description; ``origin`` is the server's public one."""
+    bodies = [route.body for route in routes if route.body is not Nothing]
+    _, components = msgspec.json.schema_components(bodies, ref_template=REF)
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "avsession",
+            "version": __version__,
+            "summary": "Support calls, recorded only with everyone's consent.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": origin}],
+        "paths": paths,
+        "components": {
+            "schemas": {**components, "Error": _error_schema()},
+            "securitySchemes": {
+                name: {"type": "apiKey", "in": "cookie", "name": cookie}
+                for name, cookie in SCHEMES.values()
+            },
+        },
+    }
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": _operation_id(route),
+        "summary": route.summary,
+        "security": [{SCHEMES[route.needs][0]: []}] if route.needs in SCHEMES else [],
+        "responses": {str(route.status): _good(route), **_bad(route.all_errors)},
+    }
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"{(\w+)}", route.path)
+    ]
+    if route.writes:
+        parameters.append(OUR_HEADER)
+    elif route.body is not Nothing:
+        parameters += _query(route)
+    if parameters:
+        operation["parameters"] = parameters
+    if route.writes:
+        schema = (
+            {"$ref": REF.format(name=route.body.__name__)}
+            if route.body is not Nothing
+            else {"type": "object", "maxProperties": 0}
+        )
+        operation["requestBody"] = {
+            "required": route.body is not Nothing,
+            "content": {"application/json": {"schema": schema}},
+        }
+    return operation
+
+
+def _operation_id(route: Route) -> str:
+    words = re.findall(r"\w+", route.path.removeprefix("/api"))
+    return "_".join([route.method.lower(), *words])
+
+
+def _query(route: Route) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": field.encode_name,
+            "in": "query",
+            "required": field.required,
+            "schema": msgspec.json.schema(field.type),
+        }
+        for field in msgspec.structs.fields(route.body)
+    ]
+
+
+def _good(route: Route) -> dict[str, Any]:
+    if route.media == "application/json":
+        content: dict[str, Any] = {
+            "schema": {"type": "object", "required": sorted(route.answer)},
+            "example": route.answer,
+        }
+    elif route.media.startswith("text/"):
+        content = {"schema": {"type": "string"}, "example": route.answer}
+    else:
+        content = {}
+    return {"description": route.summary, "content": {route.media: content}}
+
+
+def _bad(errors: Sequence[type[AvsessionError]]) -> dict[str, Any]:
+    """Answers by status; one status can stand for several codes."""
+    by_status: dict[int, list[type[AvsessionError]]] = {}
+    for error in errors:
+        by_status.setdefault(status_of(error), []).append(error)
+    return {
+        str(status): {
+            "description": " ".join(error.sentence for error in found),
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": REF.format(name="Error")},
+                    "examples": {
+                        error.code: {"value": {"code": error.code, "message": error.sentence}}
+                        for error in found
+                    },
+                }
+            },
+        }
+        for status, found in sorted(by_status.items())
+    }
+
+
+def _error_schema() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": "A stable code, and a sentence for a person.",
+        "required": ["code", "message"],
+        "properties": {"code": {"type": "string"}, "message": {"type": "string"}},
+    }

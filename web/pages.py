@@ -1,0 +1,145 @@
+"""Pages and static files: read once at start, served from memory, found by exact name.
+
+There is no path to walk and nothing to list. Every file has an ETag. A page's or a script's
+plain address is asked about again each time (304 when it is still the same); with ``?v=`` and
+the beginning of its digest it may be kept for a year.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from avsession.errors import SignInRequired
+from avsession.usecases.permissions import HOMES
+from web import auth
+from web.routing import SERVICES
+
+HERE = Path(__file__).parent
+
+TYPES = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".ico": "image/x-icon",
+    ".woff2": "font/woff2",
+    ".wav": "audio/wav",
+    ".txt": "text/plain",
+}
+"""What is served, by suffix. A file of any other kind is not."""
+
+PUBLIC = {
+    "/signin": "signin.html",
+    "/join": "join.html",
+    "/privacy": "privacy.html",
+    "/cookies": "cookies.html",
+}
+STAFF = {"agent": "agent.html", "admin": "admin.html"}
+"""Role -> the page at its home."""
+
+VERSION = 16
+"""Hex digits of the digest in ``?v=``."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class File:
+    """A file as it is sent."""
+
+    data: bytes
+    content_type: str
+    digest: str
+
+    def respond(self, request: web.Request, cache: str) -> web.Response:
+        """The file, or 304 when the caller has this very one."""
+        etag = f'"{self.digest}"'
+        headers = {"ETag": etag, "Cache-Control": cache}
+        if _has(request, self.digest):
+            return web.Response(status=304, headers=headers)
+        charset = "utf-8" if self.content_type.startswith("text/") else None
+        return web.Response(
+            body=self.data, content_type=self.content_type, charset=charset, headers=headers
+        )
+
+
+def load(folder: Path) -> dict[str, File]:
+    """Every file below ``folder`` that is of a served kind, by its name from there.
+
+    Blocking. Hidden files, links and other kinds are left out.
+    """
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if hidden or path.is_symlink() or not path.is_file() or path.suffix not in TYPES:
+            continue
+        data = path.read_bytes()
+        files[name] = File(data, TYPES[path.suffix], hashlib.sha256(data).hexdigest())
+    return files
+
+
+def add(app: web.Application, root: Path = HERE) -> None:
+    """Serve ``root/pages`` and ``root/static``. Blocking; call it before the loop is busy.
+
+    Raises FileNotFoundError when a page is missing.
+    """
+    pages, static = load(root / "pages"), load(root / "static")
+    wanted = {*PUBLIC.values(), *STAFF.values()}
+    if missing := wanted - pages.keys():
+        raise FileNotFoundError(f"pages are missing: {', '.join(sorted(missing))}")
+    for path, name in PUBLIC.items():
+        app.router.add_get(path, _public(pages[name]))
+    for role, name in STAFF.items():
+        app.router.add_get(HOMES[role], _home(role, pages[name]))
+    app.router.add_get("/static/{name:.+}", _static(static))
+
+
+Page = Callable[[web.Request], Awaitable[web.Response]]
+
+
+def _public(file: File) -> Page:
+    async def page(request: web.Request) -> web.Response:
+        return file.respond(request, "no-cache")
+
+    return page
+
+
+def _home(role: str, file: File) -> Page:
+    async def page(request: web.Request) -> web.Response:
+        try:
+            who = await auth.staff(request.app[SERVICES], request)
+        except SignInRequired:
+            return _go("/signin")
+        if who.role != role:
+            return _go(who.home)
+        # no-store: the back button must not show it after the sign-out
+        return file.respond(request, "no-store")
+
+    return page
+
+
+def _static(files: dict[str, File]) -> Page:
+    async def static(request: web.Request) -> web.Response:
+        file = files.get(request.match_info["name"])
+        if file is None:
+            raise web.HTTPNotFound
+        if request.query_string == f"v={file.digest[:VERSION]}":
+            return file.respond(request, "public, max-age=31536000, immutable")
+        return file.respond(request, "no-cache")
+
+    return static
+
+
+def _go(path: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": path, "Cache-Control": "no-store"})
+
+
+def _has(request: web.Request, digest: str) -> bool:
+    known = request.if_none_match or ()
+    return any(tag.value in (digest, "*") for tag in known)

@@ -1,0 +1,214 @@
+"""The api's routes: one table that registers the handlers and describes them.
+
+A request that a route accepts has passed, in this order: the limit on strangers, the sign-in,
+the shape of identifiers, the query, the content type, the body's size and its decoding.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from avsession.errors import (
+    AvsessionError,
+    Invalid,
+    NotFound,
+    OriginRefused,
+    SignInRequired,
+    TooMany,
+    Unavailable,
+)
+from avsession.session import Party, Session, is_id
+from avsession.usecases.limits import Buckets, address_key
+from avsession.usecases.permissions import Principal
+from avsession.usecases.services import Services
+from web import auth
+
+MAX_BODY = 16 * 1024
+"""Bytes of a request's body."""
+STRANGERS_BURST = 60
+STRANGERS_EVERY_MS = 1000
+"""POSTs without a sign-in from one address: sixty at once, then one a second."""
+
+SERVICES: web.AppKey[Services] = web.AppKey("services", Services)
+STRANGERS: web.AppKey[Buckets] = web.AppKey("strangers", Buckets)
+ACTOR: web.RequestKey[str] = web.RequestKey("actor", str)
+"""The pseudonym of whoever is signed in, once that is known."""
+
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+B = TypeVar("B")
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a request carries. A field that we do not know is refused, not ignored."""
+
+
+class Nothing(Body, frozen=True, kw_only=True):
+    """No fields: ``{}``, or no body at all."""
+
+
+class ContentTypeRefused(Invalid):
+    """A body is not plain JSON."""
+
+    code = "content_type"
+    sentence = "Send application/json, not encoded any further."
+
+
+class BodyTooLarge(Invalid):
+    """A body is longer than :data:`MAX_BODY`."""
+
+    code = "too_large"
+    sentence = f"A body has at most {MAX_BODY} bytes."
+
+
+class Needs(enum.Enum):
+    """Who may call a route at all. What they may do there the use case decides."""
+
+    NOBODY = "nobody"
+    STAFF = "staff"
+    SEAT = "seat"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Call(Generic[B]):
+    """One accepted request. ``body`` is the body of a POST, the query of a GET."""
+
+    app: Services
+    request: web.Request
+    body: B
+    principal: Principal | None = None
+    sitting: tuple[Session, Party] | None = None
+
+    @property
+    def who(self) -> Principal:
+        """The member of staff; there on every route that needs one."""
+        if self.principal is None:
+            raise SignInRequired
+        return self.principal
+
+    @property
+    def seat(self) -> tuple[Session, Party]:
+        """The session and the customer's party; there on every route that needs a seat."""
+        if self.sitting is None:
+            raise SignInRequired
+        return self.sitting
+
+    def param(self, name: str) -> str:
+        """A part of the path, its shape already checked."""
+        return self.request.match_info[name]
+
+
+Handler = Callable[[Call[Any]], Awaitable[object]]
+"""Returns what is sent as JSON, or a whole response."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Route:
+    """One line of the table.
+
+    ``answer`` is an example of a good answer; a test compares real answers with its shape.
+    ``errors`` are those of the use case; the ones that every route can give are added.
+    """
+
+    method: str
+    path: str
+    handle: Handler
+    summary: str
+    needs: Needs = Needs.NOBODY
+    body: type[Body] = Nothing
+    answer: Mapping[str, Any] | str = dataclasses.field(default_factory=dict)
+    media: str = "application/json"
+    status: int = 200
+    errors: tuple[type[AvsessionError], ...] = ()
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes anything."""
+        return self.method != "GET"
+
+    @property
+    def all_errors(self) -> tuple[type[AvsessionError], ...]:
+        """Every error that this route can answer with."""
+        found: list[type[AvsessionError]] = [*self.errors, Unavailable, OriginRefused]
+        if self.needs is not Needs.NOBODY:
+            found.append(SignInRequired)
+        elif self.writes:
+            found.append(TooMany)
+        if self.writes:
+            found += [Invalid, ContentTypeRefused, BodyTooLarge]
+        elif self.body is not Nothing:
+            found.append(Invalid)
+        if "{" in self.path:
+            found.append(NotFound)
+        return tuple(dict.fromkeys(found))
+
+
+def add(app: web.Application, routes: tuple[Route, ...]) -> None:
+    """Register every route; a GET answers HEAD too."""
+    for route in routes:
+        if route.writes:
+            app.router.add_route(route.method, route.path, _endpoint(route))
+        else:
+            app.router.add_get(route.path, _endpoint(route))
+
+
+def answer(value: object) -> web.Response:
+    """``value`` as JSON."""
+    return web.Response(body=msgspec.json.encode(value), content_type="application/json")
+
+
+def _endpoint(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def endpoint(request: web.Request) -> web.StreamResponse:
+        services = request.app[SERVICES]
+        principal, sitting = None, None
+        if route.needs is Needs.STAFF:
+            principal = await auth.staff(services, request)
+            request[ACTOR] = principal.pseudonym
+        elif route.needs is Needs.SEAT:
+            sitting = await auth.seat(services, request)
+        elif route.writes:
+            key = address_key(auth.address(request))
+            if not request.app[STRANGERS].take(key, services.clock.now_ms()):
+                raise TooMany
+        for name, text in request.match_info.items():
+            # Nothing of another shape exists, so nothing else reaches a use case.
+            if not (SHA256.fullmatch(text) if name == "sha256" else is_id(text)):
+                raise NotFound
+        body = await _body(route, request) if route.writes else _query(route, request)
+        call = Call(app=services, request=request, body=body, principal=principal, sitting=sitting)
+        result = await route.handle(call)
+        return result if isinstance(result, web.StreamResponse) else answer(result)
+
+    return endpoint
+
+
+async def _body(route: Route, request: web.Request) -> Body:
+    if request.content_type != "application/json" or "Content-Encoding" in request.headers:
+        raise ContentTypeRefused
+    try:
+        data = await request.read()
+    except web.HTTPRequestEntityTooLarge as error:
+        raise BodyTooLarge from error
+    try:
+        return msgspec.json.decode(data or b"{}", type=route.body)
+    except msgspec.ValidationError as error:
+        # Says which field and what it should be, never the value that came.
+        raise Invalid(f"The request is not valid: {error}") from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Invalid("The request is not valid JSON.") from error
+
+
+def _query(route: Route, request: web.Request) -> Body:
+    if len(request.query) != len(set(request.query)):
+        raise Invalid("A query parameter is there twice.")
+    try:
+        return msgspec.convert(dict(request.query), route.body, strict=False)
+    except msgspec.ValidationError as error:
+        raise Invalid(f"The query is not valid: {error}") from error
