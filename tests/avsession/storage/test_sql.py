@@ -56,6 +56,14 @@ async def test_every_record_comes_back_as_it_went(store: SqlStore) -> None:
         assert await reader.one(Party, presence=PARTY.presence, data_hash=None) == PARTY
 
 
+async def test_a_field_may_be_called_kind(store: SqlStore) -> None:
+    await add(store, leaf(0))
+    async with store.read() as reader:
+        assert await reader.find(records.Leaf, kind="party.joined") == [leaf(0)]
+        assert await reader.one(records.Leaf, kind="log.started") is None
+        assert await reader.count(records.Leaf, kind="party.joined") == 1
+
+
 async def test_put_inserts_then_replaces(store: SqlStore) -> None:
     async with store.write() as writer:
         await writer.put(notice("a", at_ms=1))
