@@ -138,7 +138,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     """Everything that can be set. Times as each section says."""
 
     public_url: str = "https://localhost:8443"
-    listen: str = "127.0.0.1"
+    listen: str = "localhost"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8443
     data: str = "data"
     database: str | None = None
@@ -163,6 +163,11 @@ class Settings(_Section, frozen=True, kw_only=True):
         return f"{parts.scheme}://{parts.netloc}".lower()
 
     @property
+    def public_host(self) -> str:
+        """The public address's host name."""
+        return urllib.parse.urlsplit(self.public_url).hostname or ""
+
+    @property
     def origins(self) -> frozenset[str]:
         """Every Origin that may speak to us."""
         return frozenset({self.origin, *(origin.lower() for origin in self.allowed_origins)})
@@ -170,7 +175,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     @property
     def is_loopback(self) -> bool:
         """Whether the public address is this machine's own: only then local shortcuts exist."""
-        return is_loopback_host(urllib.parse.urlsplit(self.public_url).hostname or "")
+        return is_loopback_host(self.public_host)
 
 
 def is_loopback_host(host: str) -> bool:

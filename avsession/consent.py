@@ -294,7 +294,8 @@ def _withdraw(state: ConsentState, event: Withdrawn) -> Decision:
 
 def _stop(state: ConsentState, event: Stopped) -> Decision:
     _live(state, event.request)
-    _seated(state, event.party)
+    if event.party is not None:
+        _seated(state, event.party)
     return _finish(state, "stopped")
 
 

@@ -160,9 +160,9 @@ class Withdrawn(_Value, frozen=True):
 
 
 class Stopped(_Value, frozen=True):
-    """A party ends the recording (or the asking) without withdrawing."""
+    """A party ends the recording (or the asking) without withdrawing; None: the server does."""
 
-    party: str
+    party: str | None
     request: str
 
 

@@ -21,6 +21,7 @@ LEAVES = (
     "avsession.tasks",
     "avsession.text",
     "avsession.canonical",
+    "avsession.logs",
 )
 
 # One way, from the left to the right: a module imports its own line and the lines above it.
@@ -30,7 +31,7 @@ ORDER = (
     ("avsession.consent_events",),
     ("avsession.consent", "avsession.recording", "avsession.messages", "avsession.grant"),
     # settings are read at the edge: the rules above are told values; records are what is stored
-    ("avsession.config", "avsession.records"),
+    ("avsession.config", "avsession.records", "avsession.keys"),
     (
         "avsession.audit",
         "avsession.sealing",
@@ -41,6 +42,7 @@ ORDER = (
     ("avsession.ports",),
     ("avsession.usecases",),
     ("avsession.storage", "signaling", "web", "recorder"),
+    ("avsession.serve", "avsession.supervisor"),
     ("avsession.__main__",),
 )
 

@@ -1,0 +1,156 @@
+"""The ``avsession`` command. Exit status: 0 done, 1 found wrong, 2 used wrong."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+
+from avsession import __version__, config, keys, logs
+from avsession.config import Settings
+from avsession.errors import AvsessionError, SettingsInvalid
+from avsession.sealing.custody import read_custodian
+from avsession.serve import Files, close_store, open_services, serve
+from avsession.usecases import accounts
+from signaling.hub import Hub
+
+FOUND_WRONG, USED_WRONG = 1, 2
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        prog="avsession",
+        description="Face-to-face support calls, recorded only after everyone said yes.",
+    )
+    made.add_argument("--version", action="version", version=__version__)
+    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    one = _command(commands, "serve", "run everything", "avsession serve --port 8443 --data ./data")
+    one.add_argument("--port", type=int, help="TLS port (0: a free one)")
+    for role in ("admin", "agent"):
+        group = commands.add_parser(role, help=f"{role}s' accounts").add_subparsers(
+            dest="action", required=True, metavar="ACTION"
+        )
+        make = _command(
+            group,
+            "create",
+            f"make an {role}'s account",
+            f"avsession {role} create --login ann --name 'Ann Lee'",
+        )
+        make.add_argument("--login", required=True, help="what to sign in with")
+        make.add_argument("--name", required=True, help="what others see")
+        make.add_argument(
+            "--password-stdin",
+            action="store_true",
+            help="read the password from standard input instead of asking for it",
+        )
+    group = commands.add_parser("keys", help="this server's keys").add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    _command(group, "show", "print the public halves", "avsession keys show --json")
+    return made
+
+
+def _command(
+    group: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    what: str,
+    example: str,
+) -> argparse.ArgumentParser:
+    one = group.add_parser(name, help=what, description=what, epilog=f"example: {example}")
+    one.add_argument("--config", type=Path, help="settings file (TOML)")
+    one.add_argument("--data", help="data folder")
+    one.add_argument("--json", action="store_true", help="print JSON")
+    return one
+
+
+def settings_of(given: argparse.Namespace) -> Settings:
+    """Settings from file, environment and command line. The environment is read here only."""
+    path = given.config or os.environ.get(f"{config.PREFIX}CONFIG")
+    port = getattr(given, "port", None)
+    if port == 0:
+        with socket.create_server(("localhost", 0)) as probe:
+            port = probe.getsockname()[1]
+    settings = config.load(Path(path) if path else None, os.environ, data=given.data, port=port)
+    if settings.public_url == Settings().public_url and settings.port != Settings().port:
+        address = f"https://localhost:{settings.port}"
+        settings = config.load(
+            Path(path) if path else None,
+            os.environ,
+            data=given.data,
+            port=port,
+            public_url=address,
+        )
+    return settings
+
+
+async def _create(given: argparse.Namespace, settings: Settings, password: str) -> dict[str, str]:
+    app = await open_services(settings, Files(Path(settings.data).resolve()), Hub())
+    try:
+        account = await accounts.create_account(
+            app, given.login, given.name, given.command, password
+        )
+    finally:
+        await close_store(app)
+    return {"account": account.id, "login": account.login, "role": account.role}
+
+
+def _password(given: argparse.Namespace) -> str:
+    if given.password_stdin:
+        return sys.stdin.readline().rstrip("\n")
+    first = getpass.getpass("Password: ")
+    if first != getpass.getpass("Again: "):
+        raise SettingsInvalid("The two passwords differ.")
+    return first
+
+
+def _show_keys(settings: Settings) -> dict[str, str]:
+    files = Files(Path(settings.data).resolve())
+    custodian = files.custody / "custodian.key"
+    if not custodian.exists():
+        raise SettingsInvalid("There are no keys yet; the first start makes them.")
+    grant = keys.signing_key(files.keys / "grant.key").public_key().public_bytes_raw().hex()
+    return {"custodian": str(read_custodian(custodian).to_public()), "grant": grant}
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; the exit status."""
+    given = parser().parse_args(arguments)
+    try:
+        settings = settings_of(given)
+        logs.configure(settings.log_level, as_json=settings.log_json)
+        if given.command == "serve":
+            asyncio.run(serve(settings))
+            return 0
+        if given.command == "keys":
+            answer = _show_keys(settings)
+        else:
+            answer = asyncio.run(_create(given, settings, _password(given)))
+    except SettingsInvalid as error:
+        print(error, file=sys.stderr)
+        return USED_WRONG
+    except AvsessionError as error:
+        print(error, file=sys.stderr)
+        return FOUND_WRONG
+    except OSError as error:
+        print(f"The system refused: {error}", file=sys.stderr)
+        return FOUND_WRONG
+    if given.json:
+        print(json.dumps(answer))
+    else:
+        print("\n".join(f"{key} {value}" for key, value in answer.items()))
+    return 0
+
+
+def main() -> None:
+    """Entry point of the ``avsession`` script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

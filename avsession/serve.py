@@ -1,0 +1,226 @@
+"""Everything in one process and one port: the composition of the product.
+
+Order of starting: files and keys, store, use cases, port, recorders, timers. Order of
+stopping: recordings are finalised, recorders end, connections end, the store closes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import hashlib
+import logging
+import secrets
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web as aiohttp_web
+
+from avsession import __version__, keys
+from avsession.audit import log as audit_log
+from avsession.canonical import b64
+from avsession.config import Settings
+from avsession.errors import Conflict
+from avsession.records import Account
+from avsession.sealing.custody import LocalCustody, create_custodian
+from avsession.storage.folders import FolderKeys, FolderObjects
+from avsession.storage.sql import SqlStore
+from avsession.supervisor import Supervisor
+from avsession.tasks import Tasks
+from avsession.usecases import accounts, presence, stopping, timers
+from avsession.usecases.gate import Gate
+from avsession.usecases.services import Services
+from signaling.cases import bind
+from signaling.front import Front, tls_context
+from signaling.hub import Hub
+from signaling.server import SignalingServer
+from web.app import create_app
+
+log = logging.getLogger("avsession.serve")
+
+SIGN_IN_LINK_S = 86_400
+"""How long the printed sign-in links may be used, once."""
+LOCAL_STAFF = (("agent", "Agent", "agent"), ("admin", "Admin", "admin"))
+"""Login, name and role of the accounts that a loopback address gets at its first start."""
+
+
+class SystemClock:
+    """Server time from the operating system."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since the Unix epoch, UTC."""
+        return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True)
+class Files:
+    """What lies where in the data folder; made 0700 and 0600 on first use."""
+
+    root: Path
+
+    @property
+    def keys(self) -> Path:
+        """Signing keys, the recorders' credential, local TLS."""
+        return keys.private_folder(self.root / "keys")
+
+    @property
+    def custody(self) -> Path:
+        """The custodian's key and the wrapped track keys: apart from everything else."""
+        return keys.private_folder(self.root / "custody")
+
+    @property
+    def spool(self) -> Path:
+        """One folder a recorder worker."""
+        return keys.private_folder(self.root / "spool")
+
+    @property
+    def objects(self) -> Path:
+        """Sealed segments and manifests."""
+        return keys.private_folder(self.root / "objects")
+
+
+def build_name() -> str:
+    """Version and a digest of the pages' code: what stands in consent records as the build."""
+    digest = hashlib.sha256()
+    static = Path(__file__).parent.parent / "web" / "static"
+    for path in sorted(static.rglob("*.js")):
+        digest.update(path.read_bytes())
+    return f"{__version__}+{digest.hexdigest()[:12]}"
+
+
+async def open_services(settings: Settings, files: Files, bus: Hub) -> Services:
+    """The use cases' world: store migrated and open, keys there. The caller closes the store."""
+    keys.private_folder(files.root)
+    url = settings.database or f"sqlite+aiosqlite:///{files.root / 'avsession.sqlite3'}"
+    store = SqlStore(url)
+    await store.open()
+    custodian = files.custody / "custodian.key"
+    if not custodian.exists():
+        create_custodian(custodian)
+    return Services(
+        store=store,
+        objects=FolderObjects(files.objects, files.spool),
+        custody=LocalCustody(FolderKeys(keys.private_folder(files.custody / "tracks")), custodian),
+        clock=SystemClock(),
+        entropy=secrets.token_bytes,
+        settings=settings,
+        bus=bus,
+        grant_key=keys.signing_key(files.keys / "grant.key"),
+        build=build_name(),
+        gate=Gate(),
+    )
+
+
+async def close_store(app: Services) -> None:
+    """Close the store of :func:`open_services`."""
+    if isinstance(app.store, SqlStore):
+        await app.store.close()
+
+
+def worker_arguments(settings: Settings, files: Files, app: Services, number: int) -> list[str]:
+    """The command line of one recorder worker."""
+    worker = keys.worker_id(files.keys / f"recorder-{number}.id", app.entropy)
+    keys.credential(files.keys / "recorder.credential", app.entropy)
+    host = "localhost" if settings.is_loopback else settings.public_host
+    arguments = {
+        "--url": f"wss://{host}:{settings.port}/recorder",
+        "--worker": worker,
+        "--credential": str(files.keys / "recorder.credential"),
+        "--grant-key": b64(app.grant_key.public_key().public_bytes_raw()),
+        "--spool": str(keys.private_folder(files.spool / worker)),
+        "--capacity": str(settings.recorder_capacity),
+        "--log-level": settings.log_level,
+    }
+    if settings.certificate is None:
+        arguments["--ca-file"] = str(files.keys / "ca.pem")
+    line = [part for pair in arguments.items() for part in pair]
+    return [*line, "--log-json"] if settings.log_json else line
+
+
+async def sign_in_links(app: Services) -> list[tuple[str, str]]:
+    """Role and one-time sign-in address, for a loopback address only."""
+    links = []
+    for login, name, role in LOCAL_STAFF:
+        with contextlib.suppress(Conflict):
+            await accounts.create_account(app, login, name, role, None)
+        async with app.store.read() as tx:
+            account = await tx.one(Account, login=login)
+        if account is not None:
+            secret = await accounts.make_sign_in_link(app, account.id, valid_s=SIGN_IN_LINK_S)
+            links.append((role, f"{app.settings.origin}/signin#{secret}"))
+    return links
+
+
+def tls_files(settings: Settings, files: Files) -> tuple[Path, Path]:
+    """Certificate and key: the configured ones, or local ones."""
+    if settings.certificate is not None and settings.certificate_key is not None:
+        return Path(settings.certificate), Path(settings.certificate_key)
+    certificate, key, _ = keys.local_certificate(files.keys, datetime.datetime.now(datetime.UTC))
+    return certificate, key
+
+
+async def serve(settings: Settings) -> None:
+    """Run until SIGINT or SIGTERM. Prints ``ready``, and on loopback the sign-in links."""
+    files = Files(Path(settings.data).resolve())
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    hub = Hub()
+    app = await open_services(settings, files, hub)
+    tasks = Tasks()
+    try:
+        async with app.store.write() as tx:
+            await audit_log.append(tx, app.clock, app.entropy, "log.started", actor="server")
+        await presence.recover(app)
+        await _run(settings, files, app, hub, tasks, stop)
+    finally:
+        await tasks.close()
+        await close_store(app)
+
+
+async def _run(
+    settings: Settings, files: Files, app: Services, hub: Hub, tasks: Tasks, stop: asyncio.Event
+) -> None:
+    credential = keys.credential(files.keys / "recorder.credential", app.entropy)
+    signaling = SignalingServer(hub, bind(app), origins=settings.origins, credential=credential)
+    runner = aiohttp_web.AppRunner(create_app(app), access_log=None)
+    await runner.setup()
+    if runner.server is None:
+        raise RuntimeError("the web application did not start")
+    front = Front(
+        {"/signaling": signaling.party, "/recorder": signaling.recorder},
+        runner.server,
+        tls_context(*tls_files(settings, files)),
+    )
+    await front.start(settings.listen, settings.port)
+    supervisors = [
+        Supervisor(worker_arguments(settings, files, app, number))
+        for number in range(settings.recorders)
+    ]
+    for supervisor in supervisors:
+        tasks.spawn(supervisor.run(), name="supervisor")
+    tasks.spawn(_timers(app), name="timers")
+    print(f"ready {settings.origin}/", flush=True)
+    if settings.is_loopback:
+        for role, link in await sign_in_links(app):
+            print(f"{role} {link}", flush=True)
+    try:
+        await stop.wait()
+        log.info("stopping")
+        front.stop()
+        await stopping.stop_recordings(app)
+    finally:
+        await asyncio.gather(*(supervisor.stop() for supervisor in supervisors))
+        await signaling.close()
+        await runner.cleanup()
+        await front.close()
+
+
+async def _timers(app: Services) -> None:
+    while True:
+        await timers.tick(app)
+        await asyncio.sleep(timers.EVERY_S)

@@ -1,0 +1,74 @@
+"""One recorder worker: ``python -m recorder``. Started and restarted by ``avsession serve``.
+
+It is given files and addresses, never a key that could open what it stores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from avsession import logs
+from avsession.errors import AvsessionError
+from recorder.worker import WorkerConfig, main
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        prog="python -m recorder", description="Run one recorder worker until SIGTERM."
+    )
+    made.add_argument("--url", required=True, help="wss://HOST/recorder of the server")
+    made.add_argument("--worker", required=True, help="this worker's lasting identifier")
+    made.add_argument("--credential", required=True, type=Path, help="file with its secret, 0600")
+    made.add_argument("--grant-key", required=True, help="public key of grants, base64url")
+    made.add_argument("--spool", required=True, type=Path, help="folder for segments, 0700")
+    made.add_argument("--ca-file", type=Path, help="certificate authority of the server")
+    made.add_argument("--capacity", type=int, default=16, help="recordings at once")
+    made.add_argument("--log-level", default="INFO")
+    made.add_argument("--log-json", action="store_true")
+    made.add_argument(
+        "--stop-with-stdin", action="store_true", help="stop when standard input is closed"
+    )
+    return made
+
+
+def _watch_stdin() -> None:
+    """Whoever started us holds our standard input; when they are gone, so should we be."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def run(arguments: list[str]) -> int:
+    """Run a worker; the exit status."""
+    given = parser().parse_args(arguments)
+    logs.configure(given.log_level, as_json=given.log_json)
+    if given.stop_with_stdin:
+        threading.Thread(target=_watch_stdin, daemon=True).start()
+    try:
+        main(
+            WorkerConfig(
+                url=given.url,
+                worker=given.worker,
+                credential=given.credential,
+                grant_key=given.grant_key,
+                spool=given.spool,
+                ca_file=given.ca_file,
+                capacity=given.capacity,
+            )
+        )
+    except AvsessionError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except asyncio.CancelledError:
+        return 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))
