@@ -185,9 +185,7 @@ class FolderObjects:
             workers = [
                 entry.name
                 for entry in os.scandir(spool)
-                if entry.is_dir(follow_symlinks=False)
-                and _WORKER.fullmatch(entry.name)
-                and not _ID.fullmatch(entry.name)
+                if entry.is_dir(follow_symlinks=False) and _WORKER.fullmatch(entry.name)
             ]
             for place in ([], *([worker] for worker in sorted(workers))):
                 try:

@@ -52,7 +52,7 @@ def everything(tmp_path: Path) -> dict[str, bytes]:
 # --- objects
 
 
-@pytest.mark.parametrize("worker", ["", "worker-1"])
+@pytest.mark.parametrize("worker", ["", "worker-1", "wrk_" + "w" * 26])
 async def test_a_segment_moves_from_the_spool(
     objects: FolderObjects, tmp_path: Path, worker: str
 ) -> None:
@@ -62,6 +62,15 @@ async def test_a_segment_moves_from_the_spool(
     assert not spooled.exists()
     assert await objects.get(segment_name(REC, TRK, 3)) == DATA
     assert everything(tmp_path) == {f"objects/{REC}/{TRK}/000003.age": DATA}
+
+
+async def test_a_wrong_copy_in_one_spool_does_not_hide_the_right_one(
+    objects: FolderObjects, tmp_path: Path
+) -> None:
+    spool(tmp_path, 0, b"other", worker="wrk_a")
+    spool(tmp_path, 0, worker="wrk_b")
+    await objects.adopt(REC, TRK, 0, SHA, len(DATA))
+    assert await objects.get(segment_name(REC, TRK, 0)) == DATA
 
 
 async def test_a_crash_between_the_two_places_loses_nothing(

@@ -1,0 +1,45 @@
+"""Sealing: only the track's key opens it, and the same bytes never look the same twice."""
+
+import pyrage
+import pytest
+
+from avsession.errors import Invalid
+from avsession.sealing.seal import Sealer
+
+
+@pytest.fixture
+def identity() -> pyrage.x25519.Identity:
+    return pyrage.x25519.Identity.generate()
+
+
+@pytest.mark.parametrize("size", [0, 1, 64 * 1024, 64 * 1024 + 1])
+def test_what_was_sealed_opens_with_its_key_alone(
+    identity: pyrage.x25519.Identity, size: int
+) -> None:
+    plain = bytes(size)
+    sealed = Sealer(str(identity.to_public())).seal(plain)
+    assert sealed.startswith(b"age-encryption.org/v1\n")
+    assert pyrage.decrypt(sealed, [identity]) == plain
+    with pytest.raises(pyrage.DecryptError):
+        pyrage.decrypt(sealed, [pyrage.x25519.Identity.generate()])
+
+
+def test_the_plain_bytes_and_their_equality_do_not_show(identity: pyrage.x25519.Identity) -> None:
+    sealer = Sealer(str(identity.to_public()))
+    plain = b"a frame that nobody may see"
+    one, two = sealer.seal(plain), sealer.seal(plain)
+    assert plain not in one
+    assert one[-len(plain) :] != two[-len(plain) :]
+
+
+@pytest.mark.parametrize("cut", [1, 16, 17, 100])
+def test_a_cut_file_does_not_open(identity: pyrage.x25519.Identity, cut: int) -> None:
+    sealed = Sealer(str(identity.to_public())).seal(bytes(200))
+    with pytest.raises(pyrage.DecryptError):
+        pyrage.decrypt(sealed[:-cut], [identity])
+
+
+def test_only_a_public_key_of_age_will_do(identity: pyrage.x25519.Identity) -> None:
+    for wrong in ("", "age1", "ssh-ed25519 AAAA", str(identity), str(identity.to_public())[:-1]):
+        with pytest.raises(Invalid):
+            Sealer(wrong)
