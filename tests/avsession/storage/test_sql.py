@@ -1,22 +1,17 @@
 """The store: what a use case may rely on, and that it breaks loudly where it must."""
 
 import asyncio
-import os
-import resource
-import signal
 import sqlite3
-import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from avsession import ports, records
-from avsession.errors import Conflict, Unavailable
+from avsession.errors import Conflict
 from avsession.session import Party, Session
 from avsession.storage.engine import sqlite_url
 from avsession.storage.sql import SqlStore
@@ -220,6 +215,30 @@ async def test_writes_of_many_tasks_lose_nothing(store: SqlStore, tmp_path: Path
         assert [row.index for row in await reader.find(records.Leaf)] == list(range(40))
 
 
+async def test_a_write_waits_its_turn_in_the_process_not_in_the_database(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database gives up after BUSY_MS and is not fair; our own queue does neither."""
+    order: list[str] = []
+    waiting = asyncio.Event()
+    acquire = store._lock.acquire
+
+    async def noticed() -> Literal[True]:
+        waiting.set()
+        return await acquire()
+
+    async def write(name: str) -> None:
+        async with store.write():
+            order.append(name)
+
+    async with asyncio.TaskGroup() as group, store.write():
+        monkeypatch.setattr(store._lock, "acquire", noticed)
+        group.create_task(write("second"))
+        await asyncio.wait_for(waiting.wait(), 5)
+        order.append("first")
+    assert order == ["first", "second"]
+
+
 async def test_a_read_neither_waits_for_a_write_nor_sees_half_of_it(store: SqlStore) -> None:
     await add(store, notice("a"))
     written, seen = asyncio.Event(), asyncio.Event()
@@ -317,80 +336,3 @@ async def test_the_database_refuses_to_rewrite_a_leaf(
 async def test_a_gap_in_the_log_is_a_conflict(store: SqlStore) -> None:
     with pytest.raises(Conflict, match="dense"):
         await add(store, leaf(1))
-
-
-# --- crash, disk, erasure
-
-KILLED = """
-import asyncio, os, signal, sys
-from avsession.storage.sql import SqlStore
-from tests.avsession.storage.samples import notice
-
-async def main():
-    store = SqlStore(sys.argv[1])
-    await store.open()
-    async with store.write() as writer:
-        await writer.add(notice("committed"))
-    async with store.write() as writer:
-        await writer.add(notice("not committed"))
-        os.kill(os.getpid(), signal.SIGKILL)
-
-asyncio.run(main())
-"""
-
-
-async def test_a_killed_process_keeps_what_it_committed_and_nothing_else(tmp_path: Path) -> None:
-    url = sqlite_url(tmp_path / "avsession.db")
-    root = Path(__file__).parents[3]
-    killed = subprocess.run(  # noqa: ASYNC221
-        [sys.executable, "-c", KILLED, url],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
-        check=False,
-    )
-    assert killed.returncode == -signal.SIGKILL
-    store = SqlStore(url)
-    await store.open()
-    async with store.read() as reader:
-        assert await reader.find(records.Notice) == [notice("committed")]
-    await store.close()
-
-
-async def test_a_full_disk_is_unavailable_and_passes(store: SqlStore, tmp_path: Path) -> None:
-    await add(store, notice("before"))
-    largest = max(file.stat().st_size for file in tmp_path.iterdir())
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (largest + 4096, limits[1]))
-    try:
-        with pytest.raises(Unavailable):
-            await add(store, notice("during", text=bytes(1 << 20)))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    await add(store, notice("after"))
-    async with store.read() as reader:
-        assert await reader.count(records.Notice) == 2
-
-
-async def test_what_was_removed_is_in_no_file_after_a_scrub(
-    store: SqlStore, tmp_path: Path
-) -> None:
-    def found() -> list[str]:
-        return [f.name for f in tmp_path.iterdir() if b"Rumpelstilzchen" in f.read_bytes()]
-
-    await add(store, *(notice(f"{n}", text=b"Rumpelstilzchen" * 999) for n in range(9)))
-    assert found()
-    async with store.write() as writer:
-        await writer.remove(records.Notice, language="en")
-    assert found(), "then scrub would have nothing to do"
-    await store.scrub()
-    assert found() == []
-
-
-async def test_a_scrub_that_a_reader_prevents_says_so(store: SqlStore) -> None:
-    await add(store, notice("a"))
-    async with store.read() as reader:
-        await reader.count(records.Notice)
-        await add(store, notice("b"))
-        with pytest.raises(Unavailable, match="scrubbed"):
-            await store.scrub()
-    await store.scrub()
