@@ -1,0 +1,93 @@
+"""What the browser is given: texts in every language, nothing inline, nothing from elsewhere."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+WEB = Path(__file__).parents[2] / "web"
+STATIC = WEB / "static"
+PAGES = sorted((WEB / "pages").glob("*.html"))
+SCRIPTS = sorted(STATIC.rglob("*.js"))
+LANGUAGES = {path.stem: json.loads(path.read_text("utf-8")) for path in STATIC.glob("language/*.json")}
+SERVED = [p for p in sorted(WEB.rglob("*")) if p.suffix in {".html", ".js", ".css", ".json", ".svg"}]
+
+# An XML namespace is a name that looks like an address; nothing is fetched from there.
+NAMESPACE = "http://www.w3.org/2000/svg"
+TEXT = re.compile(r'\bt\(\s*(?:[^"()]*\?\s*)?"([^"]+)"(?:\s*:\s*"([^"]+)")?')
+GROUP = re.compile(r'\bsentence\(\s*"([^"]+)"')
+NOTE = re.compile(r'setNote\(\s*"([^"]+)"')
+NOTE_GROUP = re.compile(r"setNote\(`([a-z_]+)\.")
+TOOL = re.compile(r'\btool\(\s*"([^"]+)"')
+KEY_IN_PAGE = re.compile(r'data-t(?:-label)?"?[=:]\s*"([^"]+)"')
+
+
+class Page(HTMLParser):
+    """Collects what a strict policy would refuse, and what names a text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wrong: list[str] = []
+        self.references: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = dict(attrs)
+        if tag == "style" or "style" in names or (tag == "script" and "src" not in names):
+            self.wrong.append(f"<{tag}> inline at line {self.getpos()[0]}")
+        self.wrong += [f"{name} on <{tag}>" for name in names if name.startswith("on")]
+        self.references += [v for n in ("src", "href") if (v := names.get(n))]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_a_page_has_nothing_inline_and_what_it_names_exists(path: Path) -> None:
+    page = Page()
+    page.feed(path.read_text("utf-8"))
+    assert page.wrong == []
+    assert all(reference.startswith("/") for reference in page.references)
+    for reference in page.references:
+        if reference.startswith("/static/"):
+            assert (WEB / reference.lstrip("/")).is_file(), reference
+
+
+@pytest.mark.parametrize("path", SERVED, ids=lambda path: path.name)
+def test_nothing_is_fetched_from_elsewhere(path: Path) -> None:
+    text = path.read_text("utf-8").replace(NAMESPACE, "")
+    assert re.findall(r"(?:https?|wss?):?//[^\s\"')]+", text) == []
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_nothing_is_stored_and_no_html_comes_from_a_string(path: Path) -> None:
+    text = path.read_text("utf-8")
+    for word in ("localStorage", "sessionStorage", "indexedDB", "innerHTML", "document.cookie", "eval("):
+        assert word not in text
+
+
+def test_every_language_says_the_same_things() -> None:
+    english = LANGUAGES["en"]
+    for name, texts in LANGUAGES.items():
+        assert texts.keys() == english.keys(), name
+        for key, text in texts.items():
+            assert text.strip(), f"{name}: {key} is empty"
+            places = re.findall(r"\{\w+\}", text)
+            assert sorted(places) == sorted(re.findall(r"\{\w+\}", english[key])), f"{name}: {key}"
+
+
+def test_every_language_is_offered() -> None:
+    offered = re.search(r"LANGUAGES = \{([^}]*)\}", (STATIC / "i18n.js").read_text("utf-8"))
+    assert offered is not None
+    assert set(re.findall(r"(\w+):", offered[1])) == LANGUAGES.keys()
+
+
+def test_every_text_that_is_named_exists() -> None:
+    known = LANGUAGES["en"].keys()
+    missing = set()
+    for path in [*SCRIPTS, *PAGES]:
+        source = path.read_text("utf-8")
+        keys = {key for pair in TEXT.findall(source) for key in pair if key}
+        keys |= set(TOOL.findall(source)) | set(NOTE.findall(source)) | set(KEY_IN_PAGE.findall(source))
+        groups = GROUP.findall(source) + NOTE_GROUP.findall(source)
+        keys |= {f"{group}.other" for group in groups}
+        missing |= {f"{path.name}: {key}" for key in keys - known if "{" not in key}
+    assert missing == set()

@@ -1,0 +1,15 @@
+// Who is signed in, and the way out.
+
+import { get, post } from "./api.js";
+import { byId, onClick } from "./dom.js";
+
+/** Show the name in the page's head and make `Sign out` work. */
+export async function signOutButton() {
+  const me = await get("/api/me");
+  byId("account", HTMLElement).textContent = me.name;
+  onClick(byId("sign-out", HTMLButtonElement), async () => {
+    await post("/api/sign-out");
+    location.assign("/signin");
+  });
+  return me;
+}

@@ -1,0 +1,239 @@
+// The call: one connection to another party, browser to browser, by perfect negotiation.
+
+/** @import {Media} from "./media.js" */
+
+const CHANNEL = "avsession";
+/** How long the polite side waits for the other's offer before it makes its own. */
+const POLITE_WAIT_MS = 400;
+/** Disconnected for so long: ICE is started again. */
+const RESTART_AFTER_MS = 3_000;
+
+/**
+ * @typedef {object} PeerOptions
+ * @property {string} party the other party
+ * @property {boolean} polite whether this side gives way when both offer at once
+ * @property {RTCConfiguration} config
+ * @property {Media} media
+ * @property {(message: object) => void} send to signaling
+ */
+
+/**
+ * Dispatches `stream` (CustomEvent<MediaStream>), `state`, and `cut` (its detail: the request that
+ * the other party has withdrawn from).
+ */
+export class Peer extends EventTarget {
+  /** @param {PeerOptions} options */
+  constructor(options) {
+    super();
+    this.options = options;
+    this.party = options.party;
+    this.closed = false;
+    this.makingOffer = false;
+    this.ignoring = false;
+    /** The other's `o=` session id: another one means that its page was loaded anew. */
+    this.remoteId = "";
+    /** @type {RTCIceCandidateInit[]} */
+    this.early = [];
+    this.incoming = new MediaStream();
+    /** One description after the other: each leaves the connection settled for the next. */
+    this.turn = Promise.resolve();
+    this.connect();
+    this.retrack = () => void this.replaceTracks();
+    options.media.addEventListener("tracks", this.retrack);
+  }
+
+  /** A fresh connection, in place of the one before. */
+  connect() {
+    this.pc?.close();
+    this.makingOffer = this.ignoring = false;
+    this.remoteId = "";
+    this.early = [];
+    this.incoming = new MediaStream();
+    const outgoing = new MediaStream();
+    const { config, media, polite } = this.options;
+    const pc = (this.pc = new RTCPeerConnection(config));
+    // Audio and video lines are there even without a device, so that one can come later.
+    for (const kind of /** @type {const} */ (["audio", "video"])) {
+      const track = kind === "audio" ? media.audio : media.video;
+      if (track) pc.addTrack(track, outgoing);
+      else if (!polite) pc.addTransceiver(kind, { direction: "sendrecv" });
+    }
+    this.channel = pc.createDataChannel(CHANNEL, { negotiated: true, id: 0 });
+    this.channel.onmessage = (event) => this.heardDirectly(event.data);
+    const mayOfferFrom = performance.now() + (polite ? POLITE_WAIT_MS : 0);
+    pc.onnegotiationneeded = () => void this.offer(pc, mayOfferFrom);
+    pc.onicecandidate = ({ candidate }) => this.trickle(candidate);
+    pc.ontrack = ({ track }) => this.gained(track);
+    pc.onconnectionstatechange = () => this.moved(pc);
+  }
+
+  /**
+   * @param {RTCPeerConnection} pc
+   * @param {number} from
+   */
+  async offer(pc, from) {
+    const wait = from - performance.now();
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+    // While we waited the other side's offer may have come, and settled everything.
+    if (pc !== this.pc || pc.signalingState !== "stable" || (wait > 0 && this.remoteId)) return;
+    try {
+      this.makingOffer = true;
+      await pc.setLocalDescription();
+      this.describe();
+    } catch (error) {
+      if (!this.closed && pc === this.pc) console.error(error);
+    } finally {
+      this.makingOffer = false;
+    }
+  }
+
+  describe() {
+    const local = this.pc?.localDescription;
+    if (!local) return;
+    this.options.send({ type: "describe", to: this.party, kind: local.type, sdp: local.sdp });
+  }
+
+  /** @param {RTCIceCandidate | null} candidate */
+  trickle(candidate) {
+    this.options.send({
+      type: "trickle",
+      to: this.party,
+      candidate: candidate?.candidate ?? "",
+      mid: candidate?.sdpMid ?? null,
+      line: candidate?.sdpMLineIndex ?? null,
+    });
+  }
+
+  /**
+   * The other's description.
+   * @param {RTCSdpType} kind
+   * @param {string} sdp
+   */
+  described(kind, sdp) {
+    this.turn = this.turn.then(() => this.take(kind, sdp)).catch((error) => console.error(error));
+  }
+
+  /**
+   * @param {RTCSdpType} kind
+   * @param {string} sdp
+   */
+  async take(kind, sdp) {
+    const id = /^o=\S+ (\S+)/m.exec(sdp)?.[1] ?? "";
+    if (this.remoteId && id !== this.remoteId) {
+      this.connect();
+      if (kind === "answer") return; // meant for the connection that we have just given up
+    }
+    const pc = this.pc;
+    if (!pc || this.closed) return;
+    const collision = kind === "offer" && (this.makingOffer || pc.signalingState !== "stable");
+    this.ignoring = collision && !this.options.polite;
+    if (this.ignoring || (kind === "answer" && pc.signalingState !== "have-local-offer")) return;
+    this.remoteId = id;
+    await pc.setRemoteDescription({ type: kind, sdp });
+    for (const candidate of this.early.splice(0)) await this.add(pc, candidate);
+    if (kind !== "offer") return;
+    this.fillTransceivers(pc);
+    await pc.setLocalDescription();
+    this.describe();
+  }
+
+  /**
+   * Answer both directions even where we have no device yet.
+   * @param {RTCPeerConnection} pc
+   */
+  fillTransceivers(pc) {
+    for (const transceiver of pc.getTransceivers()) {
+      if (transceiver.direction === "recvonly") transceiver.direction = "sendrecv";
+    }
+  }
+
+  /**
+   * @param {string} candidate
+   * @param {string | null} mid
+   * @param {number | null} line
+   */
+  async trickled(candidate, mid, line) {
+    const init = candidate ? { candidate, sdpMid: mid, sdpMLineIndex: line } : undefined;
+    const pc = this.pc;
+    if (!pc || this.closed || !init) return;
+    if (pc.remoteDescription) await this.add(pc, init);
+    else this.early.push(init);
+  }
+
+  /**
+   * @param {RTCPeerConnection} pc
+   * @param {RTCIceCandidateInit} candidate
+   */
+  async add(pc, candidate) {
+    try {
+      await pc.addIceCandidate(candidate);
+    } catch (error) {
+      // Candidates of an offer that we ignored belong to nothing, nor do those of an older one.
+      if (!this.ignoring) console.debug("candidate not used", error);
+    }
+  }
+
+  /** @param {MediaStreamTrack} track */
+  gained(track) {
+    // A new stream each time: a <video> then notices that a track was replaced.
+    const others = this.incoming.getTracks().filter(({ kind }) => kind !== track.kind);
+    this.incoming = new MediaStream([...others, track]);
+    this.dispatchEvent(new CustomEvent("stream", { detail: this.incoming }));
+  }
+
+  /** @param {RTCPeerConnection} pc */
+  moved(pc) {
+    if (pc !== this.pc || this.closed) return;
+    clearTimeout(this.restartTimer);
+    if (pc.connectionState === "failed") pc.restartIce();
+    if (pc.connectionState === "disconnected") {
+      this.restartTimer = setTimeout(() => {
+        if (pc.connectionState === "disconnected") pc.restartIce();
+      }, RESTART_AFTER_MS);
+    }
+    this.dispatchEvent(new Event("state"));
+  }
+
+  /** Signaling is back, ours or the other's: say again what may have been lost on the way. */
+  resume() {
+    if (this.pc?.signalingState === "have-local-offer") this.describe();
+    if (this.pc?.connectionState === "failed") this.pc.restartIce();
+  }
+
+  async replaceTracks() {
+    const { media } = this.options;
+    for (const sender of this.pc?.getTransceivers() ?? []) {
+      const track = sender.receiver.track.kind === "audio" ? media.audio : media.video;
+      await sender.sender.replaceTrack(track).catch(() => undefined);
+    }
+  }
+
+  /** @param {unknown} data */
+  heardDirectly(data) {
+    try {
+      const message = JSON.parse(String(data));
+      if (message?.type === "cut") {
+        this.dispatchEvent(new CustomEvent("cut", { detail: String(message.request) }));
+      }
+    } catch {
+      // Nothing else is said on this channel.
+    }
+  }
+
+  /**
+   * Tell the other browser at once, past the server, that this request is withdrawn from.
+   * @param {string} request
+   */
+  cut(request) {
+    if (this.channel?.readyState === "open") {
+      this.channel.send(JSON.stringify({ type: "cut", request }));
+    }
+  }
+
+  close() {
+    this.closed = true;
+    clearTimeout(this.restartTimer);
+    this.options.media.removeEventListener("tracks", this.retrack);
+    this.pc?.close();
+  }
+}

@@ -1,0 +1,103 @@
+// What the pages say, by language. A language is a file in language/; nothing is remembered.
+
+/** Each in its own language, as the select shows it. Adding a language is a file and a line here. */
+export const LANGUAGES = { en: "English", de: "Deutsch" };
+
+/** @type {Record<string, string>} */
+let texts = {};
+let current = "en";
+const changed = new EventTarget();
+
+/** The language in use. */
+export function language() {
+  return current;
+}
+
+/**
+ * The text of this key, with `{name}` places filled.
+ * @param {string} key
+ * @param {Record<string, string | number>} [values]
+ */
+export function t(key, values = {}) {
+  const text = texts[key];
+  if (text === undefined) return key;
+  return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+}
+
+/**
+ * The sentence for a stable code, or the `other` one of that group: a newer server may know more.
+ * @param {string} group
+ * @param {string} code
+ * @param {Record<string, string | number>} [values]
+ */
+export function sentence(group, code, values = {}) {
+  const key = `${group}.${code}`;
+  return t(key in texts ? key : `${group}.other`, { code, ...values });
+}
+
+/**
+ * Call when the language has changed.
+ * @param {() => void} listener
+ */
+export function onLanguage(listener) {
+  changed.addEventListener("change", listener);
+}
+
+/** The first language of the browser's wishes that there is. */
+export function wished() {
+  for (const tag of navigator.languages) {
+    const base = tag.toLowerCase().split("-")[0] ?? "";
+    if (base in LANGUAGES) return base;
+  }
+  return "en";
+}
+
+/**
+ * Switch the page, and everything that listens, to this language.
+ * @param {string} name
+ */
+export async function setLanguage(name) {
+  const wanted = name in LANGUAGES ? name : "en";
+  const response = await fetch(`/static/language/${wanted}.json`);
+  if (!response.ok) throw new Error(`The texts for ${wanted} could not be loaded`);
+  texts = await response.json();
+  current = wanted;
+  document.documentElement.lang = wanted;
+  translate(document);
+  changed.dispatchEvent(new Event("change"));
+}
+
+/**
+ * Fill every element below `root` that names its text: `data-t` its content, `data-t-label` its
+ * accessible name, `data-t-title` also its tooltip.
+ * @param {ParentNode} root
+ */
+export function translate(root) {
+  for (const element of root.querySelectorAll("[data-t]")) {
+    element.textContent = t(element.getAttribute("data-t") ?? "");
+  }
+  for (const element of root.querySelectorAll("[data-t-label]")) {
+    const text = t(element.getAttribute("data-t-label") ?? "");
+    element.setAttribute("aria-label", text);
+    if (element instanceof HTMLButtonElement) element.title = text;
+  }
+}
+
+/** @param {number} ms since the Unix epoch */
+export function dateTime(ms) {
+  return new Intl.DateTimeFormat(current, { dateStyle: "medium", timeStyle: "medium" }).format(ms);
+}
+
+/** @param {number} ms */
+export function duration(ms) {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  const pad = (/** @type {number} */ n) => String(n).padStart(2, "0");
+  const hours = Math.floor(seconds / 3600);
+  const rest = `${pad(Math.floor(seconds / 60) % 60)}:${pad(seconds % 60)}`;
+  return hours ? `${hours}:${rest}` : rest;
+}
+
+/** @param {string[]} items */
+export function list(items) {
+  return new Intl.ListFormat(current, { type: "conjunction" }).format(items);
+}

@@ -1,0 +1,243 @@
+// The recorder's leg: this browser's connection to the recorder, and the lock in front of it.
+//
+// `lock.js` says whether one may be made; this file makes it, and cuts it. Cutting is immediate
+// and asks nobody. There is at most one leg.
+
+/** @import {Grant, PartyInfo, RecordingStatus} from "./types.js" */
+/** @import {Media} from "./media.js" */
+
+import { serverNow } from "./api.js";
+import { Governor } from "./governor.js";
+import { readGrant, refusal } from "./lock.js";
+
+/** Without a word from the server for so long, the leg is cut: consent may have been withdrawn. */
+const SILENCE_MS = 5_000;
+const AUDIO_BITRATE = 64_000;
+
+/**
+ * @typedef {object} LegOptions
+ * @property {Media} media
+ * @property {(message: object) => void} send to signaling
+ * @property {() => number} silence milliseconds since the server was last heard
+ * @property {() => void} lost the leg was cut because the server is not heard any more
+ * @property {() => RTCPeerConnection | null} call the call's own connection, which goes first
+ */
+
+export class Leg {
+  /** @param {LegOptions} options */
+  constructor(options) {
+    this.options = options;
+    this.you = "";
+    this.session = "";
+    /** @type {RTCIceServer[]} */
+    this.iceServers = [];
+    /** @type {Set<string>} */
+    this.given = new Set();
+    /** @type {Set<string>} */
+    this.stopped = new Set();
+    /** @type {PartyInfo[]} */
+    this.parties = [];
+    this.newest = 0;
+    /** @type {Grant | null} */
+    this.grant = null;
+    /** @type {RTCPeerConnection | null} */
+    this.pc = null;
+    /** What a person or a test may be told: none, connecting, connected, cut or refused, and why. */
+    this.state = "none";
+    /** @type {Governor | null} */
+    this.governor = null;
+    this.watch = setInterval(() => this.check(), 250);
+    this.retrack = () => void this.replaceTracks();
+    options.media.addEventListener("tracks", this.retrack);
+  }
+
+  /** Whether anything is, or is about to be, sent to a recorder. */
+  get live() {
+    return this.pc !== null;
+  }
+
+  /**
+   * This party itself has pressed Allow for this request.
+   * @param {string} request
+   */
+  allow(request) {
+    if (!this.stopped.has(request)) this.given.add(request);
+  }
+
+  /**
+   * Nothing more under this request, whatever else is heard: withdrawn from or stopped.
+   * @param {string} request
+   * @param {string} why
+   */
+  stop(request, why) {
+    this.stopped.add(request);
+    this.given.delete(request);
+    if (this.grant?.request === request) this.cut(why);
+  }
+
+  /** @param {PartyInfo[]} parties */
+  setParties(parties) {
+    this.parties = parties;
+    const ours = new Set(this.grant?.legs.map(({ party }) => party));
+    const others = parties.filter(({ role }) => role !== "recorder");
+    const known = others.every(({ party, presence }) => ours.has(party) && presence === "present");
+    if (this.live && (!known || others.length !== ours.size)) this.cut("parties");
+  }
+
+  /** @param {RecordingStatus} status */
+  setStatus(status) {
+    if (status.generation > this.newest) {
+      this.newest = status.generation;
+      if (this.grant && this.grant.generation < this.newest) this.cut("generation");
+    }
+    if (status.state !== "on") this.cut("off");
+  }
+
+  /** @param {string} token */
+  setGrant(token) {
+    const grant = readGrant(token);
+    if (!grant || grant.generation < this.newest) return;
+    if (this.grant && this.grant.generation !== grant.generation) this.cut("generation");
+    this.newest = grant.generation;
+    this.grant = grant;
+  }
+
+  /**
+   * The recorder offers a leg: make it, or say why not.
+   * @param {{recording: string, generation: number, sdp: string}} offer
+   */
+  async offered(offer) {
+    const why = refusal({ ...this.situation(), grant: this.grant }, offer);
+    if (why || !this.grant) {
+      // A leg that runs rightly is not disturbed by an offer that has no right to be.
+      this.refuse(offer, why);
+      return;
+    }
+    this.close();
+    const pc = new RTCPeerConnection({ iceServers: this.iceServers, bundlePolicy: "max-bundle" });
+    this.pc = pc;
+    this.state = "connecting";
+    const { recording, generation } = offer;
+    pc.onicecandidate = ({ candidate }) => {
+      if (this.pc !== pc) return;
+      const mid = candidate?.sdpMid ?? null;
+      const text = candidate?.candidate ?? "";
+      this.options.send({ type: "leg.trickle", recording, generation, candidate: text, mid });
+    };
+    pc.onconnectionstatechange = () => this.moved(pc, offer);
+    try {
+      await this.answer(pc, offer);
+    } catch (error) {
+      console.error(error);
+      if (this.pc === pc) this.fail(offer, "sdp.refused");
+    }
+  }
+
+  situation() {
+    const { you, session, given, stopped, parties, newest } = this;
+    return { you, session, given, stopped, parties, newest, now: serverNow() };
+  }
+
+  /**
+   * @param {RTCPeerConnection} pc
+   * @param {{recording: string, generation: number, sdp: string}} offer
+   */
+  async answer(pc, { recording, generation, sdp }) {
+    const { media, send } = this.options;
+    await pc.setRemoteDescription({ type: "offer", sdp });
+    for (const transceiver of pc.getTransceivers()) {
+      const track = transceiver.receiver.track.kind === "audio" ? media.audio : media.video;
+      transceiver.direction = "sendonly";
+      await transceiver.sender.replaceTrack(track);
+    }
+    const answer = await pc.createAnswer();
+    // Cut while we were preparing: then not a packet leaves.
+    if (this.pc !== pc) return;
+    await pc.setLocalDescription(answer);
+    if (this.pc !== pc || !this.grant) return;
+    send({ type: "leg.answer", recording, generation, sdp: answer.sdp ?? "" });
+    this.governor = new Governor(pc, this.options.call, {
+      height: this.grant.max_height,
+      bitrate: Math.max(100_000, this.grant.max_bitrate - AUDIO_BITRATE),
+    });
+  }
+
+  /**
+   * @param {RTCPeerConnection} pc
+   * @param {{recording: string, generation: number}} offer
+   */
+  moved(pc, offer) {
+    if (this.pc !== pc) return;
+    if (pc.connectionState === "connected") this.state = "connected";
+    if (pc.connectionState === "failed") this.fail(offer, "connection.failed");
+  }
+
+  /**
+   * @param {{recording: string, generation: number}} offer
+   * @param {string} reason
+   */
+  fail(offer, reason) {
+    this.close();
+    this.refuse(offer, reason);
+  }
+
+  /**
+   * @param {{recording: string, generation: number}} offer
+   * @param {string} reason
+   */
+  refuse({ recording, generation }, reason) {
+    if (!this.live) this.state = `refused:${reason}`;
+    this.options.send({ type: "leg.failed", recording, generation, reason });
+  }
+
+  /**
+   * Send nothing more, now. The grant is spent: another leg needs another one.
+   * @param {string} why
+   */
+  cut(why) {
+    this.grant = null;
+    if (!this.live) return;
+    this.close();
+    this.state = `cut:${why}`;
+  }
+
+  close() {
+    this.governor?.stop();
+    this.governor = null;
+    const pc = this.pc;
+    this.pc = null;
+    pc?.close();
+  }
+
+  check() {
+    if (!this.live || this.options.silence() <= SILENCE_MS) return;
+    this.cut("silence");
+    this.options.lost();
+  }
+
+  async replaceTracks() {
+    const { media } = this.options;
+    for (const { sender, receiver } of this.pc?.getTransceivers() ?? []) {
+      const track = receiver.track.kind === "audio" ? media.audio : media.video;
+      await sender.replaceTrack(track).catch(() => undefined);
+    }
+    await this.governor?.apply();
+  }
+
+  /** The call is over. */
+  end() {
+    this.cut("ended");
+    clearInterval(this.watch);
+    this.options.media.removeEventListener("tracks", this.retrack);
+  }
+
+  /** Bytes that have left for the recorder on the present leg. */
+  async bytesSent() {
+    let bytes = 0;
+    const stats = await this.pc?.getStats();
+    stats?.forEach((report) => {
+      if (report.type === "outbound-rtp") bytes += report.bytesSent ?? 0;
+    });
+    return bytes;
+  }
+}

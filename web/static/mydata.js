@@ -1,0 +1,162 @@
+// What a party may see of a session, by the private link: what was agreed, the exact notices, what
+// was recorded, who has watched it; and the way to withdraw.
+
+/** @import {ConsentEvent, MyData, MyRecording} from "./types.js" */
+
+import { post } from "./api.js";
+import { el, button, randomKey } from "./dom.js";
+import { dateTime, duration, list, sentence, t } from "./i18n.js";
+import { render } from "./notice.js";
+import { chooseFate } from "./fate.js";
+
+/**
+ * The secret in a private link.
+ * @param {string} url
+ */
+export function secretOf(url) {
+  return url.split("#")[1] ?? "";
+}
+
+/**
+ * @param {string} secret
+ * @returns {Promise<MyData>}
+ */
+export function fetchMyData(secret) {
+  return post("/api/my-data", { secret });
+}
+
+/**
+ * Everything, as elements.
+ * @param {MyData} data
+ * @param {string} secret
+ * @param {(error: unknown) => void} changed called after a withdrawal, with what went wrong or null
+ */
+export function summary(data, secret, changed) {
+  const { session } = data;
+  const end = session.ended_ms ? dateTime(session.ended_ms) : t("mydata.still_on");
+  return el(
+    "div",
+    { class: "mydata" },
+    el("p", {}, t("mydata.who", { name: data.name, start: dateTime(session.created_ms), end })),
+    section("mydata.recordings", recordings(data, secret, changed)),
+    section("mydata.events", events(data)),
+    section("mydata.accesses", accesses(data)),
+    section("mydata.notices", notices(data)),
+  );
+}
+
+/**
+ * @param {string} key
+ * @param {HTMLElement} content
+ */
+function section(key, content) {
+  return el("section", {}, el("h2", {}, t(key)), content);
+}
+
+/**
+ * @param {MyData} data
+ * @param {string} secret
+ * @param {(error: unknown) => void} changed
+ */
+function recordings(data, secret, changed) {
+  if (data.recordings.length === 0) return el("p", {}, t("mydata.no_recordings"));
+  return el("ul", { class: "cards" }, ...data.recordings.map((one) => recording(one, secret, changed)));
+}
+
+/**
+ * @param {MyRecording} one
+ * @param {string} secret
+ * @param {(error: unknown) => void} changed
+ */
+function recording(one, secret, changed) {
+  const item = el(
+    "li",
+    {},
+    el("p", {}, `${dateTime(one.created_ms)} · ${sentence("state", one.state)} · ${duration(one.duration_ms)}`),
+    el("p", {}, t("mydata.purposes", { list: purposes(one.purposes) })),
+  );
+  if (one.mine_erased) item.append(el("p", {}, t("mydata.erased")));
+  if (one.withdrawn) item.append(el("p", {}, t("mydata.withdrawn")), el("p", {}, fateText(one.fate)));
+  if (one.can_withdraw) {
+    item.append(button(t("recording.withdraw"), () => withdraw(one, secret, changed), { class: "strong" }));
+  }
+  return item;
+}
+
+/** @param {string | null} fate */
+function fateText(fate) {
+  return fate ? sentence("fate", fate) : t("fate.open");
+}
+
+/**
+ * Stop first; what to keep is asked afterwards.
+ * @param {MyRecording} one
+ * @param {string} secret
+ * @param {(error: unknown) => void} changed
+ */
+async function withdraw(one, secret, changed) {
+  const said = { secret, request: one.request };
+  /** @param {object} more */
+  const tell = (more) => post("/api/my-data/withdraw", { ...said, ...more, key: randomKey() });
+  try {
+    await tell({});
+    const fate = await chooseFate();
+    if (fate) await tell({ fate });
+    changed(null);
+  } catch (error) {
+    changed(error);
+  }
+}
+
+/** @param {string[]} ids */
+function purposes(ids) {
+  return ids.length ? list(ids.map((id) => purposeLabels.get(id)?.() ?? id)) : t("mydata.none");
+}
+
+/** Labels of the configured purposes, by id. @type {Map<string, () => string>} */
+const purposeLabels = new Map();
+
+/**
+ * Teach this file what the purposes are called.
+ * @param {import("./types.js").About} about
+ * @param {() => string} language
+ */
+export function namePurposes(about, language) {
+  for (const { id, label } of about.purposes) {
+    purposeLabels.set(id, () => label[language()] ?? label["en"] ?? id);
+  }
+}
+
+/** @param {MyData} data */
+function events(data) {
+  if (data.events.length === 0) return el("p", {}, t("mydata.no_events"));
+  return el("ol", { class: "story" }, ...data.events.map(event));
+}
+
+/** @param {ConsentEvent} one */
+function event(one) {
+  const said = one.purposes.length ? `: ${purposes(one.purposes)}` : "";
+  return el("li", {}, el("time", {}, dateTime(one.at_ms)), ` ${sentence("event", one.kind)}${said}`);
+}
+
+/** @param {MyData} data */
+function accesses(data) {
+  if (data.accesses.length === 0) return el("p", {}, t("mydata.no_accesses"));
+  const items = data.accesses.map(({ at_ms, by, reason, purpose }) =>
+    el("li", {}, el("time", {}, dateTime(at_ms)), ` ${t("mydata.watched", { by, reason, purpose: purposes([purpose]) })}`),
+  );
+  return el("ol", { class: "story" }, ...items);
+}
+
+/** @param {MyData} data */
+function notices(data) {
+  const hashes = Object.keys(data.notices);
+  if (hashes.length === 0) return el("p", {}, t("mydata.no_notices"));
+  const items = hashes.map((hash) => {
+    const language = data.events.find(({ notice }) => notice === hash)?.language ?? "";
+    const text = data.notices[hash] ?? "";
+    const digest = el("p", { class: "digest" }, `SHA-256 ${hash}`);
+    return el("details", {}, el("summary", {}, text.split("\n")[0] ?? hash), render(text, language, false), digest);
+  });
+  return el("div", {}, ...items);
+}

@@ -1,0 +1,143 @@
+// The admin's page: sessions and their stories, recordings and their player.
+
+/** @import {About, AdminRecording, AdminSession, AdminSessionDetail} from "../types.js" */
+
+import { signOutButton } from "../account.js";
+import { get } from "../api.js";
+import { byId, button, el, show } from "../dom.js";
+import { dateTime, duration, language, list, onLanguage, sentence, t } from "../i18n.js";
+import { openRecording } from "../open.js";
+import { explain, say, start } from "../shell.js";
+import { showArchived, story } from "../story.js";
+
+const PAGE = 50;
+/** @type {AdminSession[]} */
+let sessions = [];
+/** @type {AdminRecording[]} */
+let recordings = [];
+/** @type {AdminSessionDetail | null} */
+let shown = null;
+let more = { sessions: false, recordings: false };
+
+await start();
+/** @type {About} */
+const about = await get("/api/about");
+await signOutButton();
+byId("more-sessions", HTMLButtonElement).addEventListener("click", () => void guarded(moreSessions));
+byId("more-recordings", HTMLButtonElement).addEventListener("click", () => void guarded(moreRecordings));
+byId("refresh", HTMLButtonElement).addEventListener("click", () => void guarded(reload));
+onLanguage(draw);
+await guarded(reload);
+
+/** @param {() => Promise<unknown>} action */
+async function guarded(action) {
+  try {
+    say("");
+    await action();
+  } catch (error) {
+    say(explain(error));
+  }
+}
+
+async function reload() {
+  sessions = [];
+  recordings = [];
+  await Promise.all([moreSessions(), moreRecordings()]);
+}
+
+async function moreSessions() {
+  const before = sessions.at(-1)?.created_ms;
+  const page = (await get(`/api/admin/sessions?${query(before)}`)).sessions;
+  sessions.push(...page);
+  more.sessions = page.length === PAGE;
+  draw();
+}
+
+async function moreRecordings() {
+  const before = recordings.at(-1)?.created_ms;
+  const page = (await get(`/api/admin/recordings?${query(before)}`)).recordings;
+  recordings.push(...page);
+  more.recordings = page.length === PAGE;
+  draw();
+}
+
+/** @param {number | undefined} before */
+function query(before) {
+  return new URLSearchParams({ limit: String(PAGE), ...(before ? { before: String(before) } : {}) });
+}
+
+function draw() {
+  byId("recordings", HTMLElement).replaceChildren(...recordings.map(recordingRow));
+  byId("sessions", HTMLElement).replaceChildren(...sessions.map(sessionRow));
+  show(byId("no-recordings", HTMLElement), recordings.length === 0);
+  show(byId("no-sessions", HTMLElement), sessions.length === 0);
+  show(byId("more-sessions", HTMLElement), more.sessions);
+  show(byId("more-recordings", HTMLElement), more.recordings);
+  const place = byId("story", HTMLElement);
+  show(place, shown !== null);
+  if (shown) place.replaceChildren(...story(shown, labelOf, showNotice));
+}
+
+/** @param {string} id of a purpose */
+function labelOf(id) {
+  const found = about.purposes.find((one) => one.id === id);
+  return found?.label[language()] ?? found?.label["en"] ?? id;
+}
+
+/** @param {AdminRecording} one */
+function recordingRow(one) {
+  const names = one.parties.map(({ name, role }) => `${name} (${sentence("role", role)})`);
+  const play = button(t("admin.play"), () => openRecording(one, labelOf));
+  play.disabled = !one.playable;
+  return el(
+    "tr",
+    {},
+    el("td", {}, dateTime(one.created_ms)),
+    el("td", {}, button(short(one.session), () => guarded(() => open(one.session)), { class: "link" })),
+    el("td", {}, list(names)),
+    el("td", {}, list(one.purposes.map(labelOf))),
+    el("td", {}, sentence("state", one.state)),
+    el("td", { class: "number" }, duration(one.duration_ms)),
+    el("td", {}, play),
+  );
+}
+
+/** @param {AdminSession} one */
+function sessionRow(one) {
+  const names = one.parties.map(({ name, role }) => `${name} (${sentence("role", role)})`);
+  return el(
+    "tr",
+    {},
+    el("td", {}, dateTime(one.created_ms)),
+    el("td", {}, button(short(one.session), () => guarded(() => open(one.session)), { class: "link" })),
+    el("td", {}, list(names)),
+    el("td", {}, one.ended_ms ? sentence("ended", one.end_reason ?? "other") : t("mydata.still_on")),
+    el("td", { class: "number" }, String(one.requests)),
+    el("td", { class: "number" }, String(one.recordings)),
+  );
+}
+
+/**
+ * Enough of an identifier to tell two apart; the whole one is in the story.
+ * @param {string} id
+ */
+function short(id) {
+  return id.slice(4, 12);
+}
+
+/** @param {string} session */
+async function open(session) {
+  shown = await get(`/api/admin/sessions/${session}`);
+  draw();
+  const place = byId("story", HTMLElement);
+  place.focus();
+  place.scrollIntoView({ block: "start" });
+}
+
+/**
+ * @param {string} sha256
+ * @param {string} written the notice's language
+ */
+function showNotice(sha256, written) {
+  return guarded(() => showArchived(sha256, written));
+}

@@ -1,0 +1,5 @@
+// The cookie page is all text.
+
+import { start } from "../shell.js";
+
+await start();

@@ -1,0 +1,284 @@
+// Recording, as one party's page sees it: asking, answering, the status, stopping, withdrawing.
+// The leg itself, and the lock in front of it, are in leg.js and lock.js.
+
+/** @import {About, Ask, NoticeText, RecordingStatus, ToParty, Welcome} from "./types.js" */
+/** @import {Media} from "./media.js" */
+/** @import {Peer} from "./call.js" */
+/** @import {Stage} from "./stage.js" */
+
+import { ConsentDialog } from "./consent.js";
+import { Leg } from "./leg.js";
+import { openRequestDialog } from "./request.js";
+import { Refusal, Signaling } from "./signaling.js";
+import { chime } from "./sound.js";
+import { askFate } from "./withdraw.js";
+
+/** Outcomes of a request that deserve a sentence; the others are seen by the status itself. */
+const SAID = new Set(["refused", "expired", "no_common_purpose", "left", "withdrawn", "stopped"]);
+
+/**
+ * @typedef {object} RecordingOptions
+ * @property {Signaling} signaling
+ * @property {Media} media
+ * @property {About} about
+ * @property {() => Peer[]} peers
+ */
+
+export class Recording {
+  /** @param {RecordingOptions} options */
+  constructor(options) {
+    this.options = options;
+    const { signaling, media } = options;
+    this.leg = new Leg({
+      media,
+      send: (message) => signaling.send(message),
+      silence: () => signaling.silence(),
+      lost: () => this.setStatus({ ...this.status, state: "off", reason: "signaling_lost" }),
+      call: () => options.peers()[0]?.pc ?? null,
+    });
+    this.consent = new ConsentDialog({
+      shown: (request, notice) => this.shown(request, notice),
+      allow: (request, notice, purposes) => this.allow(request, notice, purposes),
+      decline: (request) => this.decline(request),
+      moreTime: (request) => signaling.send({ type: "consent.extend", request }),
+      forged: () => this.stage?.setNote("consent.forged"),
+    });
+    /** @type {Stage | null} */
+    this.stage = null;
+    /** @type {RecordingStatus} */
+    this.status = { state: "off", reason: "", request: null, recording: null, generation: 0, may_ask: true };
+    /** @type {Ask | null} */
+    this.ask = null;
+    this.you = "";
+    this.agent = false;
+    this.others = 0;
+    this.mayAsk = true;
+    this.outcome = "";
+    this.choosing = false;
+  }
+
+  get on() {
+    return this.status.state === "on";
+  }
+
+  /** @param {ToParty} message */
+  heard(message) {
+    switch (message.type) {
+      case "welcome":
+        this.welcomed(message);
+        break;
+      case "parties":
+        this.setParties(message.parties);
+        break;
+      case "recording.asked":
+        this.asked(message.ask);
+        break;
+      case "recording.ask_over":
+        this.askOver(message.request, message.outcome);
+        break;
+      case "recording.state":
+        this.setStatus(message.recording);
+        break;
+      case "recording.grant":
+        this.leg.setGrant(message.grant);
+        break;
+      case "leg.offer":
+        void this.leg.offered(message);
+        break;
+      default:
+        break;
+    }
+    this.options.signaling.attentive = this.leg.live;
+  }
+
+  /** @param {Welcome} welcome */
+  welcomed(welcome) {
+    this.you = this.leg.you = welcome.you;
+    this.agent = welcome.parties.some(({ party, role }) => party === welcome.you && role === "agent");
+    this.leg.session = welcome.session;
+    this.leg.iceServers = welcome.ice_servers;
+    // After a reload this page does not remember the click; the server's record of it has to do.
+    if (welcome.given) this.leg.allow(welcome.given);
+    this.setParties(welcome.parties);
+    this.setStatus(welcome.recording);
+    if (welcome.grant) this.leg.setGrant(welcome.grant);
+    if (welcome.ask) this.asked(welcome.ask);
+    else this.consent.close();
+    if (welcome.fate_due) void this.chooseFate(welcome.fate_due, Promise.resolve({}));
+  }
+
+  /** @param {import("./types.js").PartyInfo[]} parties */
+  setParties(parties) {
+    this.leg.setParties(parties);
+    this.others = parties.filter(({ party, role }) => party !== this.you && role !== "recorder").length;
+    this.draw();
+  }
+
+  /** @param {Ask} ask */
+  asked(ask) {
+    this.ask = ask;
+    this.outcome = "";
+    const mine = ask.answers[this.you];
+    if (mine === "given") this.leg.allow(ask.request);
+    if (mine === "pending") void this.consent.update(ask);
+    else this.consent.close();
+    this.stage?.setNote(mine === "given" ? "consent.waiting" : "");
+    this.draw();
+  }
+
+  /**
+   * @param {string} request
+   * @param {string} outcome
+   */
+  askOver(request, outcome) {
+    if (this.ask && this.ask.request !== request) return;
+    this.ask = null;
+    this.consent.close();
+    this.stage?.setNote("");
+    if (outcome !== "given") this.leg.stop(request, outcome);
+    if (SAID.has(outcome)) this.outcome = outcome;
+    this.draw();
+  }
+
+  /** @param {RecordingStatus} status */
+  setStatus(status) {
+    const before = this.on;
+    this.status = status;
+    this.mayAsk = status.may_ask;
+    this.leg.setStatus(status);
+    if (this.on) {
+      this.outcome = "";
+      this.stage?.setNote("");
+    } else if (status.reason) this.outcome = status.reason;
+    if (before !== this.on) chime(this.on);
+    this.draw();
+  }
+
+  draw() {
+    const { request } = this.status;
+    const held = request !== null && this.leg.given.has(request) && !this.ask;
+    const live = this.on || held;
+    this.stage?.setRecording(this.on, this.outcome);
+    this.stage?.setButtons({
+      request: this.mayAsk && this.others > 0 && !live && !this.ask,
+      stop: live,
+      withdraw: live && !this.choosing,
+    });
+  }
+
+  openRequest() {
+    openRequestDialog(this.options.about, (purposes) =>
+      this.change({ type: "recording.request", purposes }),
+    );
+  }
+
+  /**
+   * @param {string} request
+   * @param {NoticeText} notice
+   */
+  shown(request, { sha256, language }) {
+    this.options.signaling.send({ type: "consent.shown", request, notice: sha256, language });
+  }
+
+  /**
+   * @param {string} request
+   * @param {NoticeText} notice
+   * @param {string[]} purposes
+   */
+  async allow(request, { sha256, language }, purposes) {
+    // The one place where this page learns that its own party agrees.
+    this.leg.allow(request);
+    this.stage?.setNote("consent.waiting");
+    const given = await this.change({ type: "consent.give", request, notice: sha256, language, purposes });
+    if (!given) {
+      this.leg.stop(request, "refused");
+      this.draw();
+    }
+  }
+
+  /** @param {string} request */
+  async decline(request) {
+    await this.change({ type: "consent.refuse", request });
+  }
+
+  /** End the recording; consent stays, and so does what was recorded. */
+  async stop() {
+    const { request } = this.status;
+    if (!request) return;
+    this.cut(request, "stopped");
+    await this.change({ type: "recording.stop", request });
+  }
+
+  /** Stop at once, tell the other browser, tell the server; only then ask what to keep. */
+  async withdraw() {
+    const { request } = this.status;
+    if (!request) return;
+    this.cut(request, "withdrawn");
+    const recorded = this.options.signaling.change({ type: "consent.withdraw", request });
+    await this.chooseFate(request, recorded);
+  }
+
+  /**
+   * @param {string} request
+   * @param {string} why
+   */
+  cut(request, why) {
+    this.leg.stop(request, why);
+    for (const peer of this.options.peers()) peer.cut(request);
+    // What the eye sees must not wait for the server either.
+    this.setStatus({ ...this.status, state: "off", reason: why, request: null });
+  }
+
+  /**
+   * The other party's browser says that it has withdrawn, or stopped.
+   * @param {string} request
+   */
+  cutByPeer(request) {
+    if (this.status.request !== request && this.leg.grant?.request !== request) return;
+    this.leg.stop(request, "peer");
+    this.setStatus({ ...this.status, state: "off", reason: "cut_by_peer", request: null });
+  }
+
+  /**
+   * @param {string} request
+   * @param {Promise<Record<string, string>>} recorded when the withdrawal is on record
+   */
+  async chooseFate(request, recorded) {
+    if (this.choosing) return;
+    this.choosing = true;
+    const failed = recorded.then(
+      () => false,
+      (error) => this.refused(error),
+    );
+    const fate = await askFate(this.options.about.consent.fate_s, this.agent);
+    if (!(await failed) && fate) await this.change({ type: "consent.fate", request, fate });
+    this.stage?.setNote(`withdraw.done_${fate ?? "destroy"}`);
+    this.choosing = false;
+    this.draw();
+  }
+
+  /**
+   * Say something that must arrive; false, and a sentence, when it was refused.
+   * @param {object} message
+   */
+  async change(message) {
+    try {
+      await this.options.signaling.change(message);
+      return true;
+    } catch (error) {
+      return !this.refused(error);
+    }
+  }
+
+  /** @param {unknown} error */
+  refused(error) {
+    const code = error instanceof Refusal ? error.code : "other";
+    if (code !== "session.over") this.stage?.setNote(`error.${code}`);
+    return true;
+  }
+
+  end() {
+    this.consent.close();
+    this.leg.end();
+  }
+}

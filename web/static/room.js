@@ -1,0 +1,198 @@
+// A call from `Join call` to its end: what the server says goes to the parts that know what to do
+// with it, and what the person does goes out. The recording's part is in recording.js.
+
+/** @import {About, PartyInfo, Ticket, ToParty, Welcome} from "./types.js" */
+/** @import {Media} from "./media.js" */
+
+import { Peer } from "./call.js";
+import { byId, show } from "./dom.js";
+import { Recording } from "./recording.js";
+import { Signaling } from "./signaling.js";
+import { allowSound } from "./sound.js";
+import { Stage } from "./stage.js";
+
+/**
+ * @typedef {object} RoomOptions
+ * @property {() => Promise<Ticket>} ticket
+ * @property {About} about
+ * @property {Media} media
+ * @property {boolean} agent whether this party may ask to record
+ * @property {(reason: string) => void} ended the call is over for this page
+ */
+
+export class Room {
+  /** @param {RoomOptions} options */
+  constructor(options) {
+    this.options = options;
+    this.you = "";
+    /** @type {PartyInfo[]} */
+    this.parties = [];
+    /** @type {Map<string, Peer>} */
+    this.peers = new Map();
+    /** @type {RTCConfiguration} */
+    this.config = {};
+    this.over = false;
+    this.startedAt = 0;
+    /** @type {number | null} */
+    this.firstFrameMs = null;
+    const { media, about } = options;
+    this.signaling = new Signaling(options.ticket, about.build);
+    this.recording = new Recording({
+      signaling: this.signaling,
+      media,
+      about,
+      peers: () => [...this.peers.values()],
+    });
+    this.stage = new Stage(media, {
+      end: () => this.leave(),
+      stop: () => this.recording.stop(),
+      withdraw: () => this.recording.withdraw(),
+      request: options.agent ? () => this.recording.openRequest() : null,
+    });
+    this.recording.stage = this.stage;
+    this.onState = () => this.tellMedia();
+    this.onHide = () => this.hidden();
+  }
+
+  /** @param {number} clickedAt performance.now() of the click on `Join call` */
+  start(clickedAt) {
+    this.startedAt = clickedAt;
+    allowSound();
+    const { signaling } = this;
+    signaling.addEventListener("message", (event) => {
+      if (event instanceof CustomEvent) this.heard(event.detail);
+    });
+    signaling.addEventListener("down", () => this.stage.setNote("call.signaling_lost"));
+    signaling.addEventListener("up", () => this.stage.setNote(""));
+    signaling.addEventListener("over", (event) => {
+      if (event instanceof CustomEvent) this.finish(event.detail);
+    });
+    this.options.media.addEventListener("state", this.onState);
+    addEventListener("pagehide", this.onHide);
+    byId("call", HTMLElement).focus({ preventScroll: true });
+    void signaling.start();
+  }
+
+  /** @param {ToParty} message */
+  heard(message) {
+    this.recording.heard(message);
+    switch (message.type) {
+      case "welcome":
+        this.welcomed(message);
+        break;
+      case "parties":
+        this.setParties(message.parties);
+        break;
+      case "described":
+        this.peer(message.sender)?.described(message.kind, message.sdp);
+        break;
+      case "trickled":
+        void this.peer(message.sender)?.trickled(message.candidate, message.mid, message.line);
+        break;
+      case "error":
+        if (!message.key) console.debug(message.code, message.message);
+        break;
+      default:
+        break;
+    }
+  }
+
+  /** @param {Welcome} welcome */
+  welcomed(welcome) {
+    this.you = welcome.you;
+    this.config = {
+      iceServers: welcome.ice_servers,
+      iceTransportPolicy: welcome.relay_only ? "relay" : "all",
+      bundlePolicy: "max-bundle",
+    };
+    this.setParties(welcome.parties);
+    // What we said last may have been lost with the old socket.
+    for (const peer of this.peers.values()) peer.resume();
+    this.tellMedia();
+  }
+
+  /** @param {PartyInfo[]} parties */
+  setParties(parties) {
+    const before = new Map(this.parties.map((one) => [one.party, one.presence]));
+    this.parties = parties;
+    for (const [party, peer] of this.peers) {
+      if (parties.some((one) => one.party === party)) continue;
+      peer.close();
+      this.peers.delete(party);
+    }
+    this.stage.setParties(this.you, parties);
+    for (const { party, presence } of parties) {
+      if (presence !== "present") continue;
+      const peer = this.peer(party);
+      if (before.get(party) === "unknown") peer?.resume();
+    }
+  }
+
+  /**
+   * The connection to another party, made when it is first needed.
+   * @param {string} party
+   */
+  peer(party) {
+    const known = this.peers.get(party);
+    const info = this.parties.find((one) => one.party === party);
+    const mine = this.parties.find((one) => one.party === this.you);
+    if (known || !info || !mine || party === this.you || info.role === "recorder") return known;
+    const polite = mine.role === info.role ? this.you < party : mine.role !== "agent";
+    const { media } = this.options;
+    const send = (/** @type {object} */ message) => this.signaling.send(message);
+    const peer = new Peer({ party, polite, config: this.config, media, send });
+    this.peers.set(party, peer);
+    const tile = this.stage.tile(party);
+    tile.onFirstFrame(() => (this.firstFrameMs ??= performance.now() - this.startedAt));
+    peer.addEventListener("stream", (event) => {
+      if (event instanceof CustomEvent) tile.setStream(event.detail);
+    });
+    peer.addEventListener("cut", (event) => {
+      if (event instanceof CustomEvent) this.recording.cutByPeer(event.detail);
+    });
+    return peer;
+  }
+
+  tellMedia() {
+    if (this.signaling.up) this.signaling.send({ type: "media", ...this.options.media.state });
+  }
+
+  /** End the call: first nothing is sent any more, then it is said. */
+  async leave() {
+    if (this.over) return;
+    this.quiet();
+    await this.signaling.leave();
+    this.finish("left");
+  }
+
+  /** The tab goes away: say nothing, but let the others notice at once. */
+  hidden() {
+    this.recording.end();
+    this.signaling.stop();
+  }
+
+  quiet() {
+    this.recording.end();
+    for (const peer of this.peers.values()) peer.close();
+    this.options.media.close();
+  }
+
+  /** @param {string} reason */
+  finish(reason) {
+    if (this.over) return;
+    this.over = true;
+    this.quiet();
+    this.signaling.stop();
+    removeEventListener("pagehide", this.onHide);
+    this.options.media.removeEventListener("state", this.onState);
+    show(byId("call", HTMLElement), false);
+    byId("sheets", HTMLElement).replaceChildren();
+    this.options.ended(reason);
+  }
+
+  get callState() {
+    if (this.over) return "ended";
+    const [peer] = this.peers.values();
+    return peer?.pc?.connectionState ?? "waiting";
+  }
+}

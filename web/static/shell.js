@@ -1,0 +1,56 @@
+// What every page has: its language, its select, and a sentence when something went wrong.
+
+import { ApiError } from "./api.js";
+import { byId, el } from "./dom.js";
+import { LANGUAGES, language, sentence, setLanguage, t, translate, wished } from "./i18n.js";
+
+/** Make the page readable. Call first; the page is hidden until its texts are there. */
+export async function start() {
+  const select = byId("language", HTMLSelectElement);
+  for (const [name, own] of Object.entries(LANGUAGES)) {
+    select.append(el("option", { value: name, lang: name }, own));
+  }
+  select.addEventListener("change", () => void setLanguage(select.value));
+  await setLanguage(wished());
+  select.value = language();
+  document.documentElement.classList.remove("loading");
+}
+
+/**
+ * The language changed elsewhere (in the consent dialog): show it in the page's select too.
+ * @param {string} name
+ */
+export async function switchLanguage(name) {
+  await setLanguage(name);
+  byId("language", HTMLSelectElement).value = language();
+}
+
+/**
+ * A sentence for what went wrong.
+ * @param {unknown} error
+ */
+export function explain(error) {
+  if (error instanceof ApiError) return sentence("error", error.code);
+  console.error(error);
+  return t("error.other");
+}
+
+/**
+ * Show a sentence, or nothing, in the page's place for it.
+ * @param {string} text
+ */
+export function say(text) {
+  const place = byId("message", HTMLElement);
+  place.textContent = text;
+}
+
+/**
+ * A copy of a <template>, translated.
+ * @param {string} id
+ */
+export function stamp(id) {
+  const copy = byId(id, HTMLTemplateElement).content.cloneNode(true);
+  if (!(copy instanceof DocumentFragment)) throw new Error("not a template");
+  translate(copy);
+  return copy;
+}

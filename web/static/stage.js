@@ -1,0 +1,177 @@
+// What a call looks like: pictures, who is there, whether it is recorded, and the buttons.
+// It shows what it is told and knows no connection.
+
+/** @import {Media} from "./media.js" */
+/** @import {PartyInfo} from "./types.js" */
+
+import { deviceTools, shareTool, tool } from "./controls.js";
+import { byId, button, el, icon, show } from "./dom.js";
+import { onLanguage, sentence, t } from "./i18n.js";
+import { Tile } from "./tile.js";
+
+/**
+ * @typedef {object} Actions
+ * @property {() => unknown} end
+ * @property {() => unknown} stop
+ * @property {() => unknown} withdraw
+ * @property {(() => unknown) | null} request only for who may ask
+ */
+
+export class Stage {
+  /**
+   * @param {Media} media
+   * @param {Actions} actions
+   */
+  constructor(media, actions) {
+    this.media = media;
+    this.own = new Tile(true);
+    /** @type {Map<string, Tile>} */
+    this.tiles = new Map();
+    /** @type {PartyInfo[]} */
+    this.parties = [];
+    this.you = "";
+    this.recording = { on: false, reason: "" };
+    this.noteKey = "";
+    this.status = el("span", { role: "status" });
+    this.light = el("div", { class: "light" }, el("span", { class: "dot", "aria-hidden": "true" }), this.status);
+    this.reason = el("p", { class: "reason", "aria-live": "polite" });
+    this.people = el("ul", { class: "people" });
+    this.remote = el("div", { class: "remote" });
+    this.waiting = el("p", { class: "waiting" });
+    this.request = button("", actions.request ?? (() => undefined), { "data-t": "recording.request" });
+    this.stop = button("", actions.stop, { "data-t": "recording.stop" });
+    this.withdraw = button("", actions.withdraw, { "data-t": "recording.withdraw", class: "strong" });
+    this.mayRequest = actions.request !== null;
+    const end = tool("call.end", "end", actions.end);
+    end.classList.add("end");
+    byId("call", HTMLElement).replaceChildren(
+      el("header", { class: "call-top" }, this.light, this.people),
+      this.reason,
+      el("div", { class: "pictures" }, this.remote, this.waiting, this.own.element),
+      el("div", { class: "recording-tools" }, this.request, this.stop, this.withdraw),
+      el("div", { class: "tools" }, ...deviceTools(media), shareTool(media), end),
+    );
+    media.addEventListener("state", () => this.drawOwn());
+    media.addEventListener("tracks", () => this.drawOwn());
+    onLanguage(() => this.draw());
+    this.setButtons({ request: false, stop: false, withdraw: false });
+  }
+
+  draw() {
+    for (const one of [this.request, this.stop, this.withdraw]) {
+      one.textContent = t(one.dataset["t"] ?? "");
+    }
+    this.drawRecording();
+    this.drawPeople();
+    this.drawOwn();
+  }
+
+  drawOwn() {
+    const { video } = this.media;
+    const shown = this.own.video.srcObject;
+    const same = shown instanceof MediaStream && shown.getVideoTracks()[0] === video;
+    if (!same) this.own.setStream(video ? new MediaStream([video]) : null);
+    this.own.element.classList.toggle("screen", this.media.screen !== null);
+    const mine = this.parties.find(({ party }) => party === this.you);
+    this.own.describe(mine?.name ?? t("call.you"), this.media.state);
+  }
+
+  /**
+   * @param {string} you
+   * @param {PartyInfo[]} parties
+   */
+  setParties(you, parties) {
+    this.you = you;
+    this.parties = parties;
+    for (const [party, tile] of this.tiles) {
+      if (parties.some((one) => one.party === party)) continue;
+      tile.element.remove();
+      this.tiles.delete(party);
+    }
+    this.drawPeople();
+    this.drawOwn();
+  }
+
+  drawPeople() {
+    const others = this.parties.filter(({ party, role }) => party !== this.you && role !== "recorder");
+    this.people.setAttribute("aria-label", t("call.people"));
+    this.people.replaceChildren(...this.parties.map((one) => this.person(one)));
+    this.waiting.textContent = others.length ? "" : t("call.waiting");
+    show(this.waiting, others.length === 0);
+    for (const one of others) {
+      const note = one.presence === "present" ? "" : t("call.reconnecting");
+      this.tiles.get(one.party)?.describe(one.name, one, note);
+    }
+  }
+
+  /** @param {PartyInfo} one */
+  person(one) {
+    if (one.role === "recorder") return el("li", { class: "recorder" }, t("call.recorder"));
+    const name = one.party === this.you ? t("call.you") : one.name;
+    const role = sentence("role", one.role);
+    const muted = one.microphone ? [] : [icon("muted"), el("span", { class: "quiet" }, t("call.muted"))];
+    return el("li", {}, `${name} (${role})`, ...muted);
+  }
+
+  /**
+   * The tile of another party, made when it is first needed.
+   * @param {string} party
+   */
+  tile(party) {
+    let tile = this.tiles.get(party);
+    if (!tile) {
+      tile = new Tile(false);
+      this.tiles.set(party, tile);
+      this.remote.append(tile.element);
+      this.drawPeople();
+    }
+    return tile;
+  }
+
+  /**
+   * @param {boolean} on
+   * @param {string} reason why it is off: a code, or "" when there is nothing to say
+   */
+  setRecording(on, reason) {
+    this.recording = { on, reason };
+    this.drawRecording();
+  }
+
+  /**
+   * Something worth a sentence beside the status, by its key; "" takes it away.
+   * @param {string} key
+   */
+  setNote(key) {
+    this.noteKey = key;
+    this.drawRecording();
+  }
+
+  drawRecording() {
+    const { on, reason } = this.recording;
+    const text = t(on ? "recording.on" : "recording.off");
+    // Written only when it changes: a live region is read out at every writing.
+    if (this.status.textContent !== text) this.status.textContent = text;
+    this.light.classList.toggle("on", on);
+    const why = !on && reason ? sentence("reason", reason) : "";
+    const note = [this.noteKey ? sentenceOf(this.noteKey) : "", why].filter(Boolean).join(" ");
+    if (this.reason.textContent !== note) this.reason.textContent = note;
+  }
+
+  /** @param {{request: boolean, stop: boolean, withdraw: boolean}} can */
+  setButtons(can) {
+    show(this.request, this.mayRequest && !can.stop && !can.withdraw);
+    this.request.disabled = !can.request;
+    show(this.stop, can.stop);
+    show(this.withdraw, can.withdraw);
+    this.draw();
+  }
+}
+
+/**
+ * The sentence of a key such as `error.unavailable`, or the group's general one.
+ * @param {string} key
+ */
+function sentenceOf(key) {
+  const dot = key.indexOf(".");
+  return sentence(key.slice(0, dot), key.slice(dot + 1));
+}

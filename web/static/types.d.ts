@@ -1,0 +1,222 @@
+// The wire's words, as avsession/messages/party.py defines them. Types only; never served.
+
+export interface PartyInfo {
+  party: string;
+  role: string;
+  name: string;
+  presence: string;
+  microphone: boolean;
+  camera: boolean;
+}
+
+export interface NoticeText {
+  language: string;
+  sha256: string;
+  text: string;
+}
+
+export interface Ask {
+  request: string;
+  by: string;
+  purposes: string[];
+  notices: NoticeText[];
+  deadline_ms: number;
+  warn_ms: number;
+  answers: Record<string, string>;
+}
+
+export interface RecordingStatus {
+  state: string;
+  reason: string;
+  request: string | null;
+  recording: string | null;
+  generation: number;
+  may_ask: boolean;
+}
+
+export interface Grant {
+  id: string;
+  session: string;
+  request: string;
+  recording: string;
+  generation: number;
+  issued_ms: number;
+  expires_ms: number;
+  fingerprint: string;
+  purposes: string[];
+  consents: string[];
+  legs: { party: string; track: string; recipient: string }[];
+  max_height: number;
+  max_bitrate: number;
+}
+
+export interface Welcome {
+  type: "welcome";
+  you: string;
+  session: string;
+  parties: PartyInfo[];
+  ice_servers: RTCIceServer[];
+  relay_only: boolean;
+  recording: RecordingStatus;
+  ask: Ask | null;
+  grant: string | null;
+  fate_due: string | null;
+  given?: string | null;
+}
+
+export type ToParty =
+  | Welcome
+  | { type: "pong" }
+  | { type: "parties"; parties: PartyInfo[] }
+  | { type: "described"; sender: string; kind: RTCSdpType; sdp: string }
+  | { type: "trickled"; sender: string; candidate: string; mid: string | null; line: number | null }
+  | { type: "recording.asked"; ask: Ask }
+  | { type: "recording.ask_over"; request: string; outcome: string }
+  | { type: "recording.state"; recording: RecordingStatus }
+  | { type: "recording.grant"; grant: string }
+  | { type: "leg.offer"; recording: string; generation: number; sdp: string }
+  | { type: "recording.finished"; recording: string; request: string; state: string; duration_ms: number }
+  | { type: "session.ended"; reason: string }
+  | { type: "ack"; key: string; result: Record<string, string> }
+  | { type: "error"; code: string; message: string; key: string | null };
+
+export interface Ticket {
+  ticket: string;
+  url: string;
+  subprotocol: string;
+}
+
+export interface Controller {
+  name: string;
+  address: string;
+  contact: string;
+  dpo: string;
+  authority: string;
+}
+
+export interface About {
+  version: string;
+  build: string;
+  origin: string;
+  controller: Controller;
+  languages: string[];
+  purposes: { id: string; label: Record<string, string>; keep_days: number }[];
+  consent: { answer_s: number; warn_s: number; fate_s: number };
+}
+
+export interface ConsentEvent {
+  event: string;
+  kind: string;
+  at_ms: number;
+  party?: string;
+  request: string;
+  purposes: string[];
+  notice: string | null;
+  language: string | null;
+  leaf?: number;
+}
+
+export interface MyRecording {
+  recording: string | null;
+  request: string;
+  state: string;
+  duration_ms: number;
+  created_ms: number;
+  mine_erased: boolean;
+  purposes: string[];
+  can_withdraw: boolean;
+  withdrawn: boolean;
+  fate: string | null;
+}
+
+export interface MyData {
+  name: string;
+  role: string;
+  session: { session: string; created_ms: number; ended_ms: number | null };
+  controller: Controller;
+  events: ConsentEvent[];
+  notices: Record<string, string>;
+  recordings: MyRecording[];
+  accesses: { at_ms: number; reason: string; purpose: string; by: string }[];
+}
+
+export interface AdminParty {
+  party: string;
+  role: string;
+  name: string;
+  language?: string;
+  joined_ms?: number | null;
+  left_ms?: number | null;
+  erased?: boolean;
+}
+
+export interface AdminRecording {
+  recording: string;
+  session: string;
+  request: string;
+  state: string;
+  reason: string;
+  created_ms: number;
+  duration_ms: number;
+  purposes: string[];
+  parties: AdminParty[];
+  playable: boolean;
+}
+
+export interface AdminSession {
+  session: string;
+  created_ms: number;
+  ended_ms: number | null;
+  end_reason: string | null;
+  parties: AdminParty[];
+  requests: number;
+  recordings: number;
+}
+
+export interface AdminSessionDetail extends Omit<AdminSession, "requests" | "recordings"> {
+  events: ConsentEvent[];
+  requests: { request: string; by: string; purposes: string[]; at_ms: number; outcome: string | null }[];
+  recordings: AdminRecording[];
+}
+
+export interface OpenedTrack {
+  track: string;
+  party: string;
+  role: string;
+  name: string;
+  url: string;
+  gaps: { start_ms: number; end_ms: number; reason: string }[];
+}
+
+export interface Opened {
+  access: string;
+  expires_ms: number;
+  duration_ms: number;
+  tracks: OpenedTrack[];
+}
+
+export interface OwnSession {
+  session: string;
+  party: string;
+  created_ms: number;
+  invitation_state: string;
+  expires_ms: number;
+  parties: { name: string; role: string; presence: string | null }[];
+  ended_ms: number | null;
+}
+
+export interface CallStats {
+  remoteFramesDecoded: number;
+  remoteAudioEnergy: number;
+  firstFrameMs: number | null;
+  legState: string;
+  legBytesSent: number;
+  recordingState: string;
+  callState: string;
+}
+
+declare global {
+  interface Window {
+    avsessionStats?: () => Promise<CallStats>;
+  }
+}
