@@ -26,6 +26,7 @@ from avsession.config import Settings
 from avsession.errors import Conflict
 from avsession.records import Account
 from avsession.sealing.custody import LocalCustody, create_custodian
+from avsession.storage.engine import sqlite_url
 from avsession.storage.folders import FolderKeys, FolderObjects
 from avsession.storage.sql import SqlStore
 from avsession.supervisor import Supervisor
@@ -94,7 +95,7 @@ def build_name() -> str:
 async def open_services(settings: Settings, files: Files, bus: Hub) -> Services:
     """The use cases' world: store migrated and open, keys there. The caller closes the store."""
     keys.private_folder(files.root)
-    url = settings.database or f"sqlite+aiosqlite:///{files.root / 'avsession.sqlite3'}"
+    url = settings.database or sqlite_url(files.root / "avsession.sqlite3")
     store = SqlStore(url)
     await store.open()
     custodian = files.custody / "custodian.key"

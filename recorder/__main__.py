@@ -40,7 +40,9 @@ def parser() -> argparse.ArgumentParser:
 
 def _watch_stdin() -> None:
     """Whoever started us holds our standard input; when they are gone, so should we be."""
-    sys.stdin.buffer.read()
+    # the bare descriptor: a buffered reader would hold its lock when the interpreter ends
+    while os.read(0, 4096):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -1,0 +1,18 @@
+"""``make bench``: every measurement, printed as ratios to a peer measured in the same run."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from tests.bench import call
+
+
+def main() -> int:
+    """Run all of them; the exit status says only whether they ran."""
+    asyncio.run(call.measure())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
