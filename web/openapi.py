@@ -45,7 +45,7 @@ ROUTE = Route(
 
 def document(routes: Sequence[Route], origin: str) -> dict[str, Any]:
     """The whole description; ``origin`` is the server's public one."""
-    bodies = [route.body for route in routes if route.body is not Nothing]
+    bodies = [route.body for route in routes if route.writes and route.body is not Nothing]
     _, components = msgspec.json.schema_components(bodies, ref_template=REF)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:

@@ -201,7 +201,7 @@ async def _body(route: Route, request: web.Request) -> Body:
     except msgspec.ValidationError as error:
         # Says which field and what it should be, never the value that came.
         raise Invalid(f"The request is not valid: {error}") from error
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid("The request is not valid JSON.") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -17,6 +18,7 @@ from aiohttp.test_utils import TestServer
 from avsession.records import Account
 from avsession.usecases import accounts
 from avsession.usecases.services import Services
+from tests.support.recorded import Recorded
 from tests.support.world import Clock, world
 from web.app import create_app
 
@@ -124,6 +126,18 @@ class Call:
         self.customer: str = joined.json["party"]
         self.seat = cookie_of(joined)
         self.secret: str = joined.json["data_url"].partition("#")[2]
+
+
+@dataclasses.dataclass
+class Story:
+    """What happened: a call, a consent, a recording; and who may look at it."""
+
+    agent: str
+    """The agent's cookie."""
+    admin: str
+    """The admin's cookie."""
+    call: Call
+    recorded: Recorded
 
 
 def cookie_of(answer: Answer) -> str:

@@ -27,8 +27,10 @@ class MyData(Body, frozen=True, kw_only=True):
 
 
 class Withdraw(Body, frozen=True, kw_only=True):
-    """Withdraw, and say what is to become of the recording; without ``fate`` it is destroyed when
-    the time to choose is over. ``key`` makes a repeat harmless."""
+    """Withdraw. Without ``fate`` the recording is destroyed when the time to choose is over.
+
+    ``key`` makes a repeat harmless.
+    """
 
     secret: Secret
     request: Id

@@ -11,7 +11,7 @@ from avsession.messages.common import Language
 from avsession.usecases import sessions
 from web import auth
 from web.api import examples
-from web.api.signaling import TICKET, ticket_for
+from web.api.links import DATA_LINK, TICKET, data_url, data_url_for, ticket_for
 from web.routing import Body, Call, Needs, Nothing, Route, answer
 
 
@@ -31,7 +31,7 @@ async def join(call: Call[Join]) -> object:
         {
             "session": claimed.session.id,
             "party": claimed.party.id,
-            "data_url": f"{call.app.settings.origin}/privacy#{claimed.data_secret}",
+            "data_url": data_url(call.app, claimed.data_secret),
         }
     )
     auth.give(response, auth.SEAT, claimed.seat_token, call.app.settings.signin.seat_s)
@@ -54,6 +54,12 @@ async def ticket(call: Call[Nothing]) -> object:
     """A signaling ticket for the customer's party."""
     _, party = call.seat
     return await ticket_for(call.app, party)
+
+
+async def data_link(call: Call[Nothing]) -> object:
+    """A new private link, for who lost the first one. The earlier one stops working."""
+    _, party = call.seat
+    return await data_url_for(call.app, party)
 
 
 ROUTES = (
@@ -92,5 +98,14 @@ ROUTES = (
         needs=Needs.SEAT,
         answer=TICKET,
         errors=(SessionOver,),
+    ),
+    Route(
+        method="POST",
+        path="/api/seat/data-link",
+        handle=data_link,
+        summary="A new private link to one's own data",
+        needs=Needs.SEAT,
+        answer=DATA_LINK,
+        errors=(LinkSpent,),
     ),
 )

@@ -8,7 +8,7 @@ from avsession.errors import NotPermitted, SessionOver
 from avsession.messages.common import Language
 from avsession.usecases import sessions
 from web.api import examples
-from web.api.signaling import TICKET, ticket_for
+from web.api.links import DATA_LINK, TICKET, data_url_for, ticket_for
 from web.routing import Body, Call, Needs, Nothing, Route
 
 
@@ -62,6 +62,12 @@ async def ticket(call: Call[Nothing]) -> object:
     """A signaling ticket for the agent's own party."""
     party = await sessions.agent_seat(call.app, call.who, call.param("session"))
     return await ticket_for(call.app, party)
+
+
+async def data_link(call: Call[Nothing]) -> object:
+    """A private link for the agent's own party. An earlier one stops working."""
+    party = await sessions.agent_seat(call.app, call.who, call.param("session"))
+    return await data_url_for(call.app, party)
 
 
 async def end(call: Call[Nothing]) -> object:
@@ -123,6 +129,15 @@ ROUTES = (
         needs=Needs.STAFF,
         answer=TICKET,
         errors=(NotPermitted, SessionOver),
+    ),
+    Route(
+        method="POST",
+        path="/api/sessions/{session}/data-link",
+        handle=data_link,
+        summary="A new private link to one's own data in this session",
+        needs=Needs.STAFF,
+        answer=DATA_LINK,
+        errors=(NotPermitted,),
     ),
     Route(
         method="POST",
