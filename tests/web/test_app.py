@@ -17,6 +17,7 @@ EVERYWHERE = (
     "Referrer-Policy",
     "Cross-Origin-Opener-Policy",
     "Cross-Origin-Resource-Policy",
+    "Date",
     "Cache-Control",
 )
 
