@@ -11,8 +11,12 @@ WEB = Path(__file__).parents[2] / "web"
 STATIC = WEB / "static"
 PAGES = sorted((WEB / "pages").glob("*.html"))
 SCRIPTS = sorted(STATIC.rglob("*.js"))
-LANGUAGES = {path.stem: json.loads(path.read_text("utf-8")) for path in STATIC.glob("language/*.json")}
-SERVED = [p for p in sorted(WEB.rglob("*")) if p.suffix in {".html", ".js", ".css", ".json", ".svg"}]
+LANGUAGES = {
+    path.stem: json.loads(path.read_text("utf-8")) for path in STATIC.glob("language/*.json")
+}
+SERVED = [
+    p for p in sorted(WEB.rglob("*")) if p.suffix in {".html", ".js", ".css", ".json", ".svg"}
+]
 
 # An XML namespace is a name that looks like an address; nothing is fetched from there.
 NAMESPACE = "http://www.w3.org/2000/svg"
@@ -60,7 +64,14 @@ def test_nothing_is_fetched_from_elsewhere(path: Path) -> None:
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
 def test_nothing_is_stored_and_no_html_comes_from_a_string(path: Path) -> None:
     text = path.read_text("utf-8")
-    for word in ("localStorage", "sessionStorage", "indexedDB", "innerHTML", "document.cookie", "eval("):
+    for word in (
+        "localStorage",
+        "sessionStorage",
+        "indexedDB",
+        "innerHTML",
+        "document.cookie",
+        "eval(",
+    ):
         assert word not in text
 
 
@@ -86,7 +97,9 @@ def test_every_text_that_is_named_exists() -> None:
     for path in [*SCRIPTS, *PAGES]:
         source = path.read_text("utf-8")
         keys = {key for pair in TEXT.findall(source) for key in pair if key}
-        keys |= set(TOOL.findall(source)) | set(NOTE.findall(source)) | set(KEY_IN_PAGE.findall(source))
+        keys |= (
+            set(TOOL.findall(source)) | set(NOTE.findall(source)) | set(KEY_IN_PAGE.findall(source))
+        )
         groups = GROUP.findall(source) + NOTE_GROUP.findall(source)
         keys |= {f"{group}.other" for group in groups}
         missing |= {f"{path.name}: {key}" for key in keys - known if "{" not in key}

@@ -90,9 +90,13 @@ export class ConsentDialog {
       t("consent.title"),
       this.languages(ask, notice),
       body,
-      el("div", { class: "time" }, left, more),
-      hint,
-      el("div", { class: "answers" }, allow, decline),
+      el(
+        "div",
+        { class: "foot" },
+        hint,
+        el("div", { class: "time" }, left, more),
+        el("div", { class: "answers" }, allow, decline),
+      ),
     );
     countdown(this.sheet, () => this.deadline, (seconds) => this.count(seconds, left, more));
     this.answers.shown(ask.request, notice);

@@ -36,7 +36,7 @@ export class Player {
     this.element = el(
       "section",
       { class: "player", role: "region", "aria-label": t("player.title"), tabindex: -1 },
-      el("p", {}, title),
+      el("h2", {}, title),
       el("div", { class: "side-by-side" }, ...opened.tracks.map((track, n) => this.figure(track, n))),
       el("div", { class: "player-controls" }, this.toggle, this.slider, this.time, this.speeds()),
       this.note,

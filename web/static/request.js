@@ -37,12 +37,16 @@ export function openRequestDialog(about, send) {
     el("h2", {}, t("request.heading")),
     el("p", {}, t("request.explain")),
     group,
-    hint,
     el(
       "div",
-      { class: "answers" },
-      button(t("request.send"), submit, { class: "answer strong" }),
-      button(t("request.cancel"), () => closeSheet(sheet), { class: "answer" }),
+      { class: "foot" },
+      hint,
+      el(
+        "div",
+        { class: "answers" },
+        button(t("request.send"), submit, { class: "answer strong" }),
+        button(t("request.cancel"), () => closeSheet(sheet), { class: "answer" }),
+      ),
     ),
   );
   // Nothing is decided here yet, so Escape may close it.

@@ -45,9 +45,12 @@ export class Stage {
     const end = tool("call.end", "end", actions.end);
     end.classList.add("end");
     byId("call", HTMLElement).replaceChildren(
+      el("h1", { class: "quiet", "data-t": "call.region" }, t("call.region")),
       el("header", { class: "call-top" }, this.light, this.people),
       this.reason,
       el("div", { class: "pictures" }, this.remote, this.waiting, this.own.element),
+      // Before the buttons, so that Tab leads from a dialog straight to mute and end.
+      byId("sheets", HTMLElement),
       el("div", { class: "recording-tools" }, this.request, this.stop, this.withdraw),
       el("div", { class: "tools" }, ...deviceTools(media), shareTool(media), end),
     );

@@ -24,12 +24,16 @@ export function askFate(seconds, own) {
       t("withdraw.title"),
       el("h2", {}, t("withdraw.stopped")),
       el("p", {}, t(own ? "withdraw.ask_own" : "withdraw.ask")),
-      left,
       el(
         "div",
-        { class: "answers" },
-        button(t("withdraw.keep"), () => choose("keep"), { class: "answer" }),
-        button(t("withdraw.destroy"), () => choose("destroy"), { class: "answer" }),
+        { class: "foot" },
+        left,
+        el(
+          "div",
+          { class: "answers" },
+          button(t("withdraw.keep"), () => choose("keep"), { class: "answer" }),
+          button(t("withdraw.destroy"), () => choose("destroy"), { class: "answer" }),
+        ),
       ),
     );
     countdown(sheet, () => end, (n) => {

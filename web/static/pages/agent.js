@@ -5,9 +5,11 @@
 import { get, post } from "../api.js";
 import { copies } from "../copy.js";
 import { byId, button, el, onClick, show } from "../dom.js";
-import { dateTime, language, list, onLanguage, sentence, t } from "../i18n.js";
+import { Ending } from "../ending.js";
+import { dateTime, language, list, onLanguage, t } from "../i18n.js";
 import { openLobby } from "../lobby.js";
 import { Media } from "../media.js";
+import { namePurposes } from "../mydata.js";
 import { Room } from "../room.js";
 import { explain, say, start } from "../shell.js";
 import { exposeStats } from "../stats.js";
@@ -18,18 +20,18 @@ let session = "";
 let own = [];
 /** @type {Room | null} */
 let room = null;
-let endReason = "";
 
 await start();
 exposeStats(() => room);
 /** @type {About} */
 const about = await get("/api/about");
 await signOutButton();
+namePurposes(about, language);
+const ending = new Ending(() => `/api/sessions/${session}/data-link`);
 copies(byId("invitation", HTMLInputElement), byId("copy", HTMLButtonElement));
 onClick(byId("new-session", HTMLButtonElement), guarded(create));
 onClick(byId("again", HTMLButtonElement), () => location.reload());
 onLanguage(drawSessions);
-onLanguage(drawEnd);
 await guarded(refresh)();
 
 /**
@@ -79,16 +81,8 @@ function begin(media, clickedAt) {
 
 /** @param {string} reason */
 function ended(reason) {
-  endReason = reason;
-  document.body.classList.remove("in-call");
   show(byId("hand-over", HTMLElement), false);
-  show(byId("end", HTMLElement), true);
-  drawEnd();
-  byId("end-heading", HTMLElement).focus();
-}
-
-function drawEnd() {
-  if (endReason) byId("end-heading", HTMLElement).textContent = sentence("ended", endReason);
+  ending.open(reason, "");
 }
 
 async function refresh() {

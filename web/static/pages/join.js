@@ -5,10 +5,11 @@
 import { ApiError, get, post } from "../api.js";
 import { copies } from "../copy.js";
 import { byId, show } from "../dom.js";
-import { language, onLanguage, sentence, t } from "../i18n.js";
+import { Ending } from "../ending.js";
+import { language, t } from "../i18n.js";
 import { openLobby } from "../lobby.js";
 import { Media } from "../media.js";
-import { fetchMyData, namePurposes, secretOf, summary } from "../mydata.js";
+import { namePurposes } from "../mydata.js";
 import { Room } from "../room.js";
 import { explain, say, start } from "../shell.js";
 import { exposeStats } from "../stats.js";
@@ -18,7 +19,6 @@ const invitation = location.hash.slice(1);
 let dataUrl = "";
 /** @type {Room | null} */
 let room = null;
-let endReason = "";
 const media = new Media();
 
 await start();
@@ -26,12 +26,13 @@ exposeStats(() => room);
 /** @type {About} */
 const about = await get("/api/about");
 namePurposes(about, language);
+// Another invitation opened in this tab changes the fragment only. In a call it has to wait.
+addEventListener("hashchange", () => room ?? location.reload());
 const seat = await ownSeat();
 const name = byId("name", HTMLInputElement);
 byId("controller", HTMLElement).textContent = about.controller.name;
 copies(byId("kept-link", HTMLInputElement), byId("kept-copy", HTMLButtonElement));
-copies(byId("end-link", HTMLInputElement), byId("end-copy", HTMLButtonElement));
-onLanguage(() => void drawEnd());
+const ending = new Ending(() => "/api/seat/data-link");
 if (!invitation && !seat) say(t("join.no_invitation"));
 else lobby();
 
@@ -90,31 +91,10 @@ async function claim(called) {
   // The invitation is spent; it need not stay in the address bar for others to read.
   history.replaceState(null, "", location.pathname);
   byId("kept-link", HTMLInputElement).value = dataUrl;
-  byId("end-link", HTMLInputElement).value = dataUrl;
 }
 
 /** @param {string} reason */
 function ended(reason) {
-  endReason = reason;
-  document.body.classList.remove("in-call");
   show(byId("kept", HTMLElement), false);
-  show(byId("end", HTMLElement), true);
-  show(byId("end-data", HTMLElement), dataUrl !== "");
-  show(byId("end-no-link", HTMLElement), dataUrl === "");
-  byId("end-heading", HTMLElement).focus();
-  void drawEnd();
-}
-
-async function drawEnd() {
-  if (!endReason) return;
-  byId("end-heading", HTMLElement).textContent = sentence("ended", endReason);
-  if (!dataUrl) return;
-  const secret = secretOf(dataUrl);
-  try {
-    const data = await fetchMyData(secret);
-    const changed = (/** @type {unknown} */ error) => (error ? say(explain(error)) : void drawEnd());
-    byId("end-summary", HTMLElement).replaceChildren(summary(data, secret, changed));
-  } catch (error) {
-    say(explain(error));
-  }
+  ending.open(reason, dataUrl);
 }

@@ -6,6 +6,8 @@ import { explain, say, start } from "../shell.js";
 
 await start();
 const form = byId("form", HTMLFormElement);
+// A link opened in a tab that is here already changes the fragment only.
+addEventListener("hashchange", () => location.reload());
 const secret = location.hash.slice(1);
 if (secret) {
   // Spent by this very request: it need not stay in the address bar or the history.
