@@ -17,8 +17,8 @@ class Kind(IntEnum):
 class EncodedFrame:
     """One whole VP8 frame or one Opus packet, as the browser encoded it.
 
-    Both times are milliseconds on one clock: the recorder's monotonic clock as it leaves
-    `receive`, the recording's own timeline once `track` has taken it in.
+    Both times are milliseconds on the recorder's monotonic clock, until `seal` moves the first
+    onto the recording's timeline.
     """
 
     kind: Kind

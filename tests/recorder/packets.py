@@ -20,18 +20,14 @@ def rtp_packet(
 ) -> bytes:
     """One RTP packet without extensions."""
     second = payload_type | (0x80 if marker else 0)
-    head = struct.pack(
-        "!BBHLL", 0x80, second, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc
-    )
+    head = struct.pack("!BBHLL", 0x80, second, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc)
     return head + payload
 
 
 def vp8_frame(number: int, *, keyframe: bool, size: int = 30) -> bytes:
     """Bytes with a VP8 frame's head; the rest names the frame."""
-    if keyframe:
-        head = b"\x10\x02\x00\x9d\x01\x2a" + struct.pack("<HH", 640, 360)
-    else:
-        head = b"\x11\x02\x00"
+    key = b"\x10\x02\x00\x9d\x01\x2a" + struct.pack("<HH", 640, 360)
+    head = key if keyframe else b"\x11\x02\x00"
     return head + struct.pack("!L", number) * ((size - len(head)) // 4 + 1)
 
 

@@ -1,3 +1,5 @@
+import itertools
+
 from recorder.clock import SLEW, SenderClock, StreamClock
 from recorder.rtp import SenderReport
 
@@ -55,7 +57,7 @@ def test_reports_bring_audio_and_video_together_slowly() -> None:
     first, last = pairs[0], pairs[-1]
     assert first[1] - first[0] == 60
     assert abs(last[1] - last[0]) < 2
-    for before, after in zip(pairs, pairs[1:], strict=False):
+    for before, after in itertools.pairwise(pairs):
         for a, b in zip(before, after, strict=True):
             assert abs(b - a - 20) <= 20 * SLEW + 1e-6
 

@@ -1,3 +1,4 @@
+import itertools
 import struct
 
 from aiortc.rtp import RtcpPacket, RtcpPsfbPacket, RtcpRrPacket, RtcpRtpfbPacket
@@ -83,7 +84,7 @@ def test_a_keyframe_is_asked_for_in_time_and_not_too_often() -> None:
     feed(receiver, source.frame(1, keyframe=True), 0)
     asked = [ms for ms in range(0, 8000, 20) if plis(said(receiver, ms))]
     assert asked[0] == KEYFRAME_EVERY_MS
-    gaps = [b - a for a, b in zip(asked, asked[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(asked)]
     assert min(gaps) >= PLI_SPACING_MS
     receiver.request_keyframe()
     assert plis(said(receiver, 9000)) == 1

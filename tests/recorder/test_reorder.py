@@ -1,3 +1,5 @@
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -106,6 +108,6 @@ def test_what_comes_out_is_in_order_once_and_every_loss_is_said(
     kept = [number for number in out if number is not None]
     arrived = {number for _, number in arrivals}
     assert kept == sorted(arrived)  # nothing here is later than 50 ms, so nothing is given up early
-    for before, after in zip(out, out[1:], strict=False):
+    for before, after in itertools.pairwise(out):
         if before is not None and after is not None:
             assert after == before + 1

@@ -57,7 +57,7 @@ def test_a_cluster_is_as_format_md_says() -> None:
     ],
 )
 def test_what_does_not_fit_is_refused(frames: list[EncodedFrame]) -> None:
-    with pytest.raises(ValueError, match="cluster|epoch|order"):
+    with pytest.raises(ValueError, match=r"cluster|epoch|order"):
         webm.cluster(frames)
 
 
@@ -69,9 +69,7 @@ def test_a_size_that_vp8_cannot_have_is_refused(width: int, height: int) -> None
 
 @given(
     st.lists(
-        st.tuples(
-            st.sampled_from(Kind), st.floats(0, 400), st.booleans(), st.integers(1, 700_000)
-        ),
+        st.tuples(st.sampled_from(Kind), st.floats(0, 400), st.booleans(), st.integers(1, 700_000)),
         max_size=60,
     )
 )

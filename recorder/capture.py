@@ -1,0 +1,334 @@
+"""One recording in this worker: its gate, its parties, its journal.
+
+`Capture` decides; it knows neither the socket to signaling nor the disk. The worker hands it what
+the server says and ticks it; it hands back messages to send.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable
+from concurrent.futures import Executor
+from functools import partial
+
+from avsession.errors import Unavailable
+from avsession.grant import Grant, digest
+from avsession.messages import CloseGate, LegOffer, LegState, ManifestLine, Message
+from avsession.recording import Attach, Begin, Detach, End, State, TrackInfo
+from avsession.tasks import Tasks
+from recorder.frames import EncodedFrame
+from recorder.gate import Gate
+from recorder.journal import Journal
+from recorder.leg import Leg
+from recorder.party import LegSettings, Party, Reports
+from recorder.server_clock import ServerClock
+from recorder.spool import Chain
+from recorder.track import SegmentWriter, Timeline
+
+log = logging.getLogger("recorder.capture")
+
+MAX_PARTIES = 16
+RETIRE_S = 2.0
+"""How long closing waits for legs to say goodbye."""
+END_AFTER_MS = 2_000.0
+"""The end waits this long for the domain's word on the last segments."""
+
+
+class Capture:
+    """Everything of one recording, from its first grant to its last manifest entry.
+
+    ``send`` takes a message for the server and may drop it when there is no link; manifest lines
+    are kept and sent again.
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        *,
+        executor: Executor,
+        legs: LegSettings,
+        clock: ServerClock,
+        send: Callable[[Message], None],
+        signing_key: str,
+    ) -> None:
+        self.recording = chain.recording
+        self.gate = Gate(chain.generation)
+        self._finishing_ms: float | None = None
+        self._chain, self._legs, self._clock, self._send = chain, legs, clock, send
+        self._signing_key = signing_key
+        self._tasks = Tasks(limit=256)
+        self._retired: set[asyncio.Task[None]] = set()
+        self._parties: dict[str, Party] = {}
+        self._timeline: Timeline | None = None
+        self._interrupted = chain.attached is not None
+        """A worker that held this recording ended without a word."""
+        self._broken = False
+        self._gap_reason = "worker.restarted" if chain.begun else "no.media"
+        self.journal = Journal(
+            chain,
+            executor=executor,
+            tasks=self._tasks,
+            send=lambda _number, line: send(ManifestLine(recording=self.recording, line=line)),
+            on_failure=self.fail,
+            now_ms=legs.now_ms,
+        )
+
+    @property
+    def settled(self) -> bool:
+        """Whether all is written and the domain has all of it: the spool may go."""
+        return self._chain.ended and self.journal.idle and not self.journal.unaccepted
+
+    @property
+    def begun(self) -> bool:
+        """Whether the manifest has its first entry, or is about to."""
+        return self._timeline is not None or self._chain.begun
+
+    @property
+    def ended(self) -> bool:
+        """Whether the manifest has its last entry."""
+        return self.journal.idle and self._chain.ended
+
+    @property
+    def finishing(self) -> bool:
+        """Whether the end is to be written and can be."""
+        return self._finishing_ms is not None and not self._broken
+
+    @property
+    def live(self) -> bool:
+        """Whether the gate is open here."""
+        return self.gate.generation is not None
+
+    def begin(self, grant: Grant, token: str) -> None:
+        """Capture under a grant that the worker has checked for itself.
+
+        Raises GrantStale unless its generation is a new one, Invalid for a recipient that is no
+        age key, Unavailable when the recording is over or broken here; nothing has changed then.
+        """
+        now_ms = self._legs.now_ms()
+        offset, uncertainty = self._clock.estimate(now_ms)
+        timeline = self._timeline or self._new_timeline(offset - grant.epoch_ms, now_ms)
+        writers = {
+            leg.party: SegmentWriter(leg.track, leg.recipient, self._chain, self.gate, timeline)
+            for leg in grant.legs
+        }
+        if self._broken or self._finishing_ms is not None:
+            raise Unavailable("The recording cannot go on here.")
+        before = self.gate.generation
+        self.gate.open(grant.generation, now_ms)
+        self._timeline = timeline
+        if before is not None:
+            self._end_generation(before, "superseded")
+        tracks = tuple(TrackInfo(leg.track, leg.party, leg.recipient) for leg in grant.legs)
+        self.journal.post(
+            partial(self._attach, grant, digest(token), tracks, (offset, uncertainty))
+        )
+        self._parties = {
+            party: self._party(grant, party, writer) for party, writer in writers.items()
+        }
+        log.info("recording %s: gate open, generation %d", self.recording, grant.generation)
+
+    def party(self, generation: int, party: str) -> Party | None:
+        """A party of the live generation; None for any other, whose messages mean nothing here."""
+        return self._parties.get(party) if generation == self.gate.generation else None
+
+    def tick(self, now_ms: float) -> None:
+        """Every 20 ms: legs, clusters, and the gate that closes when nobody confirms it."""
+        generation = self.gate.generation
+        if generation is None:
+            self._maybe_end(now_ms)
+            return
+        if self.gate.expire(now_ms):
+            self._end_generation(generation, "signaling.lost")
+            return
+        if self.journal.stalled:
+            self.fail("disk.slow")
+            return
+        for party in self._parties.values():
+            party.tick(now_ms)
+
+    def confirm(self, live: int | None, asked_ms: float) -> None:
+        """What a heartbeat's answer says is live for this recording."""
+        generation = self.gate.generation
+        if self.gate.confirm(live, asked_ms) and generation is not None:
+            self._end_generation(generation, "gate.closed")
+
+    def close(self, order: CloseGate) -> None:
+        """The server closed the gate. What is from before that moment is kept, the rest dropped."""
+        now_ms = self._legs.now_ms()
+        moment_ms = float("-inf")
+        if self._clock.known:
+            # whatever the clocks may be off by counts against keeping
+            offset, uncertainty = self._clock.estimate(now_ms)
+            moment_ms = min(now_ms, order.closed_ms - offset - uncertainty)
+        was_live = self.gate.generation
+        self.gate.close(order.generation, moment_ms)
+        if order.erase:
+            self._broken = True  # nothing is written any more; the worker deletes the folder
+        if was_live is not None and self.gate.generation is None:
+            self._end_generation(was_live, order.reason)
+        if order.final or order.erase:
+            self.finish()
+
+    def finish(self) -> None:
+        """Write the end, once everything before it is written and has the domain's word.
+
+        A segment can be refused only before the end, so it waits for that, END_AFTER_MS at most.
+        """
+        if self.gate.generation is not None:
+            generation = self.gate.generation
+            self.gate.close(generation, self._legs.now_ms())
+            self._end_generation(generation, "worker.stopping")
+        if self._finishing_ms is None:
+            self._finishing_ms = self._legs.now_ms()
+
+    def fail(self, reason: str) -> None:
+        """Something failed: nothing more is stored, everyone is told why, the call goes on."""
+        if self._broken:
+            return
+        self._broken = self._interrupted = True
+        log.error("recording %s stopped: %s", self.recording, reason)
+        generation = self.gate.generation
+        for party in list(self._parties):
+            if generation is not None:
+                self._send(
+                    LegState(
+                        recording=self.recording,
+                        generation=generation,
+                        party=party,
+                        state="failed",
+                        reason=reason,
+                    )
+                )
+        self._stop(reason)
+
+    def accepted(self, number: int) -> None:
+        """The domain has this entry."""
+        self.journal.post(partial(self._chain.accept, number))
+
+    def refused(self, number: int, code: str) -> None:
+        """The domain does not take this entry."""
+        log.warning("recording %s: entry %d refused: %s", self.recording, number, code)
+        if code == "segment.refused":
+            self.journal.post(partial(self._refused, number))
+        else:
+            self._stop("refused")
+
+    async def drain(self) -> None:
+        """Wait until the disk has everything."""
+        await self.journal.drained()
+
+    async def aclose(self) -> None:
+        """End every task and leg; what is not written by now is not written."""
+        for party in self._parties.values():
+            party.close(float("-inf"))
+        if self._retired:
+            await asyncio.wait(self._retired, timeout=RETIRE_S)
+        await self._tasks.close()
+
+    # --- in the spool's thread
+
+    def _attach(
+        self, grant: Grant, token_digest: str, tracks: tuple[TrackInfo, ...],
+        clock: tuple[float, float],
+    ) -> None:  # fmt: skip
+        chain = self._chain
+        if not chain.begun:
+            chain.append(
+                Begin, epoch_ms=grant.epoch_ms, recorder_key=self._signing_key, tracks=tracks
+            )
+        self._detach_leftover()
+        chain.append(
+            Attach,
+            generation=grant.generation,
+            grant=token_digest,
+            clock_offset_ms=round(clock[0], 3),
+            clock_uncertainty_ms=round(clock[1], 3),
+        )
+
+    def _detach(self, generation: int, reason: str) -> None:
+        if self._chain.attached == generation and not self._chain.ended:
+            self._chain.append(Detach, generation=generation, reason=reason)
+
+    def _detach_leftover(self) -> None:
+        """What a crash left open is closed first."""
+        if self._chain.attached is not None:
+            self._detach(self._chain.attached, "worker.restarted")
+
+    def _end(self) -> None:
+        chain = self._chain
+        if self._broken or not chain.begun or chain.ended:
+            return
+        self._detach_leftover()
+        state = State.INTERRUPTED if self._interrupted else State.SEALED
+        chain.append(End, state=state.value, duration_ms=chain.duration_ms)
+
+    def _refused(self, number: int) -> None:
+        self._chain.refuse(number, "segment.refused")
+
+    # --- in the event loop
+
+    def _new_timeline(self, shift_ms: float, now_ms: float) -> Timeline:
+        # whatever the clocks may be off by, nothing new lies before what is stored, or before 0
+        least = self._chain.duration_ms + 1 - now_ms
+        return Timeline(math.ceil(max(shift_ms, least)), self._estimate)
+
+    def _estimate(self) -> tuple[float, float]:
+        return self._clock.estimate(self._legs.now_ms())
+
+    def _party(self, grant: Grant, party: str, writer: SegmentWriter) -> Party:
+        here = {"recording": self.recording, "generation": grant.generation, "party": party}
+
+        def offer(sdp: str) -> None:
+            self._send(LegOffer(sdp=sdp, **here))  # type: ignore[arg-type]
+
+        def state(name: str, reason: str) -> None:
+            self._send(LegState(state=name, reason=reason, **here))  # type: ignore[arg-type]
+
+        def cluster(frames: list[EncodedFrame], gap_reason: str) -> None:
+            if not self._broken:
+                self.journal.post(partial(writer.write, grant.generation, frames, gap_reason))
+
+        return Party(
+            grant,
+            writer,
+            settings=self._legs,
+            reports=Reports(offer, state, cluster, self._retire),
+            tasks=self._tasks,
+            gap_reason=self._gap_reason,
+        )
+
+    def _retire(self, leg: Leg) -> None:
+        task = self._tasks.spawn(leg.close(), name="leg close")
+        self._retired.add(task)
+        task.add_done_callback(self._retired.discard)
+
+    def _end_generation(self, generation: int, reason: str) -> None:
+        """The gate is closed already: empty the buffers up to its moment and end the legs."""
+        moment_ms = self.gate.closed_at(generation)
+        dropped = sum(
+            party.close(float("-inf") if self._broken or moment_ms is None else moment_ms)
+            for party in self._parties.values()
+        )
+        self._parties = {}
+        self._gap_reason = "signaling.lost" if reason == "signaling.lost" else "gate.closed"
+        if not self._broken:
+            self.journal.post(partial(self._detach, generation, reason))
+        log.info(
+            "recording %s: gate closed, generation %d, %s, %d frames dropped",
+            self.recording, generation, reason, dropped,
+        )  # fmt: skip
+
+    def _maybe_end(self, now_ms: float) -> None:
+        if self._finishing_ms is None or self._chain.ended or not self.journal.idle:
+            return
+        if not self.journal.unaccepted or now_ms - self._finishing_ms > END_AFTER_MS:
+            self.journal.post(self._end)
+
+    def _stop(self, reason: str) -> None:
+        """Close from here; the recording waits for the server's word."""
+        generation = self.gate.generation
+        if generation is not None:
+            self.gate.close(generation, self._legs.now_ms())
+            self._end_generation(generation, reason)

@@ -1,0 +1,137 @@
+"""Whether this may be kept: the generation that is live, and the moment it closed. Pure.
+
+Closed unless said open, and closed again by itself when nobody confirms it. All times are
+milliseconds on the recorder's monotonic clock; the caller maps the server's onto it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+
+from avsession.errors import GrantStale
+from recorder.frames import EncodedFrame
+
+CONFIRM_MS = 5_000.0
+"""Without signaling for this long the gate closes by itself (promise 1)."""
+MAX_DELAY_MS = 400
+"""The longest a frame may be held before it goes into a cluster."""
+MAX_DELAYED_FRAMES = 1_024
+MAX_DELAYED_BYTES = 8 * 1024 * 1024
+"""Beyond either the oldest frames go on at once: ten times the agreed rate fits."""
+
+
+class Gate:
+    """One recording's gate, as the recorder knows it.
+
+    The caller's duty: `open` with every accepted grant, `confirm` or `close` with what the
+    server says, `expire` at every tick, and `admits` for every frame before it is stored.
+    Read from the writer's thread too: each attribute is replaced, never changed in place.
+    """
+
+    def __init__(self, seen: int = 0) -> None:
+        """``seen``: the highest generation that this recording's manifest knows."""
+        self.seen = seen
+        self.generation: int | None = None
+        """The live one, None while closed."""
+        self.confirmed_ms = float("-inf")
+        self._open_ms = float("-inf")
+        self._closed_ms: dict[int, float] = {}
+
+    def open(self, generation: int, now_ms: float) -> None:
+        """Capture may begin under this generation; raises GrantStale unless it is a newer one."""
+        if generation <= self.seen:
+            raise GrantStale
+        if self.generation is not None:
+            # its closing was not heard of: it holds as far as it was last confirmed
+            self.close(self.generation, self.confirmed_ms)
+        self.seen = self.generation = generation
+        self.confirmed_ms = self._open_ms = now_ms
+
+    def confirm(self, live: int | None, asked_ms: float) -> bool:
+        """What the server said is live, to a question sent at ``asked_ms``; whether it closed now.
+
+        Anything but our generation closes the gate, as of the last time that it was confirmed:
+        when it really closed is not known here, so nothing later is kept.
+        """
+        if self.generation is None or asked_ms < self._open_ms:
+            return False
+        if live == self.generation:
+            self.confirmed_ms = max(self.confirmed_ms, asked_ms)
+            return False
+        self.close(self.generation, self.confirmed_ms)
+        return True
+
+    def close(self, generation: int, moment_ms: float) -> None:
+        """The generation closed at this moment; of several moments the earliest holds."""
+        earlier = self._closed_ms.get(generation, float("inf"))
+        # a copy, for the writer's thread; only the latest few can still have frames on the way
+        kept = sorted(self._closed_ms.items())[-7:]
+        self._closed_ms = {**dict(kept), generation: min(earlier, moment_ms)}
+        self.seen = max(self.seen, generation)
+        if self.generation is not None and self.generation <= generation:
+            self.generation = None
+
+    def expire(self, now_ms: float) -> bool:
+        """Close if nobody has confirmed for CONFIRM_MS; whether that happened now."""
+        if self.generation is None or now_ms - self.confirmed_ms < CONFIRM_MS:
+            return False
+        self.close(self.generation, now_ms)
+        return True
+
+    def closed_at(self, generation: int) -> float | None:
+        """The moment from which nothing is kept; None while the generation is live."""
+        if generation == self.generation:
+            return None
+        return self._closed_ms.get(generation, float("-inf"))
+
+    def admits(self, generation: int, latest_ms: float) -> bool:
+        """Whether what was captured, and arrived, no later than this may be stored."""
+        closed = self.closed_at(generation)
+        return closed is None or latest_ms <= closed
+
+
+class DelayLine:
+    """Holds frames for a while, and lets them go in timestamp order.
+
+    The delay lets a closing gate drop what arrived between the decision and its arrival here,
+    and brings audio and video into one order. A frame that comes after later ones have gone is
+    given their time: it is shown a little late, and everything after it still decodes.
+    """
+
+    def __init__(self, delay_ms: float) -> None:
+        self.delay_ms = min(max(0.0, delay_ms), MAX_DELAY_MS)
+        self._heap: list[tuple[float, int, EncodedFrame]] = []
+        self._count = itertools.count()
+        self._bytes = 0
+        self._released_ms = float("-inf")
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def add(self, frame: EncodedFrame) -> None:
+        """Take a frame in."""
+        frame.timestamp_ms = max(frame.timestamp_ms, self._released_ms)
+        heapq.heappush(self._heap, (frame.timestamp_ms, next(self._count), frame))
+        self._bytes += len(frame.data)
+
+    def release(self, now_ms: float) -> list[EncodedFrame]:
+        """The frames whose time has come, in order."""
+        out: list[EncodedFrame] = []
+        while self._heap and (
+            self._heap[0][0] <= now_ms - self.delay_ms
+            or len(self._heap) > MAX_DELAYED_FRAMES
+            or self._bytes > MAX_DELAYED_BYTES
+        ):
+            self._released_ms, _, frame = heapq.heappop(self._heap)
+            self._bytes -= len(frame.data)
+            out.append(frame)
+        return out
+
+    def drop_after(self, moment_ms: float) -> int:
+        """Forget every frame that arrived, or was captured, after the moment; how many."""
+        kept = [item for item in self._heap if item[2].latest_ms <= moment_ms]
+        dropped = len(self._heap) - len(kept)
+        heapq.heapify(kept)
+        self._heap, self._bytes = kept, sum(len(item[2].data) for item in kept)
+        return dropped

@@ -1,0 +1,128 @@
+"""One recording's chain, driven from the event loop: jobs in order, lines sent and sent again.
+
+Every job runs in the spool's one thread, one after the other, so that disk order is call order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from avsession.errors import AvsessionError
+from avsession.tasks import Tasks
+from recorder.spool import Chain
+
+log = logging.getLogger("recorder.journal")
+
+MAX_JOBS = 64
+"""Waiting for the disk; a recording that has more is stopped, since the disk does not keep up."""
+STALL_MS = 2_000.0
+"""A job that takes longer than this means the same."""
+
+
+class Journal:
+    """Runs jobs on a `Chain` and hands every new line to ``send``, in order, once a connection."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        *,
+        executor: Executor,
+        tasks: Tasks,
+        send: Callable[[int, str], None],
+        on_failure: Callable[[str], None],
+        now_ms: Callable[[], float],
+    ) -> None:
+        self.chain = chain
+        self._executor, self._send = executor, send
+        self._on_failure, self._now_ms = on_failure, now_ms
+        self._jobs: asyncio.Queue[Callable[[], None]] = asyncio.Queue(MAX_JOBS)
+        self._synced = False
+        self._sent = -1
+        self._busy_since: float | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
+        tasks.spawn(self._run(), name="journal")
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the disk does not answer."""
+        return self._busy_since is not None and self._now_ms() - self._busy_since > STALL_MS
+
+    @property
+    def idle(self) -> bool:
+        """Whether every job posted so far has run."""
+        return self._idle.is_set()
+
+    @property
+    def unaccepted(self) -> bool:
+        """Whether entries wait for the domain's word; asked while idle."""
+        return bool(self.chain.lines)
+
+    def post(self, job: Callable[[], None]) -> None:
+        """Run this in the spool's thread, after everything posted before."""
+        try:
+            self._jobs.put_nowait(job)
+            self._idle.clear()
+        except asyncio.QueueFull:
+            self._on_failure("disk.slow")
+
+    def disconnected(self) -> None:
+        """The link is gone: lines wait until `sync`."""
+        self._synced = False
+
+    def sync(self, known: int) -> None:
+        """The domain has the first ``known`` entries: send the others, then each new one."""
+
+        def forget() -> None:
+            self.chain.known(known)
+
+        def begin() -> None:
+            self._synced, self._sent = True, known - 1
+
+        self.post(_Then(forget, begin))
+
+    async def drained(self) -> None:
+        """Wait until every job posted so far has run."""
+        await self._idle.wait()
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            if self._jobs.empty():
+                self._idle.set()
+            job = await self._jobs.get()
+            self._busy_since = self._now_ms()
+            try:
+                await loop.run_in_executor(self._executor, job)
+            except OSError as error:
+                log.warning("the spool cannot be written: errno %s", error.errno)
+                self._on_failure("disk.failed")
+            except (AvsessionError, ValueError) as error:
+                log.warning("a job of the spool failed: %s", type(error).__name__)
+                self._on_failure("spool.failed")
+            finally:
+                self._busy_since = None
+            if isinstance(job, _Then):
+                job.then()
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._synced:
+            return
+        for number, line in sorted(self.chain.lines.items()):
+            if number > self._sent:
+                self._sent = number
+                self._send(number, line)
+
+
+class _Then:
+    """A job with a second half that runs in the event loop."""
+
+    def __init__(self, job: Callable[[], None], then: Callable[[], None]) -> None:
+        self._job, self.then = job, then
+
+    def __call__(self) -> None:
+        self._job()

@@ -1,0 +1,180 @@
+"""One party within one recording: its leg, remade whenever it fails, and its track's buffer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from avsession.errors import SdpRefused
+from avsession.grant import Grant
+from avsession.messages import IceServer
+from avsession.tasks import Tasks
+from recorder.frames import EncodedFrame
+from recorder.leg import Certificate, Leg, LegState
+from recorder.receive import Receiver
+from recorder.track import CutCluster, SegmentWriter, TrackBuffer
+
+log = logging.getLogger("recorder.party")
+
+ANSWER_MS = 10_000.0
+"""An offer that is not answered in this time is made anew."""
+RETRY_MS = (200.0, 500.0, 1_000.0, 2_000.0, 4_000.0, 8_000.0)
+"""How long after each failure in a row the next leg is offered; the last goes on for ever."""
+HOLD_MARGIN_MS = 20.0
+"""A gap in video is given up this much before its frame would leave the delay line."""
+MIN_HOLD_MS = 100.0
+"""But not sooner than a retransmission can come."""
+
+
+@dataclass
+class LegSettings:
+    """What every leg of a worker shares; the ICE servers change with each welcome."""
+
+    certificate: Certificate
+    ice_servers: Sequence[IceServer]
+    now_ms: Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Reports:
+    """Whom a party tells: its leg's offer and state, clusters that are complete, legs to close."""
+
+    offer: Callable[[str], None]
+    state: Callable[[str, str], None]
+    cluster: Callable[[list[EncodedFrame], str], None]
+    retire: Callable[[Leg], None]
+
+
+class Party:
+    """Keeps one leg going while its generation is live.
+
+    The owner's duty: `tick` every 20 ms, `close` once. Frames reach ``reports.cluster`` only
+    through the delay line, so that `close` can still drop what came after the moment.
+    """
+
+    def __init__(
+        self,
+        grant: Grant,
+        writer: SegmentWriter,
+        *,
+        settings: LegSettings,
+        reports: Reports,
+        tasks: Tasks,
+        gap_reason: str,
+    ) -> None:
+        self.writer = writer
+        self._grant, self._settings, self._reports, self._tasks = grant, settings, reports, tasks
+        self._buffer = TrackBuffer(grant.delay_ms, gap_reason)
+        self._leg: Leg | None = None
+        self._failures = 0
+        self._retry_ms: float | None = settings.now_ms()
+        self._answer_ms = float("inf")
+        self._capturing = False
+        self._fresh = False
+        """The next frame is the first of a leg that was made again."""
+        self._closed = False
+
+    def tick(self, now_ms: float) -> None:
+        """What happens by time: the leg's own ticks, clusters that are due, the next attempt."""
+        if self._closed:
+            return
+        if self._leg is not None:
+            self._leg.tick()
+            if self._leg.state is LegState.NEW and now_ms > self._answer_ms:
+                self._failed("no answer")
+        self._hand_on(self._buffer.due(now_ms))
+        if self._leg is None and self._retry_ms is not None and now_ms >= self._retry_ms:
+            self._begin(now_ms)
+
+    async def answer(self, sdp: str) -> None:
+        """The party's answer; one that cannot be accepted costs this leg."""
+        leg = self._leg
+        if leg is None:
+            return
+        try:
+            await leg.accept(sdp)
+        except SdpRefused:
+            if leg is self._leg and leg.state is LegState.NEW:
+                self._failed("sdp.refused")
+
+    async def trickle(self, candidate: str) -> None:
+        """A candidate of the party's."""
+        if self._leg is not None:
+            await self._leg.add_candidate(candidate)
+
+    def lost(self) -> None:
+        """The browser says that it refused or lost its leg."""
+        if self._leg is not None:
+            self._failed("browser")
+
+    def close(self, moment_ms: float) -> int:
+        """The gate closed: hand on what is from before, drop the rest; how many frames dropped."""
+        self._closed = True
+        self._retry_ms = None
+        clusters, dropped = self._buffer.close(moment_ms)
+        self._hand_on(clusters)
+        if self._leg is not None:
+            self._drop_leg()
+            self._reports.state("closed", "")
+        return dropped
+
+    def _begin(self, now_ms: float) -> None:
+        grant = self._grant
+        hold_ms = max(MIN_HOLD_MS, grant.delay_ms - HOLD_MARGIN_MS)
+        self._leg = leg = Leg(
+            certificate=self._settings.certificate,
+            ice_servers=self._settings.ice_servers,
+            sink=self._frames,
+            on_state=lambda state, reason: self._state(leg, state, reason),
+            now_ms=self._settings.now_ms,
+            receiver=Receiver(hold_ms=hold_ms, cap_bps=grant.max_bitrate),
+            cap_bps=grant.max_bitrate,
+            max_height=grant.max_height,
+        )
+        self._retry_ms = None
+        self._answer_ms = now_ms + ANSWER_MS
+        self._tasks.spawn(self._offer(leg), name="leg offer")
+
+    async def _offer(self, leg: Leg) -> None:
+        sdp = await leg.offer()
+        if leg is self._leg:
+            self._answer_ms = self._settings.now_ms() + ANSWER_MS
+            self._reports.offer(sdp)
+
+    def _frames(self, frames: list[EncodedFrame]) -> None:
+        if self._fresh:
+            self._fresh = False
+            self._buffer.begin(min(frame.timestamp_ms for frame in frames), "leg.lost")
+        for frame in frames:
+            self._buffer.add(frame)
+
+    def _state(self, leg: Leg, state: LegState, reason: str) -> None:
+        if leg is not self._leg:
+            return
+        if state is LegState.CONNECTED:
+            self._failures = 0
+            self._reports.state("connected", "")
+        elif state is LegState.FAILED:
+            self._failed(reason)
+
+    def _failed(self, reason: str) -> None:
+        self._drop_leg()
+        delay_ms = RETRY_MS[min(self._failures, len(RETRY_MS) - 1)]
+        self._failures += 1
+        self._retry_ms = None if self._closed else self._settings.now_ms() + delay_ms
+        self._fresh = True
+        self._reports.state("failed", reason)
+
+    def _drop_leg(self) -> None:
+        leg, self._leg = self._leg, None
+        self._capturing = False
+        if leg is not None:
+            self._reports.retire(leg)
+
+    def _hand_on(self, clusters: list[CutCluster]) -> None:
+        for frames, gap_reason in clusters:
+            if not self._capturing and not self._closed:
+                self._capturing = True
+                self._reports.state("capturing", "")
+            self._reports.cluster(frames, gap_reason)

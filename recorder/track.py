@@ -1,0 +1,168 @@
+"""One party's track: from the frames of its legs to segments ready to be listed.
+
+The first half runs in the event loop (delay, cut), `SegmentWriter` in the spool's thread.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from avsession.recording import Cluster, Gap
+from avsession.sealing.seal import Sealer
+from recorder import webm
+from recorder.frames import EncodedFrame, Kind
+from recorder.gate import DelayLine, Gate
+from recorder.spool import Chain
+
+GAP_MS = 500
+"""Nothing stored for longer than this is a gap, even if no leg or gate explains it."""
+FLUSH_AFTER_MS = 150.0
+"""A cluster whose second is over waits this much longer for a frame, then it is sealed."""
+
+
+NO_MEDIA = "no.media"
+"""The reason of a gap that nothing explains: the browser sent nothing."""
+
+CutCluster = tuple[list[EncodedFrame], str]
+"""A cluster's frames, and why there is a gap before it, if there is one."""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """From the recorder's monotonic clock to the recording's timeline and to server time."""
+
+    shift_ms: int
+    """Add it to monotonic ms to get the timeline; fixed while this process lives."""
+    server: Callable[[], tuple[float, float]]
+    """The present estimate of the server's clock: offset and uncertainty."""
+
+
+class TrackBuffer:
+    """What is not yet on its way to the disk: the delay line and the open cluster.
+
+    Clusters come out with a reason: why there is a gap before them, if there is one.
+    """
+
+    def __init__(self, delay_ms: float, reason: str) -> None:
+        self._delay = DelayLine(delay_ms)
+        self._cutter = webm.Cutter()
+        self._reason = reason
+        self._breaks: list[tuple[float, str]] = []
+
+    def begin(self, from_ms: float, reason: str) -> None:
+        """Another leg begins at this moment: a cluster is cut there."""
+        self._breaks = [*self._breaks[-7:], (from_ms, reason)]
+
+    def add(self, frame: EncodedFrame) -> None:
+        """A frame from the leg."""
+        self._delay.add(frame)
+
+    def due(self, now_ms: float) -> list[CutCluster]:
+        """The clusters that are complete now."""
+        done: list[CutCluster] = []
+        for frame in self._delay.release(now_ms):
+            if self._breaks and frame.timestamp_ms >= self._breaks[0][0]:
+                self._cut(done, self._cutter.flush())
+                self._reason = self._breaks.pop(0)[1]
+            self._cut(done, self._cutter.add(frame))
+        if self._cutter.frames:
+            over = self._cutter.frames[0].timestamp_ms + webm.MAX_CLUSTER_MS
+            if now_ms - self._delay.delay_ms > over + FLUSH_AFTER_MS:
+                self._cut(done, self._cutter.flush())
+        return done
+
+    def close(self, moment_ms: float) -> tuple[list[CutCluster], int]:
+        """The gate closed: the clusters from before the moment, and how many frames went."""
+        dropped = self._delay.drop_after(moment_ms)
+        done = self.due(math.inf)
+        self._cut(done, self._cutter.flush())
+        kept = [([f for f in frames if f.latest_ms <= moment_ms], why) for frames, why in done]
+        dropped += sum(len(frames) for frames, _ in done) - sum(len(frames) for frames, _ in kept)
+        return [cluster for cluster in kept if cluster[0]], dropped
+
+    def _cut(self, done: list[CutCluster], frames: list[EncodedFrame]) -> None:
+        if frames:
+            done.append((frames, self._reason))
+            self._reason = NO_MEDIA
+
+
+class SegmentWriter:
+    """Seals one track's clusters and lists them. Everything here runs in the spool's thread."""
+
+    def __init__(
+        self, track: str, recipient: str, chain: Chain, gate: Gate, timeline: Timeline
+    ) -> None:
+        """Raises Invalid when the recipient is not an age public key."""
+        self.track = track
+        self._sealer = Sealer(recipient)
+        self._chain, self._gate, self._timeline = chain, gate, timeline
+
+    def write(self, generation: int, frames: list[EncodedFrame], gap_reason: str) -> None:
+        """One cluster as one segment, the header before it if it is the first; raises OSError.
+
+        The generation is checked for every frame, and once more before the segment is listed.
+        """
+        frames = [f for f in frames if self._gate.admits(generation, f.latest_ms)]
+        if not frames:
+            return
+        latest_ms = max(frame.latest_ms for frame in frames)
+        offset, uncertainty = self._timeline.server()
+        floor = self._chain.end_ms.get(self.track, -1)
+        start, end = onto_timeline(frames, self._timeline.shift_ms, floor)
+        common = {
+            "captured_ms": math.ceil(latest_ms + offset),
+            "uncertainty_ms": round(uncertainty, 3),
+        }
+        if self._chain.needs_header(self.track):
+            keys = [frame for frame in frames if frame.width]
+            header = webm.header(keys[0].width, keys[0].height) if keys else webm.header()
+            self._seal(header, generation, latest_ms, start_ms=start, end_ms=start, **common)
+        else:
+            before = self._chain.end_ms.get(self.track, 0)
+            gap = start - before > (GAP_MS if gap_reason == NO_MEDIA else 0)
+            if gap and self._gate.admits(generation, latest_ms):
+                self._chain.append(
+                    Gap, track=self.track, start_ms=before, end_ms=start, reason=gap_reason
+                )
+        videos = [frame for frame in frames if frame.kind is Kind.VIDEO]
+        seekable = bool(videos) and videos[0].keyframe
+        self._seal(
+            webm.cluster(frames),
+            generation,
+            latest_ms,
+            start_ms=start,
+            end_ms=end,
+            clusters=(Cluster(offset=0, start_ms=start, keyframe=seekable),),
+            video_frames=len(videos),
+            audio_frames=len(frames) - len(videos),
+            width=max((frame.width for frame in videos), default=0),
+            height=max((frame.height for frame in videos), default=0),
+            **common,
+        )
+
+    def _seal(self, plain: bytes, generation: int, latest_ms: float, **fields: object) -> None:
+        self._chain.seal(
+            self.track,
+            self._sealer.seal(plain),
+            lambda: self._gate.admits(generation, latest_ms),
+            generation=generation,
+            plain_size=len(plain),
+            **fields,
+        )
+
+
+def onto_timeline(frames: list[EncodedFrame], shift_ms: int, floor_ms: int) -> tuple[int, int]:
+    """Give the frames their place: whole ms, in order, no two of a kind at once; both ends.
+
+    Nothing comes before ``floor_ms``, where the segment before ended (-1: there is none).
+    Players and muxers take two frames of one moment for an error.
+    """
+    latest = floor_ms
+    last = dict.fromkeys(Kind, floor_ms)
+    for frame in frames:
+        moment = int(frame.timestamp_ms + shift_ms)
+        latest = last[frame.kind] = max(moment, latest, last[frame.kind] + 1)
+        frame.timestamp_ms = latest
+    return int(frames[0].timestamp_ms), latest

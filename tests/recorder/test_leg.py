@@ -1,0 +1,293 @@
+import asyncio
+import itertools
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+from pathlib import Path
+
+import aioice
+import pytest
+from aiortc import RTCCertificate, RTCDtlsTransport
+from playwright.async_api import async_playwright
+
+from avsession.errors import SdpRefused
+from recorder import leg as leg_module
+from recorder.frames import Kind
+from recorder.leg import PRIVATE_NAMES, SILENCE_MS, LegState, without_plain_alerts
+from tests.recorder.harness import Captured, as_webm, decode, monotonic_ms, streams
+from tests.recorder.publishers import CHROMIUM_FLAGS, PAGE_ANSWERS, AiortcPublisher
+
+
+@pytest.fixture
+async def captured() -> AsyncIterator[Captured]:
+    made = Captured()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def publisher() -> AsyncIterator[AiortcPublisher]:
+    made = AiortcPublisher()
+    yield made
+    await made.close()
+
+
+async def test_the_private_names_are_where_they_were() -> None:
+    assert version("aiortc").startswith("1.16.")
+    certificate = RTCCertificate.generateCertificate()
+    connection = aioice.Connection(ice_controlling=True)
+    instances = {
+        "aioice.Connection": connection,
+        "aiortc.RTCDtlsTransport": RTCDtlsTransport(
+            leg_module._DtlsPipe(lambda data: None), [certificate]  # type: ignore[arg-type]
+        ),
+        "aiortc.RTCCertificate": certificate,
+    }  # fmt: skip
+    assert set(instances) == set(PRIVATE_NAMES)
+    for name, attributes in PRIVATE_NAMES.items():
+        for attribute in attributes:
+            assert hasattr(instances[name], attribute), f"{name}.{attribute} has moved"
+    await connection.gather_candidates()
+    protocol = connection._protocols[0]
+    assert callable(protocol.datagram_received)
+    assert protocol.transport.sendto is not None
+    await connection.close()
+
+
+async def test_records_an_aiortc_peer(
+    captured: Captured, publisher: AiortcPublisher, tmp_path: Path
+) -> None:
+    epoch = monotonic_ms()
+    await captured.leg.accept(await publisher.answer(await captured.leg.offer()))
+    captured.start()
+    await captured.until(
+        lambda: captured.count(Kind.VIDEO) > 45 and captured.count(Kind.AUDIO) > 70
+    )
+    await captured.close()
+    assert [state for state, _ in captured.states] == ["connecting", "connected", "closed"]
+    path = tmp_path / "a.webm"
+    path.write_bytes(as_webm(captured.frames, epoch))
+    assert decode(path) == ""
+    assert streams(path) == {"vp8": captured.count(Kind.VIDEO), "opus": captured.count(Kind.AUDIO)}
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium")
+async def test_records_chromium_with_keyframes_in_time(captured: Captured, tmp_path: Path) -> None:
+    epoch = monotonic_ms()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=CHROMIUM_FLAGS
+        )
+        page = await browser.new_page()
+        await page.route("**/*", lambda route: route.fulfill(body="", content_type="text/html"))
+        await page.goto("https://localhost/")
+        answered = await page.evaluate(
+            PAGE_ANSWERS, {"offer": await captured.leg.offer(), "audio": True, "video": True}
+        )
+        await captured.leg.accept(answered["answer"])
+        for candidate in [*answered["candidates"], "", None]:
+            await captured.leg.add_candidate(candidate)
+        captured.start()
+        await captured.until(lambda: sum(f.keyframe for f in captured.of(Kind.VIDEO)) >= 3, 30)
+        await captured.close()
+        await browser.close()
+    keys = [f.timestamp_ms for f in captured.of(Kind.VIDEO) if f.keyframe]
+    assert max(b - a for a, b in itertools.pairwise(keys)) <= 4000
+    path = tmp_path / "c.webm"
+    path.write_bytes(as_webm(captured.frames, epoch))
+    assert decode(path) == ""
+    found = streams(path)
+    assert found["vp8"] == captured.count(Kind.VIDEO) > 60
+    assert found["opus"] == captured.count(Kind.AUDIO) > 150
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium")
+async def test_a_browser_that_hides_its_addresses_is_found_by_its_checks(
+    captured: Captured,
+) -> None:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=CHROMIUM_FLAGS
+        )
+        page = await browser.new_page()
+        await page.route("**/*", lambda route: route.fulfill(body="", content_type="text/html"))
+        await page.goto("https://localhost/")
+        answered = await page.evaluate(
+            PAGE_ANSWERS, {"offer": await captured.leg.offer(), "audio": True, "video": False}
+        )
+        lines = [x for x in answered["answer"].splitlines() if not x.startswith("a=candidate")]
+        await captured.leg.accept("\r\n".join(lines) + "\r\n")
+        name = (
+            "candidate:1 1 udp 2113937151 0aee52e6-d364-47c6-9c79-1e7e2f4bd8ff.local 5000 typ host"
+        )
+        await captured.leg.add_candidate(name)
+        await captured.leg.add_candidate("")
+        captured.start()
+        await captured.until(lambda: captured.count(Kind.AUDIO) > 10)
+        await captured.close()
+        await browser.close()
+
+
+async def test_another_certificate_than_the_answer_names_ends_the_leg(
+    captured: Captured, publisher: AiortcPublisher
+) -> None:
+    answer = await publisher.answer(await captured.leg.offer())
+    line = next(x for x in answer.splitlines() if x.startswith("a=fingerprint"))
+    await captured.leg.accept(
+        answer.replace(line, line[:-2] + ("00" if line[-2:] != "00" else "11"))
+    )
+    captured.start()
+    await captured.until(lambda: captured.leg.state is LegState.FAILED)
+    assert captured.states[-1] == (LegState.FAILED, "dtls")
+    assert captured.frames == []
+
+
+async def test_answered_once_only(captured: Captured, publisher: AiortcPublisher) -> None:
+    answer = await publisher.answer(await captured.leg.offer())
+    with pytest.raises(SdpRefused):
+        await captured.leg.accept(answer.replace("sha-256", "sha-1"))
+    await captured.leg.accept(answer)
+    with pytest.raises(SdpRefused):
+        await captured.leg.accept(answer)
+
+
+async def test_hostile_datagrams_change_nothing(
+    captured: Captured, publisher: AiortcPublisher
+) -> None:
+    offer = await captured.leg.offer()
+    targets = [
+        (parts[4], int(parts[5]))
+        for line in offer.splitlines()
+        if line.startswith("a=candidate") and ":" not in (parts := line.split())[4]
+    ]
+    junk = [
+        b"",
+        b"\x00",
+        b"\x00\x01\x00\x00" + bytes(16),  # STUN without a cookie
+        b"\x00\x01\x00\x08\x21\x12\xa4\x42" + bytes(12) + b"\x00\x06\x00\x40abcd",
+        b"\x15\xfe\xfd" + bytes(8) + b"\x00\x02\x02\x28",  # a DTLS alert: fatal handshake failure
+        b"\x80\x60" + bytes(30),
+        b"\x80\xc8" + bytes(30),
+        b"\xff" * 1400,
+        b"\x80" * 9000,
+    ]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+
+        def attack() -> None:
+            for target in targets:
+                for data in junk:
+                    stranger.sendto(data, target)
+
+        attack()
+        await captured.leg.accept(await publisher.answer(offer))
+        captured.start()
+        attack()
+        await captured.until(lambda: captured.count(Kind.AUDIO) > 10)
+        attack()
+        # the same from the address that was validated: handed in where the socket would
+        protocol, address = captured.leg._peer or pytest.fail("no peer")
+        for data in junk:
+            protocol.datagram_received(data, address)
+        seen = captured.count(Kind.AUDIO)
+        await captured.until(lambda: captured.count(Kind.AUDIO) > seen + 10)
+    assert captured.leg.state is LegState.CONNECTED
+    assert captured.leg._ice._queue.qsize() == 0
+
+
+async def test_a_stun_flood_is_dropped_unread(captured: Captured) -> None:
+    await captured.leg.offer()
+    protocol = captured.leg._ice._protocols[0]
+    for _ in range(1000):
+        protocol.datagram_received(
+            b"\x00\x01\x00\x00\x21\x12\xa4\x42" + bytes(12), ("192.0.2.9", 9)
+        )
+    assert captured.leg.refused >= 1000 - leg_module.MAX_STUN_PER_SECOND
+    assert len(captured.leg._ice._early_checks) <= 100
+
+
+async def test_silence_ends_the_leg(publisher: AiortcPublisher) -> None:
+    late_ms = 0.0
+    captured = Captured(now_ms=lambda: monotonic_ms() + late_ms)
+    await captured.leg.accept(await publisher.answer(await captured.leg.offer()))
+    await captured.until(lambda: captured.leg.state is LegState.CONNECTED)
+    await publisher.close()
+    # aiortc says goodbye; what a lost path does not
+    captured.leg.state = LegState.CONNECTED
+    late_ms = SILENCE_MS + 1000
+    captured.leg.tick()
+    assert captured.states[-1] in [(LegState.FAILED, "silent"), (LegState.FAILED, "peer closed")]
+    await captured.close()
+
+
+async def test_a_flood_ends_the_leg(publisher: AiortcPublisher) -> None:
+    late_ms = 0.0
+    captured = Captured(now_ms=lambda: monotonic_ms() + late_ms, cap_bps=1000)
+    await captured.leg.accept(await publisher.answer(await captured.leg.offer()))
+    await captured.until(lambda: captured.count(Kind.VIDEO) > 5)
+    for _ in range(leg_module.FLOOD_SECONDS):
+        seen = captured.count(Kind.VIDEO)
+        await captured.until(lambda seen=seen: captured.count(Kind.VIDEO) > seen + 3)  # type: ignore[misc]
+        late_ms += 1000
+        captured.leg.tick()
+    assert captured.states[-1] == (LegState.FAILED, "flood")
+    await captured.close()
+
+
+async def test_nobody_there_is_a_timeout(
+    captured: Captured, publisher: AiortcPublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leg_module, "CONNECT_S", 0.2)
+    answer = await publisher.answer(await captured.leg.offer())
+    await publisher.close()
+    await captured.leg.accept(answer)
+    await captured.until(lambda: captured.leg.state is LegState.FAILED)
+    assert captured.states[-1] == (LegState.FAILED, "timeout")
+
+
+@pytest.mark.parametrize(
+    "candidate",
+    [
+        None, "", "candidate:", "candidate:1 1 udp x 192.0.2.1 1 typ host",
+        "candidate:1 1 tcp 1 192.0.2.1 9 typ host tcptype active",
+        "candidate:1 2 udp 1 192.0.2.1 9 typ host",
+        "candidate:1 1 udp 1 192.0.2.1 0 typ host",
+        "candidate:1 1 udp 1 192.0.2.1 70000 typ host",
+        "candidate:1 1 udp 1 224.0.0.1 9 typ host",
+        "candidate:1 1 udp 1 name.local 9 typ host",
+        "candidate:1 1 udp 1 example.com 9 typ host",
+        "candidate:1 1 udp 1 192.0.2.1 9 typ host raddr",
+        "candidate:1 1 udp 1 192.0.2.1 9 typ host raddr 1 rport x",
+    ],
+)  # fmt: skip
+async def test_useless_candidates_do_no_harm(captured: Captured, candidate: str | None) -> None:
+    await captured.leg.offer()
+    await captured.leg.add_candidate(candidate)
+    assert len(captured.leg._ice.remote_candidates) <= (candidate or "").endswith("raddr")
+
+
+async def test_candidates_are_counted(captured: Captured) -> None:
+    await captured.leg.offer()
+    for port in range(1, 100):
+        await captured.leg.add_candidate(f"candidate:1 1 udp 1 192.0.2.1 {port} typ host")
+    assert len(captured.leg._ice.remote_candidates) == 32
+
+
+async def test_closing_is_safe_at_any_time() -> None:
+    fresh = Captured()
+    await fresh.close()
+    offered = Captured()
+    await offered.leg.offer()
+    await offered.close()
+    await offered.leg.close()
+    assert offered.states == [(LegState.CLOSED, "closed")]
+    await asyncio.sleep(0)
+
+
+def test_plain_alerts_are_taken_out_of_a_datagram() -> None:
+    alert = b"\x15\xfe\xfd" + bytes(8) + b"\x00\x02\x02\x28"
+    hello = b"\x16\xfe\xfd" + bytes(8) + b"\x00\x03abc"
+    sealed = b"\x15\xfe\xfd\x00\x01" + bytes(6) + b"\x00\x02xy"
+    assert without_plain_alerts(alert) == b""
+    assert without_plain_alerts(alert + hello + alert + sealed) == hello + sealed
+    assert without_plain_alerts(hello + alert[:9]) == hello

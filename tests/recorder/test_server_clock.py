@@ -1,0 +1,55 @@
+import pytest
+
+from recorder.server_clock import DRIFT, ENOUGH, GOOD_MS, ServerClock
+
+
+def test_unknown_before_the_first_answer() -> None:
+    clock = ServerClock()
+    assert not clock.known
+    with pytest.raises(LookupError):
+        clock.estimate(0)
+
+
+def test_the_quickest_answer_counts_and_ages() -> None:
+    clock = ServerClock()
+    clock.answer(0, 1_000_000 + 30, 100)
+    assert clock.estimate(100) == (1_000_000 - 20, 50)
+    clock.answer(1000, 1_001_005, 1010)
+    assert clock.estimate(1010) == (1_000_000, 5)
+    clock.answer(2000, 1_002_090, 2100)
+    offset, uncertainty = clock.estimate(2010)
+    assert offset == 1_000_000
+    assert abs(uncertainty - (5 + 1000 * DRIFT)) < 1e-9
+
+
+def test_the_truth_lies_within_the_uncertainty() -> None:
+    clock = ServerClock()
+    for n, (out, back) in enumerate([(5, 80), (60, 3), (20, 25), (1, 40)]):
+        sent = n * 1000.0
+        clock.answer(sent, sent + out + 777_000, sent + out + back)
+        offset, uncertainty = clock.estimate(sent + out + back)
+        assert abs(offset - 777_000) <= uncertainty
+
+
+def test_a_clock_that_was_set_is_followed() -> None:
+    clock = ServerClock()
+    clock.answer(0, 5_000, 2)
+    clock.answer(1000, 3_606_000, 1002)
+    assert clock.estimate(1002)[0] == 3_606_000 - 1001
+
+
+def test_settled_by_one_good_answer_or_enough_bad_ones() -> None:
+    clock = ServerClock()
+    for n in range(ENOUGH):
+        assert not clock.settled
+        clock.answer(n, n + 100, n + 4 * GOOD_MS)
+    assert clock.settled
+    clock = ServerClock()
+    clock.answer(0, 1, 2 * GOOD_MS)
+    assert clock.settled
+
+
+def test_an_answer_from_the_future_is_ignored() -> None:
+    clock = ServerClock()
+    clock.answer(10, 0, 5)
+    assert not clock.known

@@ -1,0 +1,476 @@
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from avsession.errors import SettingsInvalid, Unavailable
+from avsession.messages import Capture, LegLost, LegOffer, LegTrickled, WorkerHello
+from avsession.recording import Attach, Detach, Dropped, End, Gap, Sealed
+from avsession.tasks import Tasks
+from recorder.worker import Worker
+from tests.recorder.harness import decode, streams
+from tests.recorder.publishers import AiortcPublisher
+from tests.recorder.signaling_stub import (
+    PARTY,
+    RECORDING,
+    TRACK,
+    Signaling,
+    answer_with,
+    identifier,
+    refused,
+)
+
+
+class Running:
+    """A worker in this process."""
+
+    def __init__(self, signaling: Signaling) -> None:
+        self.tasks = Tasks()
+        self.worker = Worker(signaling.config)
+        self.task = self.tasks.spawn(self.worker.run(), name="worker")
+
+    async def stop(self) -> None:
+        self.worker.stop()
+        await self.task
+
+    async def kill(self) -> None:
+        """End it without a word, as SIGKILL would."""
+        self.task.cancel()
+        await asyncio.wait([self.task])
+
+
+@pytest.fixture
+async def signaling(tmp_path: Path) -> AsyncIterator[Signaling]:
+    made = Signaling(tmp_path)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def running(signaling: Signaling) -> AsyncIterator[Running]:
+    made = Running(signaling)
+    await signaling.until(lambda: signaling.hello)
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def publishers(signaling: Signaling) -> AsyncIterator[list[AiortcPublisher]]:
+    """Answers each offer with a new aiortc peer."""
+    made: list[AiortcPublisher] = []
+
+    async def answer(offer: LegOffer) -> None:
+        made.append(AiortcPublisher())
+        await answer_with(signaling, offer, await made[-1].answer(offer.sdp))
+
+    signaling.on_offer = answer
+    yield made
+    for publisher in made:
+        await publisher.close()
+
+
+def stored(signaling: Signaling) -> int:
+    return len(signaling.manifest.segments(TRACK)) if signaling.lines else 0
+
+
+async def test_a_recording_from_grant_to_end(
+    signaling: Signaling, running: Running, publishers: list[AiortcPublisher], tmp_path: Path
+) -> None:
+    await signaling.capture()
+    await signaling.until(lambda: stored(signaling) >= 4)
+    moment = await signaling.close_gate(final=True)
+    await signaling.until(lambda: signaling.manifest.complete)
+
+    manifest = signaling.manifest
+    kinds = [type(entry).__name__ for entry in manifest.entries]
+    assert kinds[:3] == ["Begin", "Attach", "Sealed"]
+    assert kinds[-2:] == ["Detach", "End"]
+    end = signaling.entries(End)[0]
+    assert (end.state, end.duration_ms) == ("sealed", manifest.duration_ms)
+    assert signaling.states() == ["connected", "capturing", "closed"]
+
+    header, *segments = manifest.segments(TRACK)
+    assert (header.index, header.clusters) == (0, ())
+    assert segments[0].clusters[0].keyframe
+    last_end = 0
+    for segment in segments:
+        assert segment.captured_ms + segment.uncertainty_ms <= moment
+        assert last_end <= segment.start_ms <= segment.end_ms < segment.start_ms + 1000
+        last_end = segment.end_ms
+    path = tmp_path / "party.webm"
+    path.write_bytes(signaling.plain())
+    assert decode(path) == ""
+    counted = streams(path)
+    assert counted["vp8"] == sum(s.video_frames for s in segments) > 20
+    assert counted["opus"] == sum(s.audio_frames for s in segments) > 50
+
+    # the domain has it all: nothing of it is left in the spool
+    spool = signaling.spool / RECORDING
+    await signaling.until(lambda: not spool.exists())
+
+
+async def test_segments_open_with_the_stock_age_tool(
+    signaling: Signaling, running: Running, publishers: list[AiortcPublisher], tmp_path: Path
+) -> None:
+    assert shutil.which("age"), "the age tool is not installed"
+    await signaling.capture()
+    await signaling.until(lambda: stored(signaling) >= 3)
+    await signaling.close_gate(final=True)
+    await signaling.until(lambda: signaling.manifest.complete)
+    key = tmp_path / "track.key"
+    key.write_text(str(signaling.identity) + "\n")
+    out = b""
+    for segment in signaling.manifest.segments(TRACK):
+        command = ["age", "--decrypt", "-i", str(key), str(signaling.stored(segment))]
+        age = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=True)
+        out += age.stdout
+    assert out == signaling.plain()
+    path = tmp_path / "party.webm"
+    path.write_bytes(out)
+    assert set(streams(path)) == {"vp8", "opus"}
+
+
+async def test_no_plain_media_on_disk(
+    signaling: Signaling, running: Running, publishers: list[AiortcPublisher], tmp_path: Path
+) -> None:
+    await signaling.capture()
+    await signaling.until(lambda: stored(signaling) >= 3)
+    await signaling.close_gate(final=True)
+    await signaling.until(lambda: signaling.manifest.complete)
+    # every block of every cluster, and what each WebM file begins with
+    plain = signaling.plain()
+    needles = [plain[i : i + 24] for i in range(4, len(plain) - 24, 997)] + [b"\x1a\x45\xdf\xa3"]
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            assert not any(needle in data for needle in needles), path.name
+            assert not path.is_relative_to(signaling.spool) or path.stat().st_mode & 0o077 == 0
+
+
+async def test_nothing_after_the_closing_moment_is_kept(
+    signaling: Signaling, publishers: list[AiortcPublisher]
+) -> None:
+    signaling.clock_ahead_ms = 123_456_789.0
+    running = Running(signaling)
+    await signaling.until(lambda: signaling.hello)
+    await signaling.capture()
+    await signaling.until(lambda: stored(signaling) >= 2)
+    # the order comes late: the gate closed 150 ms ago
+    moment = await signaling.close_gate(final=True, closed_ms=int(signaling.now_ms) - 150)
+    await signaling.until(lambda: signaling.manifest.complete)
+    epoch = signaling.manifest.begin.epoch_ms
+    (attach,) = signaling.entries(Attach)
+    assert attach.clock_uncertainty_ms < 60
+    for segment in signaling.manifest.segments(TRACK):
+        assert segment.captured_ms + segment.uncertainty_ms <= moment
+        slack = segment.uncertainty_ms + attach.clock_uncertainty_ms + 1
+        assert epoch + segment.end_ms <= moment + slack
+    await running.stop()
+
+
+async def test_a_refused_segment_is_deleted_and_said(
+    signaling: Signaling, running: Running, publishers: list[AiortcPublisher]
+) -> None:
+    signaling.refuse_segments = True
+    await signaling.capture()
+    await signaling.until(lambda: len(signaling.entries(Dropped)) >= 2)
+    signaling.refuse_segments = False
+    await signaling.until(lambda: stored(signaling) >= 2)
+    await signaling.close_gate(final=True)
+    await signaling.until(lambda: signaling.manifest.complete)
+    dropped = signaling.entries(Dropped)
+    assert {d.reason for d in dropped} == {"segment.refused"}
+    # its header was among them, so that another was written
+    kept = signaling.manifest.segments(TRACK)
+    assert not kept[0].clusters
+    assert signaling.plain().startswith(b"\x1a\x45\xdf\xa3")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"key": Ed25519PrivateKey.generate()}, "grant.invalid"),
+        ({"fingerprint": ":".join(["AB"] * 32)}, "grant.invalid"),
+        ({"worker": identifier("wrk", "b")}, "grant.invalid"),
+        ({"recorder_key": "A" * 43}, "grant.invalid"),
+        ({"expires_ms": 1}, "grant.expired"),
+        ({"generation": 0}, "grant.stale"),
+        ({"legs": ()}, "grant.invalid"),
+    ],
+)
+async def test_a_grant_that_is_not_for_this_recorder_captures_nothing(
+    signaling: Signaling, running: Running, changes: dict[str, object], code: str
+) -> None:
+    generation = changes.pop("generation", 1)
+    assert isinstance(generation, int)
+    await signaling.capture(generation, **changes)
+    await signaling.until(lambda: refused(signaling))
+    assert refused(signaling) == [code]
+    assert signaling.said(LegOffer) == []
+    assert signaling.lines == []
+    assert not (signaling.spool / RECORDING).exists()
+
+
+async def test_junk_for_a_grant_is_refused(signaling: Signaling, running: Running) -> None:
+    await signaling.say(Capture(grant="junk", resume=0))
+    await signaling.until(lambda: refused(signaling) == ["grant.invalid"])
+
+
+async def test_an_older_generation_changes_nothing(
+    signaling: Signaling, running: Running, publishers: list[AiortcPublisher]
+) -> None:
+    await signaling.capture(5)
+    await signaling.until(lambda: stored(signaling) >= 2)
+    await signaling.say(Capture(grant=signaling.grant(4), resume=len(signaling.lines)))
+    await signaling.until(lambda: refused(signaling) == ["grant.stale"])
+    seen = stored(signaling)
+    await signaling.until(lambda: stored(signaling) > seen)
+    assert [a.generation for a in signaling.entries(Attach)] == [5]
+
+
+async def test_messages_for_other_legs_mean_nothing(
+    signaling: Signaling, running: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    await signaling.capture(3)
+    await signaling.until(lambda: signaling.said(LegOffer))
+    (offer,) = signaling.said(LegOffer)
+    wrong = [
+        replace_offer(offer, generation=2),
+        replace_offer(offer, party=identifier("pty", "z")),
+        replace_offer(offer, recording=identifier("rec", "z")),
+    ]
+    with caplog.at_level(logging.WARNING, "recorder"):
+        for each in wrong:
+            await answer_with(signaling, each, "v=0\r\n" * 5)
+            await signaling.say(
+                LegTrickled(
+                    recording=each.recording, generation=each.generation, party=each.party,
+                    candidate="candidate:1 1 udp 1 192.0.2.1 9 typ host",
+                )
+            )  # fmt: skip
+        # the real leg still waits for its answer; a bad one costs it
+        await answer_with(signaling, offer, "v=0\r\n" * 5)
+        await signaling.until(lambda: "failed" in signaling.states())
+    assert sum("not live" in record.message for record in caplog.records) == 2 * len(wrong)
+    await signaling.until(lambda: len(signaling.said(LegOffer)) == 2)
+
+
+def replace_offer(offer: LegOffer, **changes: object) -> LegOffer:
+    import msgspec
+
+    return msgspec.structs.replace(offer, **changes)
+
+
+async def test_a_lost_leg_is_made_again_and_the_gap_is_said(
+    signaling: Signaling, running: Running, publishers: list[AiortcPublisher]
+) -> None:
+    await signaling.capture()
+    await signaling.until(lambda: stored(signaling) >= 2)
+    await signaling.say(LegLost(recording=RECORDING, generation=1, party=PARTY, reason="test"))
+    await signaling.until(lambda: signaling.entries(Gap))
+    await signaling.until(lambda: signaling.states().count("capturing") == 2)
+    gap = signaling.entries(Gap)[0]
+    assert gap.reason == "leg.lost"
+    after = next(s for s in signaling.entries(Sealed) if s.n > gap.n)
+    assert after.start_ms == gap.end_ms
+    await signaling.close_gate(final=True)
+    await signaling.until(lambda: signaling.manifest.complete)
+
+
+async def test_another_generation_goes_on_in_the_same_chain(
+    signaling: Signaling, running: Running, publishers: list[AiortcPublisher], tmp_path: Path
+) -> None:
+    await signaling.capture(1)
+    await signaling.until(lambda: stored(signaling) >= 3)
+    await signaling.close_gate(1, final=False)
+    await signaling.until(lambda: signaling.entries(Detach))
+    await signaling.capture(2)
+    await signaling.until(lambda: any(s.generation == 2 for s in signaling.entries(Sealed)))
+    await signaling.close_gate(2, final=True)
+    await signaling.until(lambda: signaling.manifest.complete)
+    assert [a.generation for a in signaling.entries(Attach)] == [1, 2]
+    path = tmp_path / "both.webm"
+    path.write_bytes(signaling.plain())
+    assert decode(path) == ""
+
+
+async def test_erase_leaves_nothing(
+    signaling: Signaling, running: Running, publishers: list[AiortcPublisher]
+) -> None:
+    await signaling.capture()
+    await signaling.until(lambda: stored(signaling) >= 2)
+    await signaling.close_gate(final=True, erase=True)
+    await signaling.until(lambda: not (signaling.spool / RECORDING).exists())
+    assert not signaling.manifest.complete
+    assert [path.name for path in signaling.spool.iterdir() if path.is_dir()] == []
+
+
+async def test_without_signaling_the_gate_closes_by_itself(
+    signaling: Signaling, running: Running, publishers: list[AiortcPublisher]
+) -> None:
+    await signaling.capture()
+    await signaling.until(lambda: stored(signaling) >= 2)
+    signaling.answer_heartbeats = False
+    stopped = signaling.now_ms
+    await signaling.until(lambda: signaling.entries(Detach))
+    assert signaling.entries(Detach)[0].reason == "signaling.lost"
+    assert all(s.captured_ms < stopped + 5_200 for s in signaling.entries(Sealed))
+    assert 3_500 < signaling.now_ms - stopped < 7_000
+    # it comes back: what is live is not what was, and nothing starts without a new grant
+    signaling.answer_heartbeats = True
+    before = len(signaling.lines)
+    await signaling.capture(2)
+    await signaling.until(lambda: any(s.generation == 2 for s in signaling.entries(Sealed)))
+    assert any(g.reason == "signaling.lost" for g in signaling.entries(Gap))
+    assert len(signaling.lines) > before
+
+
+async def test_a_short_break_of_the_link_costs_nothing(
+    signaling: Signaling, running: Running, publishers: list[AiortcPublisher]
+) -> None:
+    await signaling.capture()
+    await signaling.until(lambda: stored(signaling) >= 2)
+    await signaling.drop()
+    seen = stored(signaling)
+    await signaling.until(lambda: stored(signaling) >= seen + 3)
+    await signaling.close_gate(final=True)
+    await signaling.until(lambda: signaling.manifest.complete)
+    assert len(signaling.said(LegOffer)) == 1
+    assert signaling.entries(Gap) == []
+    assert signaling.plain()
+
+
+async def test_a_gate_that_the_server_calls_closed_is_closed(
+    signaling: Signaling, running: Running, publishers: list[AiortcPublisher]
+) -> None:
+    await signaling.capture()
+    await signaling.until(lambda: stored(signaling) >= 2)
+    signaling.live.clear()
+    await signaling.until(lambda: signaling.entries(Detach))
+    assert signaling.entries(Detach)[0].reason == "gate.closed"
+
+
+async def test_a_crash_leaves_a_spool_that_the_next_worker_offers(
+    signaling: Signaling, publishers: list[AiortcPublisher]
+) -> None:
+    first = Running(signaling)
+    await signaling.until(lambda: signaling.hello)
+    await signaling.capture()
+    await signaling.until(lambda: stored(signaling) >= 3)
+    await signaling.stop()  # nothing more is accepted…
+    await asyncio.sleep(1.2)  # …while a second of media is sealed into the spool
+    await first.kill()
+    left = (signaling.spool / RECORDING / "manifest.jsonl").read_bytes()
+    (signaling.spool / RECORDING / "manifest.jsonl").write_bytes(left + b'{"entry":{"kind":"en')
+    known = len(signaling.lines)
+    assert left.count(b"\n") > known
+
+    signaling.hello = None
+    await signaling.start()
+    second = Running(signaling)
+    await signaling.until(lambda: signaling.hello)
+    assert signaling.said(WorkerHello)[-1].recordings == (RECORDING,)
+    await signaling.until(lambda: len(signaling.lines) == left.count(b"\n"))
+    # the gate is still open: the same chain goes on
+    await signaling.capture(2)
+    await signaling.until(lambda: any(s.generation == 2 for s in signaling.entries(Sealed)))
+    await signaling.close_gate(2, final=True)
+    await signaling.until(lambda: signaling.manifest.complete)
+    assert [d.reason for d in signaling.entries(Detach)] == ["worker.restarted", "withdrawn"]
+    assert [g.reason for g in signaling.entries(Gap)] == ["worker.restarted"]
+    assert signaling.entries(End)[0].state == "interrupted"
+    await second.stop()
+
+
+async def test_stop_finalises_what_is_going_on(
+    signaling: Signaling, publishers: list[AiortcPublisher]
+) -> None:
+    running = Running(signaling)
+    await signaling.until(lambda: signaling.hello)
+    await signaling.capture()
+    await signaling.until(lambda: stored(signaling) >= 2)
+    async with asyncio.timeout(5):
+        await running.stop()
+    assert signaling.manifest.complete
+    assert signaling.entries(End)[0].state == "sealed"
+    assert not (signaling.spool / RECORDING).exists()
+
+
+async def test_two_workers_never_share_a_spool(signaling: Signaling, running: Running) -> None:
+    with pytest.raises(Unavailable):
+        Worker(signaling.config)
+
+
+async def test_a_full_disk_starts_no_recording(signaling: Signaling) -> None:
+    worker = Worker(replace(signaling.config, min_free_bytes=1 << 60))
+    tasks = Tasks()
+    task = tasks.spawn(worker.run(), name="worker")
+    await signaling.until(lambda: signaling.hello)
+    await signaling.capture()
+    await signaling.until(lambda: refused(signaling) == ["unavailable"])
+    worker.stop()
+    await task
+
+
+async def test_beyond_its_capacity_a_worker_refuses(signaling: Signaling) -> None:
+    worker = Worker(replace(signaling.config, capacity=1))
+    tasks = Tasks()
+    task = tasks.spawn(worker.run(), name="worker")
+    await signaling.until(lambda: signaling.hello)
+    await signaling.capture()
+    other = signaling.grant(recording=identifier("rec", "b"))
+    await signaling.say(Capture(grant=other, resume=0))
+    await signaling.until(lambda: refused(signaling) == ["too_many"])
+    worker.stop()
+    await task
+
+
+async def test_the_rest_of_anothers_recording_is_not_begun_here(
+    signaling: Signaling, running: Running
+) -> None:
+    await signaling.say(Capture(grant=signaling.grant(), resume=7))
+    await signaling.until(lambda: refused(signaling) == ["unavailable"])
+    assert not (signaling.spool / RECORDING).exists()
+
+
+def test_a_credential_that_others_can_read_is_not_used(tmp_path: Path) -> None:
+    signaling = Signaling(tmp_path)
+    (tmp_path / "credential").chmod(0o644)
+    with pytest.raises(SettingsInvalid):
+        Worker(signaling.config)
+
+
+async def test_sigterm_finalises_a_worker_process(
+    signaling: Signaling, publishers: list[AiortcPublisher]
+) -> None:
+    config = signaling.config
+    code = (
+        "from pathlib import Path\n"
+        "from recorder.worker import WorkerConfig, main\n"
+        f"main(WorkerConfig(url={config.url!r}, worker={config.worker!r},"
+        f" credential=Path({str(config.credential)!r}), grant_key={config.grant_key!r},"
+        f" spool=Path({str(config.spool)!r}), min_free_bytes=0))\n"
+    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code)
+    try:
+        await signaling.until(lambda: signaling.hello)
+        await signaling.capture()
+        await signaling.until(lambda: stored(signaling) >= 2)
+        os.kill(process.pid, signal.SIGTERM)
+        async with asyncio.timeout(8):
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert signaling.manifest.complete
