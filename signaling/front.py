@@ -70,7 +70,8 @@ class Front:
         self._addresses: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
 
-    def __len__(self) -> int:
+    @property
+    def connections(self) -> int:
         """How many connections there are, handshakes included."""
         return len(self._connections)
 

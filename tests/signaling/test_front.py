@@ -50,7 +50,7 @@ async def test_pages_and_signaling_on_one_port_at_once(there: World) -> None:
             await page.say(type="ping")
             assert await page.next() == {"type": "pong"}
             # keep-alive: one connection for the pages, one for signaling
-            assert len(there.front) == 2, n
+            assert there.front.connections == 2, n
 
 
 async def test_a_long_answer_to_a_slow_reader(there: World) -> None:
@@ -191,7 +191,7 @@ async def test_too_many_connections(files: tuple[Path, Path], limits: Limits) ->
                 assert await page.next() == {"type": "pong"}
         await gone(there)
         async with there.page(CUSTOMER):
-            assert len(there.front) == 1
+            assert there.front.connections == 1
 
 
 async def test_closing_leaves_nothing_open(there: World) -> None:
@@ -232,7 +232,7 @@ async def swallow(reader: asyncio.StreamReader) -> bytes:
 
 async def counted(there: World, n: int) -> None:
     """Until the front counts ``n``: it is told by the kernel, which nothing here can await."""
-    while len(there.front) != n:  # noqa: ASYNC110
+    while there.front.connections != n:  # noqa: ASYNC110
         await asyncio.sleep(0.005)
 
 

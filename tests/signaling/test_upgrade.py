@@ -119,6 +119,7 @@ async def flood(writer: asyncio.StreamWriter, frame: bytes) -> None:
     while True:
         writer.write(frame * 500)
         await writer.drain()
+        await asyncio.sleep(0)  # drain alone does not let the loop see the end
 
 
 def test_the_pieces_of_websockets_that_are_used_are_there() -> None:

@@ -1,0 +1,237 @@
+"""What each message does: who is told, which use case is asked, who waits for whom."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from avsession.errors import Conflict
+from avsession.messages import FromParty, FromRecorder
+from signaling.dispatch import PARTY, RECORDER, Now
+from signaling.limits import Limits, Rate
+from tests.signaling.world import (
+    AGENT,
+    CUSTOMER,
+    KEY,
+    RECORDING,
+    REQUEST,
+    STRANGER,
+    World,
+    ident,
+)
+
+pytestmark = pytest.mark.timeout(30)
+OFFER = (Path(__file__).parent.parent / "avsession/sdp/chromium-offer.sdp").read_bytes().decode()
+CANDIDATE = "candidate:1 1 udp 2122194687 192.0.2.2 42252 typ host"
+HASH = "0" * 64
+
+
+def test_the_table_knows_every_message() -> None:
+    assert set(PARTY) == set(get_args(FromParty))
+    assert set(RECORDER) == set(get_args(FromRecorder))
+    for rule in (*PARTY.values(), *RECORDER.values()):
+        assert isinstance(getattr(Limits(), rule.rate), Rate)
+
+
+# --- relays
+
+
+async def test_descriptions_and_candidates_reach_the_other_party_alone(there: World) -> None:
+    async with (
+        there.page(AGENT) as agent,
+        there.page(CUSTOMER) as customer,
+        there.page(STRANGER) as stranger,
+    ):
+        await agent.say(type="describe", to=CUSTOMER, kind="offer", sdp=OFFER)
+        assert await customer.next() == {
+            "type": "described", "sender": AGENT, "kind": "offer", "sdp": OFFER
+        }  # fmt: skip
+        await customer.say(type="describe", to=AGENT, kind="rollback")
+        assert (await agent.next())["sender"] == CUSTOMER
+        await customer.say(type="trickle", to=AGENT, candidate=CANDIDATE, mid="0", line=0)
+        assert await agent.next() == {
+            "type": "trickled", "sender": CUSTOMER, "candidate": CANDIDATE,
+            "mid": "0", "line": 0,
+        }  # fmt: skip
+        await customer.say(type="trickle", to=AGENT, candidate="")
+        assert (await agent.next())["candidate"] == ""
+        await stranger.say(type="ping")
+        assert await stranger.next() == {"type": "pong"}
+
+
+@pytest.mark.parametrize("to", [STRANGER, ident("pty", "d"), CUSTOMER])
+async def test_a_party_elsewhere_or_nowhere_or_oneself(there: World, to: str) -> None:
+    """The same answer for all three, so that nobody can be looked for."""
+    async with there.page(CUSTOMER) as customer, there.page(STRANGER) as stranger:
+        for message in (
+            {"type": "describe", "to": to, "kind": "offer", "sdp": OFFER},
+            {"type": "trickle", "to": to, "candidate": CANDIDATE},
+        ):
+            await customer.say(**message)
+            assert await customer.next() == {
+                "type": "error",
+                "code": "not_found",
+                "message": "That party is not connected to your session.",
+                "key": None,
+            }
+        await stranger.say(type="ping")
+        assert await stranger.next() == {"type": "pong"}
+
+
+async def test_relays_do_not_wait_for_use_cases(there: World) -> None:
+    """The call goes on while the database does not answer."""
+    stuck = asyncio.Event()
+    there.domain.does["shown"] = lambda *_: stuck.wait()
+    async with there.page(AGENT) as agent, there.page(CUSTOMER) as customer:
+        await customer.say(type="consent.shown", request=REQUEST, notice=HASH, language="en")
+        await there.domain.called("shown")
+        await customer.say(type="trickle", to=AGENT, candidate=CANDIDATE)
+        assert (await agent.next())["type"] == "trickled"
+        stuck.set()
+
+
+# --- use cases
+
+
+async def test_each_message_of_a_party_asks_its_use_case(there: World) -> None:
+    asked: dict[str, dict[str, Any]] = {
+        "request_recording": {"type": "recording.request", "purposes": ["quality"], "key": KEY},
+        "shown": {"type": "consent.shown", "request": REQUEST, "notice": HASH, "language": "en"},
+        "give": {
+            "type": "consent.give", "request": REQUEST, "notice": HASH, "language": "en",
+            "purposes": ["quality"], "key": KEY,
+        },
+        "refuse": {"type": "consent.refuse", "request": REQUEST, "key": KEY},
+        "more_time": {"type": "consent.extend", "request": REQUEST},
+        "withdraw": {"type": "consent.withdraw", "request": REQUEST, "key": KEY},
+        "choose_fate": {"type": "consent.fate", "request": REQUEST, "fate": "keep", "key": KEY},
+        "stop": {"type": "recording.stop", "request": REQUEST, "key": KEY},
+        "leg_answer": {"type": "leg.answer", "recording": RECORDING, "generation": 1, "sdp": OFFER},
+        "leg_trickle": {
+            "type": "leg.trickle", "recording": RECORDING, "generation": 1, "candidate": CANDIDATE,
+        },
+        "leg_failed": {
+            "type": "leg.failed", "recording": RECORDING, "generation": 1, "reason": "ice",
+        },
+        "left": {"type": "leave"},
+    }  # fmt: skip
+    assert {message["type"] for message in asked.values()} == {
+        kind.__struct_config__.tag for kind, rule in PARTY.items() if not isinstance(rule, Now)
+    }
+    async with there.page(CUSTOMER) as page:
+        for name, message in asked.items():
+            await page.say(**message)
+            call = await there.domain.called(name)
+            assert call[1] == CUSTOMER
+            if "key" in message:
+                assert call[2].key == KEY
+                assert await page.next() == {"type": "ack", "key": KEY, "result": {}}
+
+
+async def test_an_acknowledgement_says_what_came_of_it(there: World) -> None:
+    async def withdraw(owner: str, message: Any) -> dict[str, str]:
+        return {"state": "withdrawn"}
+
+    there.domain.does["withdraw"] = withdraw
+    async with there.page(CUSTOMER) as page:
+        await page.say(type="consent.withdraw", request=REQUEST, key=KEY)
+        assert (await page.next())["result"] == {"state": "withdrawn"}
+
+
+async def test_a_withdrawal_waits_for_nothing_and_what_follows_waits_for_it(there: World) -> None:
+    stuck, writing = asyncio.Event(), asyncio.Event()
+    there.domain.does["give"] = lambda *_: stuck.wait()
+    there.domain.does["withdraw"] = lambda *_: writing.wait()
+    async with there.page(CUSTOMER) as page:
+        await page.say(type="consent.give", request=REQUEST, notice=HASH, language="en",
+                       purposes=["quality"], key=KEY)  # fmt: skip
+        await there.domain.called("give")
+        await page.say(type="consent.withdraw", request=REQUEST, key=KEY)
+        await there.domain.called("withdraw")
+        await page.say(type="consent.fate", request=REQUEST, fate="keep", key=KEY)
+        stuck.set()
+        await page.hear("ack")
+        # give is done, the withdrawal is not: its fate must not be chosen yet
+        await page.say(type="ping")
+        await page.hear("pong")
+        assert there.domain.calls.empty()
+        writing.set()
+        await there.domain.called("choose_fate")
+
+
+async def test_one_party_is_not_held_up_by_another(there: World) -> None:
+    stuck = asyncio.Event()
+
+    async def more_time(owner: str, message: Any) -> None:
+        if owner == AGENT:
+            await stuck.wait()
+
+    there.domain.does["more_time"] = more_time
+    async with there.page(AGENT) as agent, there.page(CUSTOMER) as customer:
+        await agent.say(type="consent.extend", request=REQUEST)
+        await there.domain.called("more_time")
+        await customer.say(type="consent.extend", request=REQUEST)
+        assert (await there.domain.called("more_time"))[1] == CUSTOMER
+        stuck.set()
+
+
+async def test_errors_of_a_use_case(there: World, caplog: pytest.LogCaptureFixture) -> None:
+    async def stop(owner: str, message: Any) -> None:
+        raise Conflict("That is over.")
+
+    async def withdraw(owner: str, message: Any) -> None:
+        raise RuntimeError("the customer's name is Ada")
+
+    there.domain.does.update(stop=stop, withdraw=withdraw)
+    async with there.page(CUSTOMER) as page:
+        await page.say(type="recording.stop", request=REQUEST, key=KEY)
+        assert await page.next() == {
+            "type": "error", "code": "conflict", "message": "That is over.", "key": KEY
+        }  # fmt: skip
+        await page.say(type="consent.withdraw", request=REQUEST, key=KEY)
+        said = await page.next()
+        assert (said["code"], said["key"]) == ("error", KEY)
+        assert "Ada" not in json.dumps(said)
+    assert "consent.withdraw failed for party" in caplog.text
+
+
+# --- recorders
+
+
+async def test_each_message_of_a_recorder_asks_its_use_case(there: World) -> None:
+    leg = {"recording": RECORDING, "generation": 1, "party": CUSTOMER}
+    async with there.worker() as worker:
+        await worker.say(type="worker.leg.offer", **leg, sdp=OFFER)
+        assert (await there.domain.called("leg_offer"))[2].sdp == OFFER
+        await worker.say(type="worker.leg.state", **leg, state="connected")
+        await there.domain.called("leg_state")
+        await worker.say(type="worker.manifest", recording=RECORDING, line="{}")
+        assert (await worker.next())["type"] == "recorder.accepted"
+        await worker.say(
+            type="worker.grant_refused", recording=RECORDING, generation=1, code="grant.stale"
+        )
+        await there.domain.called("grant_refused")
+        await worker.say(type="worker.leg.offer", **leg, sdp="v=0 and no more")
+        assert (await worker.next())["code"] == "sdp.refused"
+
+
+async def test_heartbeats_and_other_recordings_do_not_wait_for_a_slow_one(there: World) -> None:
+    stuck = asyncio.Event()
+
+    async def manifest_line(worker: str, message: Any) -> None:
+        if message.recording == RECORDING:
+            await stuck.wait()
+
+    there.domain.does["manifest_line"] = manifest_line
+    async with there.worker() as worker:
+        await worker.say(type="worker.manifest", recording=RECORDING, line="1")
+        await worker.say(type="worker.manifest", recording=RECORDING, line="2")
+        await worker.say(type="worker.manifest", recording=ident("rec", "b"), line="3")
+        lines = [(await there.domain.called("manifest_line"))[2].line for _ in range(2)]
+        assert lines == ["1", "3"]
+        await worker.say(type="worker.heartbeat", sent=2)
+        assert (await worker.next())["sent"] == 2
+        stuck.set()
+        assert (await there.domain.called("manifest_line"))[2].line == "2"
