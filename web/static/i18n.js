@@ -83,9 +83,14 @@ export function translate(root) {
   }
 }
 
+/** The language as the browser wishes it: British English writes a date unlike American. */
+function region() {
+  return navigator.languages.find((tag) => tag.toLowerCase().split("-")[0] === current) ?? current;
+}
+
 /** @param {number} ms since the Unix epoch */
 export function dateTime(ms) {
-  return new Intl.DateTimeFormat(current, { dateStyle: "medium", timeStyle: "medium" }).format(ms);
+  return new Intl.DateTimeFormat(region(), { dateStyle: "medium", timeStyle: "medium" }).format(ms);
 }
 
 /** @param {number} ms */

@@ -33,7 +33,7 @@ export class Recording {
       media,
       send: (message) => signaling.send(message),
       silence: () => signaling.silence(),
-      lost: () => this.setStatus({ ...this.status, state: "off", reason: "signaling_lost" }),
+      lost: () => this.lost(),
       call: () => options.peers()[0]?.pc ?? null,
     });
     this.consent = new ConsentDialog({
@@ -152,6 +152,13 @@ export class Recording {
     } else if (status.reason) this.outcome = status.reason;
     if (before !== this.on) chime(this.on);
     this.draw();
+  }
+
+  /** The leg was cut because the server fell silent. */
+  lost() {
+    this.setStatus({ ...this.status, state: "off", reason: "signaling_lost" });
+    // The server may not have noticed. Coming back anew makes it close this gate and open another.
+    this.options.signaling.drop();
   }
 
   draw() {

@@ -6,6 +6,8 @@ import { LANGUAGES, language, sentence, setLanguage, t, translate, wished } from
 
 /** Make the page readable. Call first; the page is hidden until its texts are there. */
 export async function start() {
+  // Whatever nobody caught is said, rather than leaving a page that does nothing.
+  addEventListener("unhandledrejection", ({ reason }) => say(explain(reason)));
   const select = byId("language", HTMLSelectElement);
   for (const [name, own] of Object.entries(LANGUAGES)) {
     select.append(el("option", { value: name, lang: name }, own));

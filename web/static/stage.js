@@ -101,6 +101,7 @@ export class Stage {
     this.people.replaceChildren(...this.parties.map((one) => this.person(one)));
     this.waiting.textContent = others.length ? "" : t("call.waiting");
     show(this.waiting, others.length === 0);
+    document.body.classList.toggle("alone", others.length === 0);
     for (const one of others) {
       const note = one.presence === "present" ? "" : t("call.reconnecting");
       this.tiles.get(one.party)?.describe(one.name, one, note);

@@ -28,7 +28,8 @@ const about = await get("/api/about");
 namePurposes(about, language);
 // Another invitation opened in this tab changes the fragment only. In a call it has to wait.
 addEventListener("hashchange", () => room ?? location.reload());
-const seat = await ownSeat();
+// With an invitation the seat is only asked for when that has been spent.
+let seat = invitation ? null : await ownSeat();
 const name = byId("name", HTMLInputElement);
 byId("controller", HTMLElement).textContent = about.controller.name;
 copies(byId("kept-link", HTMLInputElement), byId("kept-copy", HTMLButtonElement));
@@ -86,7 +87,9 @@ async function claim(called) {
     dataUrl = claimed.data_url;
   } catch (error) {
     // Claimed before, by this very browser: the seat is still ours.
-    if (!(error instanceof ApiError && error.code === "link.spent" && seat)) throw error;
+    if (!(error instanceof ApiError && error.code === "link.spent")) throw error;
+    seat = await ownSeat();
+    if (!seat) throw error;
   }
   // The invitation is spent; it need not stay in the address bar for others to read.
   history.replaceState(null, "", location.pathname);
