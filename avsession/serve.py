@@ -44,6 +44,8 @@ log = logging.getLogger("avsession.serve")
 
 SIGN_IN_LINK_S = 86_400
 """How long the printed sign-in links may be used, once."""
+KEEP_ALIVE_S = 75
+"""How long an idle page connection is kept."""
 LOCAL_STAFF = (("agent", "Agent", "agent"), ("admin", "Admin", "admin"))
 """Login, name and role of the accounts that a loopback address gets at its first start."""
 
@@ -137,7 +139,8 @@ def worker_arguments(settings: Settings, files: Files, app: Services, number: in
     }
     if settings.certificate is None:
         arguments["--ca-file"] = str(files.keys / "ca.pem")
-    line = [part for pair in arguments.items() for part in pair]
+    # with "=": a key in base64url may begin with a dash
+    line = [f"{name}={value}" for name, value in arguments.items()]
     return [*line, "--log-json"] if settings.log_json else line
 
 
@@ -188,7 +191,9 @@ async def _run(
 ) -> None:
     credential = keys.credential(files.keys / "recorder.credential", app.entropy)
     signaling = SignalingServer(hub, bind(app), origins=settings.origins, credential=credential)
-    runner = aiohttp_web.AppRunner(create_app(app), access_log=None)
+    runner = aiohttp_web.AppRunner(
+        create_app(app), access_log=None, auto_decompress=False, keepalive_timeout=KEEP_ALIVE_S
+    )
     await runner.setup()
     if runner.server is None:
         raise RuntimeError("the web application did not start")
@@ -219,6 +224,7 @@ async def _run(
         await signaling.close()
         await runner.cleanup()
         await front.close()
+        app.passwords.close()
 
 
 async def _timers(app: Services) -> None:

@@ -73,7 +73,9 @@ def first_frame_kept(product: Product) -> float | None:
     )
     starts = [
         entry.clusters[0].start_ms
-        for row in product.rows("select line from manifest_entry where recording = ?", recording["id"])
+        for row in product.rows(
+            "select line from manifest_entry where recording = ?", recording["id"]
+        )
         if isinstance(entry := decode_line(row["line"]).entry, Sealed) and entry.clusters
     ]
     if not starts:

@@ -29,7 +29,7 @@ WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 
 
-@dataclass
+@dataclass(eq=False)
 class Person:
     """One person's browser window."""
 
@@ -55,11 +55,22 @@ class Person:
 
     async def until(self, expression: str, timeout: float = 20_000) -> None:
         """Wait until ``expression`` of the statistics ``s`` holds."""
-        await self.page.wait_for_function(
-            f"async () => {{ const s = await avsessionStats(); return {expression} }}",
-            timeout=timeout,
-            polling=200,
+        # Not wait_for_function: it takes the promise of an async predicate for a yes.
+        found = await self.page.evaluate(
+            """async ([expression, timeout]) => {
+                const holds = new Function('s', `return ${expression}`);
+                const end = performance.now() + timeout;
+                let s;
+                do {
+                    s = await avsessionStats();
+                    if (holds(s)) return null;
+                    await new Promise((go) => setTimeout(go, 100));
+                } while (performance.now() < end);
+                return s;
+            }""",
+            [expression, timeout],
         )
+        assert found is None, f"waited {timeout} ms in vain for {expression}: {found}"
 
     async def recording(self, state: str) -> None:
         """Wait until the status says ``state``."""

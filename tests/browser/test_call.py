@@ -2,45 +2,158 @@
 
 from __future__ import annotations
 
-from playwright.async_api import Browser, expect
+import os
+from pathlib import Path
+from typing import Any
 
-from tests.browser.people import ask, new_call, staff
+from playwright.async_api import Browser, Locator, expect
+
+from avsession.recording import Sealed, decode_line
+from tests.browser.people import Person, ask, new_call, staff
+from tests.browser.plain import payloads, where_in_plain
 from tests.browser.product import Product, until
 
+PICTURES = os.environ.get("AVSESSION_PICTURES")
+"""A folder for the README's pictures; they are taken anew when it is given."""
 
-async def test_the_whole_way(browser: Browser, product: Product) -> None:
-    """Call, decline, allow, withdraw and keep, watch; then again with destroy."""
-    agent, customer = await new_call(browser, product)
-    # nothing is recorded by default
-    assert not product.segments()
-    await customer.recording("Not recording")
-    # the customer declines: the call goes on
-    await ask(agent)
-    await customer.decline()
-    await expect(customer.dialog("Recording consent")).to_be_hidden()
-    before = (await customer.stats())["remoteFramesDecoded"]
-    await customer.until(f"s.remoteFramesDecoded > {before} + 10")
-    assert not product.segments()
-    # asked again, both allow
+
+async def picture(person: Person, name: str) -> None:
+    if PICTURES:
+        await person.page.screenshot(path=Path(PICTURES) / f"{name}.png")
+
+
+def accepted(product: Product) -> list[Sealed]:
+    """The newest recording's segments that the domain keeps."""
+    recording = product.rows("select id from recording order by created_ms desc limit 1")[0]["id"]
+    kept = {
+        (row["track"], row["number"])
+        for row in product.rows("select * from segment where recording = ?", recording)
+    }
+    lines = product.rows("select line from manifest_entry where recording = ?", recording)
+    entries = (decode_line(row["line"]).entry for row in lines)
+    return [e for e in entries if isinstance(e, Sealed) and (e.track, e.index) in kept]
+
+
+async def record(agent: Person, customer: Person, product: Product, seconds: float) -> None:
+    """Ask, allow, and wait until that much of each track is kept."""
     await ask(agent)
     await agent.allow()
     await customer.allow()
     for person in (agent, customer):
         await person.recording("Recording")
         await person.until("s.legState === 'connected' && s.legBytesSent > 10000")
-    await until("ten seconds kept", lambda: len(product.segments()) > 20, 30)
-    await customer.withdraw("Keep recording")
-    await customer.recording("Not recording")
-    await until(
-        "the recording is sealed",
-        lambda: product.rows("select * from recording where state = 'sealed'"),
-    )
-    admin = await staff(browser, product, "admin")
-    row = admin.page.get_by_role("table", name="Recordings").get_by_role("row").nth(1)
-    await row.get_by_role("button", name="Play").click()
-    await admin.page.get_by_role("textbox", name="Reason").fill("Checking quality")
+
+    def enough() -> bool:
+        segments = accepted(product)
+        return all(
+            sum(s.end_ms - s.start_ms for s in segments if s.track == track) >= seconds * 1000
+            for track in {s.track for s in segments}
+        ) and bool(segments)
+
+    await until(f"{seconds} s kept", enough, seconds + 25)
+
+
+def state_of_newest(product: Product) -> str:
+    row = product.rows("select state from recording order by created_ms desc limit 1")
+    return str(row[0]["state"])
+
+
+async def open_player(admin: Person) -> Locator:
+    """Play the newest recording."""
+    table = admin.page.get_by_role("table", name="Recordings")
+    await table.get_by_role("button", name="Play").first.click()
+    await admin.page.get_by_role("textbox", name="Reason").fill("Complaint of the customer")
     await admin.click("Open recording")
-    player = admin.page.get_by_role("region", name="Player")
+    player: Locator = admin.page.get_by_role("region", name="Player")
     await expect(player.locator("video")).to_have_count(2)
-    await admin.page.screenshot(path="/tmp/admin.png")
-    await customer.page.screenshot(path="/tmp/customer.png")
+    return player
+
+
+async def decoded(video: Locator) -> int:
+    """Frames that this player has decoded."""
+    frames: int = await video.evaluate("v => v.getVideoPlaybackQuality().totalVideoFrames")
+    return frames
+
+
+async def seek_and_decode(player: Locator, seconds: float) -> None:
+    """Both videos, moved to a moment, show a frame there without an error."""
+    for video in await player.locator("video").all():
+        found: dict[str, Any] = await video.evaluate(
+            """async (v, t) => {
+                const seeked = new Promise((done) => v.addEventListener('seeked', done, {once: true}));
+                v.currentTime = t;
+                await seeked;
+                return {at: v.currentTime, ready: v.readyState, error: v.error?.message ?? null,
+                        width: v.videoWidth, end: v.duration};
+            }""",
+            seconds,
+        )
+        assert found["error"] is None
+        assert abs(found["at"] - seconds) < 1.5, found
+        assert found["ready"] >= 2, found
+        assert found["width"] > 0, found
+
+
+async def test_recorded_only_after_both_agreed_and_kept_until_the_withdrawal(
+    browser: Browser, product: Product
+) -> None:
+    """Decline, then allow; withdraw and keep; an admin watches; then once more with destroy."""
+    agent, customer = await new_call(browser, product)
+    assert not product.segments(), "nothing is recorded by default"
+    assert (await customer.stats())["legState"] in (None, "none", "closed")
+    await customer.recording("Not recording")
+
+    await ask(agent)
+    await customer.decline()
+    await expect(customer.dialog("Recording consent")).to_be_hidden()
+    before = (await customer.stats())["remoteFramesDecoded"]
+    await customer.until(f"s.remoteFramesDecoded > {before} + 10")
+    assert not product.segments(), "declining stores nothing"
+    assert not product.rows("select * from recording")
+
+    await record(agent, customer, product, 10)
+    await expect(customer.page.get_by_text("Recorder", exact=True).first).to_be_visible()
+    await picture(customer, "call")
+    await customer.withdraw("Keep recording")
+    for person in (agent, customer):
+        await person.recording("Not recording")
+        await person.until("s.legState !== 'connected'")
+    await until("sealed", lambda: state_of_newest(product) == "sealed")
+    grant = product.rows("select * from capture_grant order by issued_ms desc limit 1")[0]
+    segments = accepted(product)
+    assert segments
+    assert all(s.captured_ms + s.uncertainty_ms <= grant["closed_ms"] for s in segments)
+    assert len(product.segments()) == len(segments), "the rest is deleted"
+
+    admin = await staff(browser, product, "admin")
+    player = await open_player(admin)
+    await player.get_by_role("button", name="Play", exact=True).click()
+    for video in await player.locator("video").all():
+        await expect(video).to_have_js_property("paused", False)
+        await admin.page.wait_for_function(
+            "v => v.getVideoPlaybackQuality().totalVideoFrames > 20",
+            arg=await video.element_handle(),
+        )
+    await picture(admin, "review")
+    await player.get_by_role("button", name="Pause", exact=True).click()
+    for moment in (8.0, 3.0, 6.0):
+        await seek_and_decode(player, moment)
+    assert product.rows("select * from leaf where kind = 'recording.accessed'")
+
+    sent = await payloads(admin, player)
+    assert len(sent) > 100
+    assert where_in_plain(product, sent) == []
+
+    await admin.context.close()
+    kept = set(product.segments())
+    await record(agent, customer, product, 3)
+    assert len(product.files("custody/tracks")) == 4
+    await customer.withdraw("Destroy recording")
+    await until("erased", lambda: state_of_newest(product) == "erased")
+    await until("segments gone", lambda: set(product.segments()) == kept)
+    assert len(product.files("custody/tracks")) == 2, "the keys are destroyed"
+    leaves = product.rows("select data from leaf where kind = 'recording.erased'")
+    assert len(leaves) == 1
+    assert b"digest" in leaves[0]["data"]
+    before = (await customer.stats())["remoteFramesDecoded"]
+    await customer.until(f"s.remoteFramesDecoded > {before} + 10")

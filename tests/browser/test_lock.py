@@ -1,0 +1,234 @@
+"""The browser's lock, with the other two open: the server and the recorder are the attackers.
+
+Every message between page and server goes through us; what a hostile server would say is put in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, WebSocketRoute
+
+from tests.browser.people import Person, ask, new_call, window
+from tests.browser.product import Product, until
+
+COUNT = """
+const Real = RTCPeerConnection;
+window.made = 0;
+window.RTCPeerConnection = class extends Real {
+  constructor(...given) { super(...given); window.made += 1; }
+};
+"""
+OTHER = ":".join(["AB"] * 32)
+
+
+class Between:
+    """A page's signaling, seen and changed on its way."""
+
+    def __init__(self) -> None:
+        self.to_page: list[dict[str, Any]] = []
+        self.from_page: list[dict[str, Any]] = []
+        self.change: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda message: message
+        self._route: WebSocketRoute | None = None
+
+    async def attach(self, person: Person) -> None:
+        await person.page.route_web_socket("**/signaling", self._connected)
+
+    def _connected(self, route: WebSocketRoute) -> None:
+        self._route = route
+        server = route.connect_to_server()
+
+        def up(frame: str | bytes) -> None:
+            self.from_page.append(json.loads(frame))
+            server.send(frame)
+
+        def down(frame: str | bytes) -> None:
+            changed = self.change(json.loads(frame))
+            if changed is not None:
+                self.to_page.append(changed)
+                route.send(json.dumps(changed))
+
+        route.on_message(up)
+        server.on_message(down)
+
+    def say(self, **message: Any) -> None:
+        """What a hostile server says."""
+        assert self._route is not None
+        self._route.send(json.dumps(message))
+
+    def refusals(self) -> list[str]:
+        return [m["reason"] for m in self.from_page if m["type"] == "leg.failed"]
+
+    def answers(self) -> list[dict[str, Any]]:
+        return [m for m in self.from_page if m["type"] == "leg.answer"]
+
+    def last(self, kind: str) -> dict[str, Any]:
+        return next(m for m in reversed(self.to_page) if m["type"] == kind)
+
+
+async def intercepted_call(
+    browser: Browser, product: Product, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Person, Person, Between]:
+    """A call whose customer's signaling goes through us."""
+    between = Between()
+
+    async def opened(browser: Browser, *given: Any, **options: Any) -> Person:
+        person = await window(browser, *given, **options)
+        await person.page.add_init_script(COUNT)
+        await between.attach(person)
+        return person
+
+    # people.staff and people.new_call open windows by this name; only the customer's last one
+    # matters, because each page has a route of its own and `say` speaks to the newest.
+    monkeypatch.setattr("tests.browser.people.window", opened)
+    agent, customer = await new_call(browser, product)
+    return agent, customer, between
+
+
+def token(**fields: Any) -> str:
+    """A grant that nobody signed: the lock must not need the signature to be refused."""
+    body = base64.urlsafe_b64encode(json.dumps(fields).encode()).decode().rstrip("=")
+    return f"{body}.{'A' * 86}"
+
+
+def forged(between: Between, request: str) -> dict[str, Any]:
+    """A grant such as the server would make, for everyone in the call."""
+    welcome = between.last("welcome")
+    parties = [p["party"] for p in between.last("parties")["parties"] if p["role"] != "recorder"]
+    now = int(time.time() * 1000)
+    return {
+        "id": "grt_" + "a" * 26,
+        "session": welcome["session"],
+        "request": request,
+        "recording": "rec_" + "a" * 26,
+        "generation": 1,
+        "epoch_ms": now,
+        "issued_ms": now,
+        "expires_ms": now + 60_000,
+        "worker": "wrk_" + "a" * 26,
+        "fingerprint": OTHER,
+        "recorder_key": "A" * 43,
+        "purposes": ["quality"],
+        "consents": [f"evt_{n}{'a' * 25}" for n in range(len(parties))],
+        "legs": [{"party": p, "track": "trk_" + "a" * 26, "recipient": "age1x"} for p in parties],
+        "max_height": 720,
+        "max_bitrate": 1_500_000,
+        "delay_ms": 200,
+    }
+
+
+SDP = "\r\n".join(
+    [
+        "v=0",
+        "o=- 1 1 IN IP4 127.0.0.1",
+        "s=-",
+        "t=0 0",
+        f"a=fingerprint:sha-256 {OTHER}",
+        "m=video 9 UDP/TLS/RTP/SAVPF 96",
+        "c=IN IP4 0.0.0.0",
+        "a=rtpmap:96 VP8/90000",
+        "a=recvonly",
+        "",
+    ]
+)
+
+
+async def test_no_leg_without_this_partys_own_click(
+    browser: Browser, product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that claims consent, and a recorder that believes it, get nothing."""
+    _agent, customer, between = await intercepted_call(browser, product, monkeypatch)
+    made = await customer.page.evaluate("window.made")
+    grant = forged(between, "req_" + "a" * 26)
+    offer = {"recording": grant["recording"], "generation": 1, "sdp": SDP}
+    between.say(type="leg.offer", **offer)
+    await until("refused", lambda: between.refusals() == ["grant.missing"])
+    between.say(type="recording.grant", grant=token(**grant))
+    between.say(type="leg.offer", **offer)
+    await until("refused", lambda: between.refusals()[1:] == ["consent.missing"])
+    on = {"state": "on", "request": grant["request"], "recording": grant["recording"]}
+    between.say(type="recording.state", recording={**on, "generation": 1})
+    between.say(type="leg.offer", **offer)
+    await until("refused", lambda: between.refusals()[2:] == ["consent.missing"])
+    assert await customer.page.evaluate("window.made") == made
+    assert between.answers() == []
+
+
+def other_fingerprint(message: dict[str, Any]) -> dict[str, Any]:
+    if message["type"] == "leg.offer":
+        head, _, tail = message["sdp"].partition("a=fingerprint:sha-256 ")
+        message["sdp"] = f"{head}a=fingerprint:sha-256 {OTHER}{tail[95:]}"
+    return message
+
+
+def weak_fingerprint(message: dict[str, Any]) -> dict[str, Any]:
+    if message["type"] == "leg.offer":
+        message["sdp"] = message["sdp"].replace("fingerprint:sha-256", "fingerprint:sha-1")
+    return message
+
+
+def as_leg_wants_to_send(message: dict[str, Any]) -> dict[str, Any]:
+    if message["type"] == "leg.offer":
+        message["sdp"] = message["sdp"].replace("a=recvonly", "a=sendrecv")
+    return message
+
+
+def for_one_party_only(message: dict[str, Any]) -> dict[str, Any]:
+    if message["type"] == "recording.grant":
+        body = message["grant"].split(".")[0]
+        grant = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        grant["consents"] = grant["consents"][:1]
+        message["grant"] = token(**grant)
+    return message
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (other_fingerprint, "fingerprint.mismatch"),
+        (weak_fingerprint, "fingerprint.mismatch"),
+        (as_leg_wants_to_send, "sdp.direction"),
+        (for_one_party_only, "parties.mismatch"),
+    ],
+)
+async def test_only_the_leg_that_everyone_agreed_to(
+    browser: Browser,
+    product: Product,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[dict[str, Any]], dict[str, Any]],
+    code: str,
+) -> None:
+    """All consented, but what comes is not what was granted."""
+    agent, customer, between = await intercepted_call(browser, product, monkeypatch)
+    made = await customer.page.evaluate("window.made")
+    between.change = change
+    await ask(agent)
+    await agent.allow()
+    await customer.allow()
+    await until("refused", lambda: code in between.refusals())
+    assert await customer.page.evaluate("window.made") == made
+    assert between.answers() == []
+    assert (await customer.stats())["legBytesSent"] == 0
+
+
+async def test_a_silent_server_ends_the_leg(
+    browser: Browser, product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The leg is cut by the browser itself when signaling is silent for 5 s."""
+    agent, customer, between = await intercepted_call(browser, product, monkeypatch)
+    await ask(agent)
+    await agent.allow()
+    await customer.allow()
+    await customer.until("s.legState === 'connected'")
+    began = asyncio.get_running_loop().time()
+    between.change = lambda message: None
+    await customer.until("s.legState !== 'connected'")
+    assert asyncio.get_running_loop().time() - began < 9
+    before = (await customer.stats())["remoteFramesDecoded"]
+    await customer.until(f"s.remoteFramesDecoded > {before} + 10")
