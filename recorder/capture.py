@@ -81,6 +81,11 @@ class Capture:
         return self._chain.ended and self.journal.idle and not self.journal.unaccepted
 
     @property
+    def reported(self) -> bool:
+        """Whether all that is written has the domain's word."""
+        return self._broken or (self.journal.idle and not self.journal.unaccepted)
+
+    @property
     def begun(self) -> bool:
         """Whether the manifest has its first entry, or is about to."""
         return self._timeline is not None or self._chain.begun
@@ -170,6 +175,10 @@ class Capture:
             self._end_generation(was_live, order.reason)
         if order.final or order.erase:
             self.finish()
+
+    def suspend(self, reason: str) -> None:
+        """Stop capturing; the recording waits for the server's word, or for the next start."""
+        self._stop(reason)
 
     def finish(self) -> None:
         """Write the end, once everything before it is written and has the domain's word.

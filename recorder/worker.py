@@ -136,7 +136,7 @@ class Worker:
             self._spool.close()
 
     def stop(self) -> None:
-        """Finalise everything and end `run`."""
+        """Write down what there is and end `run`."""
         self._stopping.set()
 
     # --- time
@@ -333,9 +333,9 @@ class Worker:
         await loop.run_in_executor(self._executor, self._spool.delete, capture.recording)
 
     async def _finish(self) -> None:
+        # Only the server says that a recording is over: another start may go on with this one.
         for capture in list(self._captures.values()):
-            if capture.live:
-                capture.finish()
+            capture.suspend("worker.stopping")
         try:
             async with asyncio.timeout(STOP_S):
                 while any(map(self._unfinished, self._captures.values())):  # noqa: ASYNC110
@@ -349,9 +349,9 @@ class Worker:
             await asyncio.wait(self._forgetting, timeout=STOP_S)
 
     def _unfinished(self, capture: Capture) -> bool:
-        return capture.finishing and not (
-            capture.settled if self._link.connected else capture.ended
-        )
+        if self._link.connected:
+            return not (capture.settled if capture.finishing else capture.reported)
+        return not (capture.ended if capture.finishing else capture.journal.idle)
 
     def _server_ms(self) -> int:
         """Server time as estimated; our own wall clock until the first heartbeat's answer."""
