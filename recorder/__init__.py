@@ -3,14 +3,21 @@
 It is a process of its own and stands apart from the rest: of the core it knows the messages, the
 grant, the manifest and how to seal. It cannot read what it stored, and it decodes nothing.
 
-A packet's way, each step in a file of its own, everything but the first and the last two pure::
+A packet's way::
 
-    leg      one party's WebRTC connection (the only file that touches aiortc)
+    leg      one party's WebRTC connection (the only file that touches aiortc); sdp: its offer
     receive  RTP to whole frames: rtp (bytes), reorder (loss), clock (time), vp8 (frames)
-    gate     is this generation live, and is this frame from before the closing moment?
-    webm     encoded frames into whole clusters
-    spool    segments: sealed, fsynced, listed in the signed manifest
-    worker   the process: signaling, grants, legs, heartbeats, reports
+    gate     is this generation live, is this frame from before the closing moment? delay line
+    track    one party's clusters, sealed; webm: frames to clusters
+    spool    segments and the signed manifest, in an order that survives a crash; disk below it
+
+Who decides, from the inside out::
+
+    party    keeps one party's leg going
+    capture  one recording: its gate, its parties, its journal (the spool's one thread)
+    worker   the process: grants, heartbeats, many recordings; link: the road to signaling
+
+`rtp`, `reorder`, `clock`, `vp8`, `receive`, `sdp`, `gate`, `webm`, `server_clock` do no I/O.
 
 Five nouns: a *leg* brings *frames*; a *gate* lets them pass while its *generation* is live; a
 *segment* is a sealed cluster of them. FORMAT.md says what is on disk and how anyone opens it.

@@ -30,8 +30,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--spool", required=True, type=Path, help="folder for segments, 0700")
     made.add_argument("--ca-file", type=Path, help="certificate authority of the server")
     made.add_argument("--capacity", type=int, default=16, help="recordings at once")
-    made.add_argument("--log-level", default="INFO")
-    made.add_argument("--log-json", action="store_true")
+    made.add_argument("--log-level", default="INFO", help="DEBUG, INFO, WARNING or ERROR")
+    made.add_argument("--log-json", action="store_true", help="log lines as JSON")
     made.add_argument(
         "--stop-with-stdin", action="store_true", help="stop when standard input is closed"
     )
@@ -65,7 +65,7 @@ def run(arguments: list[str]) -> int:
             )
         )
     except AvsessionError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return 2
     except asyncio.CancelledError:
         return 0

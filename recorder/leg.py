@@ -139,6 +139,7 @@ class Leg:
         self._pipe = _DtlsPipe(self._send)
         self._dtls = RTCDtlsTransport(cast(Any, self._pipe), [certificate.inner])
         self._dtls.on("statechange", self._dtls_changed)
+        self._gathering: asyncio.Task[None] | None = None
         self._unprotect: Callable[[bytes], bytes] | None = None
         self._answer: sdp.Answer | None = None
         self._candidates = 0
@@ -150,7 +151,21 @@ class Leg:
         self._complained = False
 
     async def offer(self) -> str:
-        """Gather candidates (at most 5 s) and return the offer's SDP."""
+        """Gather candidates (at most 5 s) and return the offer's SDP. Once only."""
+        if self.state is not LegState.NEW:
+            raise ConnectionError("the leg is closed")
+        # a task of its own: whoever waits here may be cancelled, the sockets must not be forgotten
+        self._gathering = self._tasks.spawn(self._gather(), name="leg gather")
+        await asyncio.shield(self._gathering)
+        return sdp.offer(
+            ufrag=self._ice.local_username,
+            password=self._ice.local_password,
+            fingerprint=self._certificate.fingerprint,
+            candidates=[c.to_sdp() for c in self._ice.local_candidates],
+            max_height=self._max_height,
+        )
+
+    async def _gather(self) -> None:
         await self._ice.gather_candidates()
         if not any(c.type == "host" for c in self._ice.local_candidates):
             # aioice leaves loopback out; on a machine with nothing else it is all there is
@@ -160,13 +175,6 @@ class Leg:
         for protocol in self._ice._protocols:
             hook = partial(self._datagram, protocol, protocol.datagram_received)
             protocol.datagram_received = hook  # type: ignore[method-assign]
-        return sdp.offer(
-            ufrag=self._ice.local_username,
-            password=self._ice.local_password,
-            fingerprint=self._certificate.fingerprint,
-            candidates=[c.to_sdp() for c in self._ice.local_candidates],
-            max_height=self._max_height,
-        )
 
     async def accept(self, answer: str) -> None:
         """Take the party's answer and begin to connect; raises SdpRefused, once only."""
@@ -227,6 +235,8 @@ class Leg:
         """End the leg, whatever its state; safe to call again."""
         self._become(LegState.CLOSED, "closed")
         self._unprotect = None
+        if self._gathering is not None:
+            await asyncio.wait([self._gathering])
         await self._dtls.stop()
         self._pipe.put(None)
         await self._tasks.close()

@@ -137,7 +137,10 @@ class Party:
         self._tasks.spawn(self._offer(leg), name="leg offer")
 
     async def _offer(self, leg: Leg) -> None:
-        sdp = await leg.offer()
+        try:
+            sdp = await leg.offer()
+        except ConnectionError:
+            return  # closed before it began
         if leg is self._leg:
             self._answer_ms = self._settings.now_ms() + ANSWER_MS
             self._reports.offer(sdp)

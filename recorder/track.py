@@ -115,23 +115,22 @@ class SegmentWriter:
             "captured_ms": math.ceil(latest_ms + offset),
             "uncertainty_ms": round(uncertainty, 3),
         }
+        before = self._chain.end_ms.get(self.track)
+        explained = gap_reason != NO_MEDIA
+        gap = None
+        if before is not None and start - before > (0 if explained else GAP_MS):
+            gap = (before, gap_reason)
         if self._chain.needs_header(self.track):
             keys = [frame for frame in frames if frame.width]
             header = webm.header(keys[0].width, keys[0].height) if keys else webm.header()
-            self._seal(header, generation, latest_ms, start_ms=start, end_ms=start, **common)
-        else:
-            before = self._chain.end_ms.get(self.track, 0)
-            gap = start - before > (GAP_MS if gap_reason == NO_MEDIA else 0)
-            if gap and self._gate.admits(generation, latest_ms):
-                self._chain.append(
-                    Gap, track=self.track, start_ms=before, end_ms=start, reason=gap_reason
-                )
+            self._seal(header, generation, latest_ms, None, start_ms=start, end_ms=start, **common)
         videos = [frame for frame in frames if frame.kind is Kind.VIDEO]
         seekable = bool(videos) and videos[0].keyframe
         self._seal(
             webm.cluster(frames),
             generation,
             latest_ms,
+            gap,
             start_ms=start,
             end_ms=end,
             clusters=(Cluster(offset=0, start_ms=start, keyframe=seekable),),
@@ -142,11 +141,33 @@ class SegmentWriter:
             **common,
         )
 
-    def _seal(self, plain: bytes, generation: int, latest_ms: float, **fields: object) -> None:
+    def _seal(
+        self,
+        plain: bytes,
+        generation: int,
+        latest_ms: float,
+        gap: tuple[int, str] | None,
+        **fields: int | float | tuple[Cluster, ...],
+    ) -> None:
+        """Seal and list; ``gap``: what is missing before it, from when, why."""
+
+        def may_list() -> bool:
+            if not self._gate.admits(generation, latest_ms):
+                return False
+            if gap is not None:
+                self._chain.append(
+                    Gap,
+                    track=self.track,
+                    start_ms=gap[0],
+                    end_ms=fields["start_ms"],
+                    reason=gap[1],
+                )
+            return True
+
         self._chain.seal(
             self.track,
             self._sealer.seal(plain),
-            lambda: self._gate.admits(generation, latest_ms),
+            may_list,
             generation=generation,
             plain_size=len(plain),
             **fields,

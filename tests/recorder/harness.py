@@ -29,7 +29,7 @@ class Captured:
         self.frames: list[EncodedFrame] = []
         self.states: list[tuple[LegState, str]] = []
         self._changed = asyncio.Event()
-        self._tasks = Tasks()
+        self.tasks = Tasks()
         self.leg = Leg(
             certificate=Certificate(),
             ice_servers=(),
@@ -55,7 +55,7 @@ class Captured:
 
     def start(self) -> None:
         """Tick as a worker does."""
-        self._tasks.spawn(self._tick(), name="ticker")
+        self.tasks.spawn(self._tick(), name="ticker")
 
     async def until(self, condition: Callable[[], bool], within_s: float = 20.0) -> None:
         """Wait until something is so; fails after ``within_s``."""
@@ -74,7 +74,7 @@ class Captured:
 
     async def close(self) -> None:
         """End the leg and its ticker."""
-        await self._tasks.close()
+        await self.tasks.close()
         await self.leg.close()
 
 

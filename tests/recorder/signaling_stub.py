@@ -51,7 +51,8 @@ from avsession.recording import (
     decode_line,
     verify,
 )
-from recorder.worker import WorkerConfig
+from avsession.tasks import Tasks
+from recorder.worker import Worker, WorkerConfig
 
 T = TypeVar("T")
 CREDENTIAL = "a-credential-of-the-tests"
@@ -285,3 +286,26 @@ async def answer_with(signaling: Signaling, offer: LegOffer, sdp: str) -> None:
 def refused(signaling: Signaling) -> list[str]:
     """Why grants were refused."""
     return [message.code for message in signaling.said(GrantRefused)]
+
+
+def stored(signaling: Signaling) -> int:
+    """How many segments of the track the domain holds."""
+    return len(signaling.manifest.segments(TRACK)) if signaling.lines else 0
+
+
+class Running:
+    """A worker in this process."""
+
+    def __init__(self, signaling: Signaling) -> None:
+        self.tasks = Tasks()
+        self.worker = Worker(signaling.config)
+        self.task = self.tasks.spawn(self.worker.run(), name="worker")
+
+    async def stop(self) -> None:
+        self.worker.stop()
+        await self.task
+
+    async def kill(self) -> None:
+        """End it without a word, as SIGKILL would."""
+        self.task.cancel()
+        await asyncio.wait([self.task])

@@ -276,6 +276,13 @@ async def test_candidates_are_counted(captured: Captured) -> None:
 async def test_closing_is_safe_at_any_time() -> None:
     fresh = Captured()
     await fresh.close()
+    gathering = Captured()
+    offer = gathering.tasks.spawn(gathering.leg.offer(), name="offer")
+    await asyncio.sleep(0)
+    offer.cancel()
+    await gathering.close()
+    with pytest.raises(ConnectionError):
+        await gathering.leg.offer()
     offered = Captured()
     await offered.leg.offer()
     await offered.close()

@@ -1,11 +1,7 @@
 import asyncio
 import logging
-import os
 import shutil
-import signal
 import subprocess
-import sys
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,74 +9,22 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from avsession.errors import SettingsInvalid, Unavailable
-from avsession.messages import Capture, LegLost, LegOffer, LegTrickled, WorkerHello
-from avsession.recording import Attach, Detach, Dropped, End, Gap, Sealed
+from avsession.messages import Capture, LegOffer, LegTrickled
+from avsession.recording import Attach, Dropped, End
 from avsession.tasks import Tasks
 from recorder.worker import Worker
 from tests.recorder.harness import decode, streams
 from tests.recorder.publishers import AiortcPublisher
 from tests.recorder.signaling_stub import (
-    PARTY,
     RECORDING,
     TRACK,
+    Running,
     Signaling,
     answer_with,
     identifier,
     refused,
+    stored,
 )
-
-
-class Running:
-    """A worker in this process."""
-
-    def __init__(self, signaling: Signaling) -> None:
-        self.tasks = Tasks()
-        self.worker = Worker(signaling.config)
-        self.task = self.tasks.spawn(self.worker.run(), name="worker")
-
-    async def stop(self) -> None:
-        self.worker.stop()
-        await self.task
-
-    async def kill(self) -> None:
-        """End it without a word, as SIGKILL would."""
-        self.task.cancel()
-        await asyncio.wait([self.task])
-
-
-@pytest.fixture
-async def signaling(tmp_path: Path) -> AsyncIterator[Signaling]:
-    made = Signaling(tmp_path)
-    await made.start()
-    yield made
-    await made.stop()
-
-
-@pytest.fixture
-async def running(signaling: Signaling) -> AsyncIterator[Running]:
-    made = Running(signaling)
-    await signaling.until(lambda: signaling.hello)
-    yield made
-    await made.stop()
-
-
-@pytest.fixture
-async def publishers(signaling: Signaling) -> AsyncIterator[list[AiortcPublisher]]:
-    """Answers each offer with a new aiortc peer."""
-    made: list[AiortcPublisher] = []
-
-    async def answer(offer: LegOffer) -> None:
-        made.append(AiortcPublisher())
-        await answer_with(signaling, offer, await made[-1].answer(offer.sdp))
-
-    signaling.on_offer = answer
-    yield made
-    for publisher in made:
-        await publisher.close()
-
-
-def stored(signaling: Signaling) -> int:
-    return len(signaling.manifest.segments(TRACK)) if signaling.lines else 0
 
 
 async def test_a_recording_from_grant_to_end(
@@ -271,39 +215,6 @@ def replace_offer(offer: LegOffer, **changes: object) -> LegOffer:
     return msgspec.structs.replace(offer, **changes)
 
 
-async def test_a_lost_leg_is_made_again_and_the_gap_is_said(
-    signaling: Signaling, running: Running, publishers: list[AiortcPublisher]
-) -> None:
-    await signaling.capture()
-    await signaling.until(lambda: stored(signaling) >= 2)
-    await signaling.say(LegLost(recording=RECORDING, generation=1, party=PARTY, reason="test"))
-    await signaling.until(lambda: signaling.entries(Gap))
-    await signaling.until(lambda: signaling.states().count("capturing") == 2)
-    gap = signaling.entries(Gap)[0]
-    assert gap.reason == "leg.lost"
-    after = next(s for s in signaling.entries(Sealed) if s.n > gap.n)
-    assert after.start_ms == gap.end_ms
-    await signaling.close_gate(final=True)
-    await signaling.until(lambda: signaling.manifest.complete)
-
-
-async def test_another_generation_goes_on_in_the_same_chain(
-    signaling: Signaling, running: Running, publishers: list[AiortcPublisher], tmp_path: Path
-) -> None:
-    await signaling.capture(1)
-    await signaling.until(lambda: stored(signaling) >= 3)
-    await signaling.close_gate(1, final=False)
-    await signaling.until(lambda: signaling.entries(Detach))
-    await signaling.capture(2)
-    await signaling.until(lambda: any(s.generation == 2 for s in signaling.entries(Sealed)))
-    await signaling.close_gate(2, final=True)
-    await signaling.until(lambda: signaling.manifest.complete)
-    assert [a.generation for a in signaling.entries(Attach)] == [1, 2]
-    path = tmp_path / "both.webm"
-    path.write_bytes(signaling.plain())
-    assert decode(path) == ""
-
-
 async def test_erase_leaves_nothing(
     signaling: Signaling, running: Running, publishers: list[AiortcPublisher]
 ) -> None:
@@ -313,98 +224,6 @@ async def test_erase_leaves_nothing(
     await signaling.until(lambda: not (signaling.spool / RECORDING).exists())
     assert not signaling.manifest.complete
     assert [path.name for path in signaling.spool.iterdir() if path.is_dir()] == []
-
-
-async def test_without_signaling_the_gate_closes_by_itself(
-    signaling: Signaling, running: Running, publishers: list[AiortcPublisher]
-) -> None:
-    await signaling.capture()
-    await signaling.until(lambda: stored(signaling) >= 2)
-    signaling.answer_heartbeats = False
-    stopped = signaling.now_ms
-    await signaling.until(lambda: signaling.entries(Detach))
-    assert signaling.entries(Detach)[0].reason == "signaling.lost"
-    assert all(s.captured_ms < stopped + 5_200 for s in signaling.entries(Sealed))
-    assert 3_500 < signaling.now_ms - stopped < 7_000
-    # it comes back: what is live is not what was, and nothing starts without a new grant
-    signaling.answer_heartbeats = True
-    before = len(signaling.lines)
-    await signaling.capture(2)
-    await signaling.until(lambda: any(s.generation == 2 for s in signaling.entries(Sealed)))
-    assert any(g.reason == "signaling.lost" for g in signaling.entries(Gap))
-    assert len(signaling.lines) > before
-
-
-async def test_a_short_break_of_the_link_costs_nothing(
-    signaling: Signaling, running: Running, publishers: list[AiortcPublisher]
-) -> None:
-    await signaling.capture()
-    await signaling.until(lambda: stored(signaling) >= 2)
-    await signaling.drop()
-    seen = stored(signaling)
-    await signaling.until(lambda: stored(signaling) >= seen + 3)
-    await signaling.close_gate(final=True)
-    await signaling.until(lambda: signaling.manifest.complete)
-    assert len(signaling.said(LegOffer)) == 1
-    assert signaling.entries(Gap) == []
-    assert signaling.plain()
-
-
-async def test_a_gate_that_the_server_calls_closed_is_closed(
-    signaling: Signaling, running: Running, publishers: list[AiortcPublisher]
-) -> None:
-    await signaling.capture()
-    await signaling.until(lambda: stored(signaling) >= 2)
-    signaling.live.clear()
-    await signaling.until(lambda: signaling.entries(Detach))
-    assert signaling.entries(Detach)[0].reason == "gate.closed"
-
-
-async def test_a_crash_leaves_a_spool_that_the_next_worker_offers(
-    signaling: Signaling, publishers: list[AiortcPublisher]
-) -> None:
-    first = Running(signaling)
-    await signaling.until(lambda: signaling.hello)
-    await signaling.capture()
-    await signaling.until(lambda: stored(signaling) >= 3)
-    await signaling.stop()  # nothing more is accepted…
-    await asyncio.sleep(1.2)  # …while a second of media is sealed into the spool
-    await first.kill()
-    left = (signaling.spool / RECORDING / "manifest.jsonl").read_bytes()
-    (signaling.spool / RECORDING / "manifest.jsonl").write_bytes(left + b'{"entry":{"kind":"en')
-    known = len(signaling.lines)
-    assert left.count(b"\n") > known
-
-    signaling.hello = None
-    await signaling.start()
-    second = Running(signaling)
-    await signaling.until(lambda: signaling.hello)
-    assert signaling.said(WorkerHello)[-1].recordings == (RECORDING,)
-    await signaling.until(lambda: len(signaling.lines) == left.count(b"\n"))
-    # the gate is still open: the same chain goes on
-    await signaling.capture(2)
-    await signaling.until(lambda: any(s.generation == 2 for s in signaling.entries(Sealed)))
-    await signaling.close_gate(2, final=True)
-    await signaling.until(lambda: signaling.manifest.complete)
-    assert [d.reason for d in signaling.entries(Detach)] == ["worker.restarted", "withdrawn"]
-    assert [g.reason for g in signaling.entries(Gap)] == ["worker.restarted"]
-    assert signaling.entries(End)[0].state == "interrupted"
-    await second.stop()
-
-
-async def test_stop_leaves_what_is_going_on_to_the_next_start(
-    signaling: Signaling, publishers: list[AiortcPublisher]
-) -> None:
-    """Everything is written and reported, but only the server says that a recording is over."""
-    running = Running(signaling)
-    await signaling.until(lambda: signaling.hello)
-    await signaling.capture()
-    await signaling.until(lambda: stored(signaling) >= 2)
-    async with asyncio.timeout(5):
-        await running.stop()
-    assert [d.reason for d in signaling.entries(Detach)] == ["worker.stopping"]
-    assert not signaling.manifest.complete
-    assert (signaling.spool / RECORDING).exists()
 
 
 async def test_two_workers_never_share_a_spool(signaling: Signaling, running: Running) -> None:
@@ -449,29 +268,3 @@ def test_a_credential_that_others_can_read_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "credential").chmod(0o644)
     with pytest.raises(SettingsInvalid):
         Worker(signaling.config)
-
-
-async def test_sigterm_finalises_a_worker_process(
-    signaling: Signaling, publishers: list[AiortcPublisher]
-) -> None:
-    config = signaling.config
-    code = (
-        "from pathlib import Path\n"
-        "from recorder.worker import WorkerConfig, main\n"
-        f"main(WorkerConfig(url={config.url!r}, worker={config.worker!r},"
-        f" credential=Path({str(config.credential)!r}), grant_key={config.grant_key!r},"
-        f" spool=Path({str(config.spool)!r}), min_free_bytes=0))\n"
-    )
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code)
-    try:
-        await signaling.until(lambda: signaling.hello)
-        await signaling.capture()
-        await signaling.until(lambda: stored(signaling) >= 2)
-        os.kill(process.pid, signal.SIGTERM)
-        async with asyncio.timeout(8):
-            assert await process.wait() == 0
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert signaling.manifest.complete

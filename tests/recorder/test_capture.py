@@ -1,0 +1,274 @@
+import asyncio
+import errno
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pyrage
+import pytest
+
+from avsession.errors import GrantStale, Invalid, Unavailable
+from avsession.grant import Grant, GrantedLeg
+from avsession.messages import CloseGate, LegOffer, LegState, ManifestLine, Message
+from avsession.recording import AnyEntry, Attach, Begin, Detach, End, decode_line
+from recorder.capture import END_AFTER_MS, Capture
+from recorder.gate import CONFIRM_MS
+from recorder.journal import STALL_MS
+from recorder.leg import Certificate
+from recorder.party import LegSettings
+from recorder.server_clock import ServerClock
+from recorder.spool import Spool
+
+RECIPIENT = str(pyrage.x25519.Identity.generate().to_public())
+SERVER_MS = 5_000_000.0
+"""The server's clock minus ours."""
+
+
+class Room:
+    """A capture on a clock of the test's, with what it said; no browser anywhere."""
+
+    def __init__(self, folder: Path) -> None:
+        self.ms = 10_000.0
+        self.sent: list[Message] = []
+        self.spool = Spool(folder / "spool")
+        self.executor = ThreadPoolExecutor(1)
+        self.clock = ServerClock()
+        self.clock.answer(self.ms - 2, SERVER_MS + self.ms - 1, self.ms)
+        self.captures: list[Capture] = []
+
+    def open(self) -> Capture:
+        capture = Capture(
+            self.spool.open("rec_x", lambda: 1),
+            executor=self.executor,
+            legs=LegSettings(Certificate(), (), lambda: self.ms),
+            clock=self.clock,
+            send=self.sent.append,
+            signing_key=self.spool.public_key,
+        )
+        self.captures.append(capture)
+        capture.journal.sync(0)
+        return capture
+
+    def grant(self, generation: int = 1, recipient: str = RECIPIENT) -> Grant:
+        return Grant(
+            id="g", session="s", request="r", recording="rec_x", generation=generation,
+            epoch_ms=int(SERVER_MS + self.ms), issued_ms=0, expires_ms=1, worker="w",
+            fingerprint="f", recorder_key="k", purposes=(), consents=(),
+            legs=(GrantedLeg("p", "trk_x", recipient),),
+        )  # fmt: skip
+
+    def order(self, generation: int = 1, **more: bool) -> CloseGate:
+        return CloseGate(
+            recording="rec_x", generation=generation, closed_ms=int(SERVER_MS + self.ms),
+            reason="test", **{"final": False, **more},
+        )  # fmt: skip
+
+    def entries(self) -> list[AnyEntry]:
+        return [decode_line(m.line).entry for m in self.sent if isinstance(m, ManifestLine)]
+
+    def kinds(self) -> list[str]:
+        return [type(entry).__name__ for entry in self.entries()]
+
+    async def close(self) -> None:
+        for capture in self.captures:
+            await capture.aclose()
+        self.executor.shutdown()
+        self.spool.close()
+
+
+@pytest.fixture
+async def room(tmp_path: Path) -> AsyncIterator[Room]:
+    made = Room(tmp_path)
+    yield made
+    await made.close()
+
+
+async def offers(room: Room, capture: Capture, count: int) -> None:
+    async with asyncio.timeout(10):
+        while sum(isinstance(m, LegOffer) for m in room.sent) < count:
+            capture.tick(room.ms)
+            await asyncio.sleep(0.01)
+
+
+async def test_a_grant_opens_the_gate_and_offers_a_leg(room: Room) -> None:
+    capture = room.open()
+    before = capture.live
+    capture.begin(room.grant(), "token")
+    assert (before, capture.live) == (False, True)
+    await offers(room, capture, 1)
+    await capture.drain()
+    begin, attach = room.entries()
+    assert isinstance(begin, Begin)
+    assert (begin.recorder_key, begin.tracks[0].recipient) == (room.spool.public_key, RECIPIENT)
+    assert isinstance(attach, Attach)
+    assert (attach.generation, attach.clock_offset_ms) == (1, SERVER_MS)
+    assert capture.party(1, "p") is not None
+    assert capture.party(2, "p") is None
+    assert capture.party(1, "q") is None
+
+
+async def test_a_refused_grant_changes_nothing(room: Room) -> None:
+    capture = room.open()
+    with pytest.raises(Invalid):
+        capture.begin(room.grant(recipient="age1nonsense"), "token")
+    assert not capture.begun
+    capture.begin(room.grant(3), "token")
+    with pytest.raises(GrantStale):
+        capture.begin(room.grant(3), "token")
+    with pytest.raises(GrantStale):
+        capture.begin(room.grant(2), "token")
+    await capture.drain()
+    assert capture.gate.generation == 3
+    assert room.kinds() == ["Begin", "Attach"]
+
+
+async def test_closing_and_going_on(room: Room) -> None:
+    capture = room.open()
+    capture.begin(room.grant(1), "token")
+    capture.close(room.order(1))
+    assert not capture.live
+    capture.begin(room.grant(2), "token")
+    await capture.drain()
+    assert room.kinds() == ["Begin", "Attach", "Detach", "Attach"]
+
+
+async def test_a_newer_grant_ends_the_older_generation(room: Room) -> None:
+    capture = room.open()
+    capture.begin(room.grant(1), "token")
+    capture.begin(room.grant(2), "token")
+    await capture.drain()
+    detach = room.entries()[2]
+    assert isinstance(detach, Detach)
+    assert (detach.generation, detach.reason) == (1, "superseded")
+
+
+async def test_nobody_confirms_the_gate(room: Room) -> None:
+    capture = room.open()
+    capture.begin(room.grant(), "token")
+    room.ms += CONFIRM_MS - 1
+    capture.tick(room.ms)
+    live = [capture.live]
+    capture.confirm(1, room.ms)
+    room.ms += CONFIRM_MS
+    capture.tick(room.ms)
+    assert [*live, capture.live] == [True, False]
+    await capture.drain()
+    detach = room.entries()[-1]
+    assert isinstance(detach, Detach)
+    assert detach.reason == "signaling.lost"
+
+
+async def test_the_end_waits_for_the_domains_word_but_not_for_ever(room: Room) -> None:
+    capture = room.open()
+    capture.begin(room.grant(), "token")
+    capture.close(room.order(final=True))
+    await capture.drain()
+    capture.tick(room.ms)
+    await capture.drain()
+    assert room.kinds()[-1] == "Detach"
+    room.ms += END_AFTER_MS + 1
+    capture.tick(room.ms)
+    await capture.drain()
+    assert room.kinds()[-1] == "End"
+    assert not capture.settled
+    for number in range(4):
+        capture.accepted(number)
+    await capture.drain()
+    assert capture.settled
+
+
+async def test_the_end_comes_at_once_when_all_is_accepted(room: Room) -> None:
+    capture = room.open()
+    capture.begin(room.grant(), "token")
+    capture.close(room.order(final=True))
+    for number in range(3):
+        capture.accepted(number)
+    await capture.drain()
+    capture.tick(room.ms)
+    await capture.drain()
+    end = room.entries()[-1]
+    assert isinstance(end, End)
+    assert end.state == "sealed"
+    with pytest.raises(Unavailable):
+        capture.begin(room.grant(2), "token")
+
+
+async def test_what_a_crash_left_ends_as_interrupted(room: Room) -> None:
+    first = room.open()
+    first.begin(room.grant(), "token")
+    await first.drain()
+    await first.aclose()
+    room.sent.clear()
+    second = room.open()
+    assert not second.live
+    second.close(room.order(final=True))
+    room.ms += END_AFTER_MS + 1
+    await second.drain()
+    second.tick(room.ms)
+    await second.drain()
+    assert room.kinds() == ["Begin", "Attach", "Detach", "End"]
+    end, detach = room.entries()[-1], room.entries()[-2]
+    assert isinstance(end, End)
+    assert isinstance(detach, Detach)
+    assert (end.state, detach.reason) == ("interrupted", "worker.restarted")
+
+
+async def test_a_disk_that_fails_stops_the_recording_and_says_why(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capture = room.open()
+    capture.begin(room.grant(), "token")
+    await capture.drain()
+
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(room.spool.disk, "append", full)
+    capture.close(room.order(1))
+    capture.begin(room.grant(2), "token")
+    await capture.drain()
+    assert not capture.live
+    assert [(m.state, m.reason) for m in room.sent if isinstance(m, LegState)][-1] == (
+        "failed", "disk.failed",
+    )  # fmt: skip
+    with pytest.raises(Unavailable):
+        capture.begin(room.grant(3), "token")
+
+
+async def test_a_disk_that_does_not_answer_does_the_same(room: Room) -> None:
+    capture = room.open()
+    capture.begin(room.grant(), "token")
+    await capture.drain()
+    capture.journal._busy_since = room.ms
+    room.ms += STALL_MS + 1
+    capture.confirm(1, room.ms)
+    capture.tick(room.ms)
+    assert not capture.live
+
+
+async def test_a_refused_entry_that_is_no_segment_stops_the_recording(room: Room) -> None:
+    capture = room.open()
+    capture.begin(room.grant(), "token")
+    capture.refused(1, "recording.erased")
+    assert not capture.live
+    await capture.drain()
+    assert room.kinds() == ["Begin", "Attach", "Detach"]
+
+
+async def test_erase_writes_nothing_more(room: Room) -> None:
+    capture = room.open()
+    capture.begin(room.grant(), "token")
+    await capture.drain()
+    capture.close(room.order(final=True, erase=True))
+    room.ms += END_AFTER_MS + 1
+    capture.tick(room.ms)
+    await capture.drain()
+    assert room.kinds() == ["Begin", "Attach"]
+
+
+async def test_an_order_before_the_clock_is_known_keeps_nothing(room: Room) -> None:
+    room.clock = ServerClock()
+    capture = room.open()
+    capture.close(room.order(4))
+    assert capture.gate.closed_at(4) == float("-inf")
+    assert capture.gate.seen == 4

@@ -1,0 +1,152 @@
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pyrage
+import pytest
+
+from avsession.grant import Grant, GrantedLeg
+from avsession.tasks import Tasks
+from recorder.frames import EncodedFrame
+from recorder.gate import Gate
+from recorder.leg import Certificate, Leg
+from recorder.party import ANSWER_MS, RETRY_MS, LegSettings, Party, Reports
+from recorder.spool import Spool
+from recorder.track import SegmentWriter, Timeline
+from tests.recorder.harness import monotonic_ms
+from tests.recorder.publishers import AiortcPublisher
+
+
+class Seat:
+    """A party with everything around it noted, on a clock that can be put forward."""
+
+    def __init__(self, folder: Path) -> None:
+        self.ahead_ms = 0.0
+        self.offers: list[str] = []
+        self.states: list[tuple[str, str]] = []
+        self.clusters: list[tuple[list[EncodedFrame], str]] = []
+        self.retired: list[Leg] = []
+        self.changed = asyncio.Event()
+        self.tasks = Tasks()
+        self.spool = Spool(folder / "spool")
+        recipient = str(pyrage.x25519.Identity.generate().to_public())
+        writer = SegmentWriter(
+            "trk_x", recipient, self.spool.open("rec_x", lambda: 1), Gate(),
+            Timeline(0, lambda: (0.0, 0.0)),
+        )  # fmt: skip
+        grant = Grant(
+            id="g", session="s", request="r", recording="rec_x", generation=1, epoch_ms=0,
+            issued_ms=0, expires_ms=1, worker="w", fingerprint="f", recorder_key="k",
+            purposes=(), consents=(), legs=(GrantedLeg("p", "trk_x", recipient),),
+        )  # fmt: skip
+        self.party = Party(
+            grant, writer,
+            settings=LegSettings(Certificate(), (), self.now_ms),
+            reports=Reports(self._offer, self._state, self._cluster, self.retired.append),
+            tasks=self.tasks, gap_reason="no.media",
+        )  # fmt: skip
+
+    def now_ms(self) -> float:
+        return monotonic_ms() + self.ahead_ms
+
+    def tick(self) -> None:
+        self.party.tick(self.now_ms())
+
+    def _offer(self, sdp: str) -> None:
+        self.offers.append(sdp)
+        self.changed.set()
+
+    def _state(self, state: str, reason: str) -> None:
+        self.states.append((state, reason))
+        self.changed.set()
+
+    def _cluster(self, frames: list[EncodedFrame], reason: str) -> None:
+        self.clusters.append((frames, reason))
+
+    async def offered(self, count: int) -> None:
+        async with asyncio.timeout(10):
+            while len(self.offers) < count:
+                self.changed.clear()
+                await self.changed.wait()
+
+    async def reached(self, state: str) -> None:
+        async with asyncio.timeout(10):
+            while state not in [name for name, _ in self.states]:
+                self.tick()
+                await asyncio.sleep(0.02)
+
+    async def close(self) -> None:
+        self.party.close(float("-inf"))
+        for leg in self.retired:
+            await leg.close()
+        await self.tasks.close()
+        self.spool.close()
+
+
+@pytest.fixture
+async def seat(tmp_path: Path) -> AsyncIterator[Seat]:
+    made = Seat(tmp_path)
+    yield made
+    await made.close()
+
+
+async def test_an_offer_that_nobody_answers_is_made_again(seat: Seat) -> None:
+    seat.tick()
+    await seat.offered(1)
+    seat.ahead_ms += ANSWER_MS + 1
+    seat.tick()
+    assert seat.states == [("failed", "no answer")]
+    seat.tick()
+    assert len(seat.retired) == 1
+    seat.ahead_ms += RETRY_MS[0]
+    seat.tick()
+    await seat.offered(2)
+    assert seat.offers[0] != seat.offers[1]
+
+
+async def test_each_failure_in_a_row_waits_longer(seat: Seat) -> None:
+    for n, wait in enumerate([*RETRY_MS, RETRY_MS[-1]]):
+        seat.tick()
+        await seat.offered(n + 1)
+        seat.party.lost()
+        seat.ahead_ms += wait - 50
+        seat.tick()
+        assert len(seat.offers) == n + 1
+        seat.ahead_ms += 60
+    assert {reason for _, reason in seat.states} == {"browser"}
+
+
+async def test_a_bad_answer_costs_the_leg(seat: Seat) -> None:
+    seat.tick()
+    await seat.offered(1)
+    await seat.party.answer("v=0\r\n")
+    assert seat.states == [("failed", "sdp.refused")]
+    await seat.party.answer("v=0\r\n")
+    await seat.party.trickle("candidate:1 1 udp 1 192.0.2.1 9 typ host")
+    assert len(seat.states) == 1
+
+
+async def test_frames_wait_in_the_delay_line_and_a_close_drops_the_late_ones(seat: Seat) -> None:
+    publisher = AiortcPublisher()
+    seat.tick()
+    await seat.offered(1)
+    await seat.party.answer(await publisher.answer(seat.offers[0]))
+    await seat.reached("capturing")
+    moment = seat.now_ms() - 50
+    dropped = seat.party.close(moment)
+    assert dropped > 0
+    kept = [frame for frames, _ in seat.clusters for frame in frames]
+    assert kept
+    assert max(frame.latest_ms for frame in kept) <= moment
+    assert [name for name, _ in seat.states] == ["connected", "capturing", "closed"]
+    seat.tick()
+    assert len(seat.offers) == 1
+    await publisher.close()
+
+
+async def test_after_closing_no_leg_is_made(seat: Seat) -> None:
+    seat.party.close(0)
+    seat.ahead_ms += 60_000
+    seat.tick()
+    assert seat.offers == []
+    assert seat.states == []

@@ -1,0 +1,178 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyrage
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from avsession.errors import Invalid
+from avsession.recording import AnyEntry, Attach, Begin, Gap, Sealed, decode_line
+from recorder import webm
+from recorder.frames import EncodedFrame, Kind
+from recorder.gate import Gate
+from recorder.spool import Chain, Spool
+from recorder.track import GAP_MS, NO_MEDIA, SegmentWriter, Timeline, TrackBuffer, onto_timeline
+
+TRACK, SHIFT = "trk_x", -100_000
+IDENTITY = pyrage.x25519.Identity.generate()
+
+
+def audio(ms: float, arrival: float | None = None) -> EncodedFrame:
+    return EncodedFrame(Kind.AUDIO, ms, ms if arrival is None else arrival, b"opus")
+
+
+def video(ms: float, *, keyframe: bool) -> EncodedFrame:
+    width, height = (640, 360) if keyframe else (0, 0)
+    return EncodedFrame(Kind.VIDEO, ms, ms, b"vp8", keyframe, width, height)
+
+
+@pytest.fixture
+def gate() -> Gate:
+    made = Gate()
+    made.open(1, 0)
+    return made
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> Iterator[Chain]:
+    spool = Spool(tmp_path / "spool")
+    made = spool.open("rec_x", lambda: 1)
+    made.append(Begin, epoch_ms=1, recorder_key="k", tracks=())
+    made.append(Attach, generation=1, grant="g", clock_offset_ms=0.0, clock_uncertainty_ms=0.0)
+    yield made
+    spool.close()
+
+
+@pytest.fixture
+def writer(chain: Chain, gate: Gate) -> SegmentWriter:
+    timeline = Timeline(SHIFT, lambda: (1_000_000.0, 2.5))
+    return SegmentWriter(TRACK, str(IDENTITY.to_public()), chain, gate, timeline)
+
+
+def entries(chain: Chain) -> list[AnyEntry]:
+    return [decode_line(line).entry for _, line in sorted(chain.lines.items())][2:]
+
+
+def plain(tmp_path: Path, entry: Sealed) -> bytes:
+    path = tmp_path / "spool" / "rec_x" / TRACK / f"{entry.index:06d}.age"
+    return pyrage.decrypt(path.read_bytes(), [IDENTITY])
+
+
+def test_a_cluster_becomes_a_header_and_a_segment(
+    tmp_path: Path, chain: Chain, writer: SegmentWriter
+) -> None:
+    frames = [audio(100_010), video(100_020.7, keyframe=True), video(100_050, keyframe=False)]
+    frames[2].arrival_ms = 100_070.2
+    writer.write(1, frames, NO_MEDIA)
+    header, segment = entries(chain)
+    assert isinstance(header, Sealed)
+    assert isinstance(segment, Sealed)
+    assert plain(tmp_path, header) == webm.header(640, 360)
+    assert (header.index, header.clusters, header.start_ms, header.end_ms) == (0, (), 10, 10)
+    assert plain(tmp_path, segment) == webm.cluster(frames)
+    assert (segment.start_ms, segment.end_ms) == (10, 50)
+    assert (segment.captured_ms, segment.uncertainty_ms) == (1_100_071, 2.5)
+    assert (segment.video_frames, segment.audio_frames) == (2, 1)
+    assert (segment.width, segment.height) == (640, 360)
+    (cluster,) = segment.clusters
+    assert (cluster.offset, cluster.start_ms, cluster.keyframe) == (0, 10, True)
+
+
+def test_the_gate_is_asked_for_every_frame(chain: Chain, gate: Gate, writer: SegmentWriter) -> None:
+    gate.close(1, 100_030)
+    writer.write(1, [audio(100_010), audio(100_020, 100_040), audio(100_030)], NO_MEDIA)
+    _, segment = entries(chain)
+    assert isinstance(segment, Sealed)
+    assert (segment.audio_frames, segment.end_ms) == (2, 30)
+    writer.write(1, [audio(100_031)], NO_MEDIA)
+    writer.write(2, [audio(100_020)], NO_MEDIA)
+    assert len(entries(chain)) == 2
+
+
+def test_a_gate_that_closes_while_sealing_leaves_nothing(
+    tmp_path: Path, chain: Chain, gate: Gate, writer: SegmentWriter
+) -> None:
+    writer.write(1, [audio(100_010)], NO_MEDIA)
+    before = len(entries(chain))
+    seal = writer._sealer.seal
+
+    def slow(data: bytes) -> bytes:
+        gate.close(1, 100_500)
+        return seal(data)
+
+    writer._sealer.seal = slow  # type: ignore[method-assign, assignment]
+    writer.write(1, [audio(100_600)], NO_MEDIA)
+    assert len(entries(chain)) == before
+    files = sorted(p.name for p in (tmp_path / "spool" / "rec_x" / TRACK).iterdir())
+    assert files == ["000000.age", "000001.age"]
+
+
+@pytest.mark.parametrize(
+    ("pause", "reason", "gap"),
+    [(GAP_MS, NO_MEDIA, False), (GAP_MS + 1, NO_MEDIA, True), (5, "leg.lost", True)],
+)
+def test_gaps_are_said(
+    chain: Chain, writer: SegmentWriter, pause: int, reason: str, gap: bool
+) -> None:
+    writer.write(1, [audio(100_010)], NO_MEDIA)
+    writer.write(1, [audio(100_010 + pause)], reason)
+    found = [entry for entry in entries(chain) if isinstance(entry, Gap)]
+    assert [(g.start_ms, g.end_ms, g.reason) for g in found] == (
+        [(10, 10 + pause, reason)] if gap else []
+    )
+
+
+def test_what_is_no_age_key_is_refused(chain: Chain, gate: Gate) -> None:
+    with pytest.raises(Invalid):
+        SegmentWriter(TRACK, "age1nonsense", chain, gate, Timeline(0, lambda: (0.0, 0.0)))
+
+
+def test_the_buffer_cuts_by_time_even_without_more_frames() -> None:
+    buffer = TrackBuffer(200, "gate.closed")
+    buffer.add(audio(1000))
+    assert buffer.due(2300) == []
+    ((frames, reason),) = buffer.due(2351)
+    assert ([f.timestamp_ms for f in frames], reason) == ([1000], "gate.closed")
+    buffer.add(audio(3000))
+    ((_, reason),) = buffer.due(9999)
+    assert reason == NO_MEDIA
+
+
+def test_another_leg_begins_another_cluster() -> None:
+    buffer = TrackBuffer(0, NO_MEDIA)
+    buffer.add(audio(10))
+    buffer.begin(50, "leg.lost")
+    buffer.add(audio(50))
+    done, _ = buffer.close(1000)
+    assert [([f.timestamp_ms for f in c], why) for c, why in done] == [
+        ([10], NO_MEDIA), ([50], "leg.lost"),
+    ]  # fmt: skip
+
+
+def test_closing_keeps_what_is_from_before_and_nothing_else() -> None:
+    buffer = TrackBuffer(200, NO_MEDIA)
+    for n in range(0, 500, 20):
+        buffer.add(audio(n, n + 30))
+    buffer.due(300)
+    done, dropped = buffer.close(250)
+    kept = [frame for cluster, _ in done for frame in cluster]
+    assert [f.timestamp_ms for f in kept] == list(range(0, 221, 20))
+    assert dropped == 25 - len(kept)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(Kind), st.floats(0, 1e6)), min_size=1, max_size=50),
+    st.integers(-1, 500_000),
+)
+def test_no_two_frames_of_a_kind_at_once(moments: list[tuple[Kind, float]], floor: int) -> None:
+    frames = [EncodedFrame(kind, ms, ms, b"x") for kind, ms in sorted(moments, key=lambda m: m[1])]
+    start, end = onto_timeline(frames, 0, floor)
+    times = [frame.timestamp_ms for frame in frames]
+    assert times == sorted(times)
+    assert (times[0], times[-1]) == (start, end)
+    assert start > floor
+    for kind in Kind:
+        own = [frame.timestamp_ms for frame in frames if frame.kind is kind]
+        assert len(set(own)) == len(own)
+        assert all(float(ms).is_integer() for ms in own)
