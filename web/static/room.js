@@ -69,6 +69,8 @@ export class Room {
     });
     this.options.media.addEventListener("state", this.onState);
     addEventListener("pagehide", this.onHide);
+    // Brought back from the back-forward cache, the page shows a call that it has left.
+    addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
     byId("call", HTMLElement).focus({ preventScroll: true });
     void signaling.start();
   }

@@ -27,7 +27,7 @@ exposeStats(() => room);
 const about = await get("/api/about");
 namePurposes(about, language);
 // Another invitation opened in this tab changes the fragment only. In a call it has to wait.
-addEventListener("hashchange", () => room ?? location.reload());
+addEventListener("hashchange", () => (room && !room.over ? undefined : location.reload()));
 // With an invitation the seat is only asked for when that has been spent.
 let seat = invitation ? null : await ownSeat();
 const name = byId("name", HTMLInputElement);
