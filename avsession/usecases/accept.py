@@ -7,13 +7,14 @@ entry of a refused segment stays in the chain; the segment itself is deleted.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 
-import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec.structs import replace
 
 from avsession.canonical import unb64
+from avsession.consent import Stopped
 from avsession.errors import Erased, ManifestBroken, NotPermitted, SegmentRefused
 from avsession.messages import EntryAccepted, EntryRefused, ManifestLine, RecordingFinished
 from avsession.ports import Reader, Writer
@@ -37,21 +38,27 @@ from avsession.records import (
     TrackRecord,
 )
 from avsession.session import Session
-from avsession.usecases.common import leaf
+from avsession.usecases import denials, effects
+from avsession.usecases.capture import open_gate
+from avsession.usecases.common import advance, leaf, load_state
 from avsession.usecases.services import Services
 
 log = logging.getLogger("avsession.capture")
 
 EARLY_MS = 2000
 """How much before its grant a segment may claim to begin: clocks are estimates."""
+MAX_ENTRIES = 1_000_000
+"""Manifest entries of one recording that are read at once."""
 
 
-class _Outcome(msgspec.Struct):
+@dataclasses.dataclass
+class _Outcome:
     """What the transaction decided."""
 
     recording: Recording
     refused: Sealed | None = None
     finished: bool = False
+    after: effects.After | None = None
 
 
 async def manifest_line(
@@ -76,9 +83,14 @@ async def manifest_line(
     if outcome.refused is not None:
         await app.objects.discard(recording.id, outcome.refused.track, outcome.refused.index)
         log.warning("segment refused: outside the gate", extra={"recording": recording.id})
+        await denials.refused(app, SegmentRefused.code, worker=worker)
         return EntryRefused(recording=recording.id, n=entry.n, code=SegmentRefused.code)
+    if outcome.after is not None:
+        await effects.speak(app, outcome.after, open_gate)
     if outcome.finished:
-        await finished(app, outcome.recording)
+        finished(app, outcome.recording)
+    elif recording.state is State.CLOSING:
+        app.gate.progress[recording.id] = app.clock.now_ms()
     return EntryAccepted(recording=recording.id, n=entry.n)
 
 
@@ -113,8 +125,22 @@ async def _take(
     await tx.add(EntryRecord(recording=recording.id, n=entry.n, line=data))
     if not isinstance(entry, End):
         return _Outcome(recording, refused_segment)
+    after = await _over(app, tx, recording)
     state = State.SEALED if entry.state == "sealed" else State.INTERRUPTED
-    return _Outcome(await finish(app, tx, recording, state), finished=True)
+    done = await finish(app, tx, await tx.get(Recording, recording.id) or recording, state)
+    return _Outcome(done, finished=True, after=after)
+
+
+async def _over(app: Services, tx: Writer, recording: Recording) -> effects.After | None:
+    """The recorder ended what nobody had ended: the request is over, too."""
+    session = await tx.get(Session, recording.session)
+    state = await load_state(tx, app, recording.session)
+    if session is None or state.request is None or state.request.id != recording.request:
+        return None
+    decision = await advance(app, tx, session.id, Stopped(None, recording.request))
+    after = await effects.record(app, tx, session, decision)
+    after.reason = "recorder_failed"
+    return after
 
 
 async def _entry(tx: Reader, recording: str, n: int) -> AnyEntry | None:
@@ -141,6 +167,8 @@ async def _inside_the_gate(app: Services, tx: Reader, recording: Recording, entr
         return False
     if track.erased_ms is not None:
         return False
+    if entry.uncertainty_ms < 0:
+        return False
     if entry.captured_ms + entry.uncertainty_ms < grant.issued_ms - EARLY_MS:
         return False
     closed = app.gate.closed_ms(recording.id, entry.generation)
@@ -165,11 +193,15 @@ async def _adopt(app: Services, tx: Writer, recording: Recording, entry: Sealed)
 
 
 async def finish(app: Services, tx: Writer, recording: Recording, state: State) -> Recording:
-    """End the recording as ``sealed`` or ``interrupted``, with its leaf."""
-    count = await tx.count(EntryRecord, recording=recording.id)
-    last = await _entry(tx, recording.id, count - 1)
+    """End the recording as ``sealed`` or ``interrupted``, with its leaf and its manifest's file.
+
+    The caller tells everyone by :func:`finished` once it is committed.
+    """
+    rows = await tx.find(EntryRecord, recording=recording.id, order="n", limit=MAX_ENTRIES)
+    entries = [decode_line(row.line).entry for row in rows]
+    last = entries[-1] if entries else None
     head = entry_digest(last) if last is not None else None
-    duration = last.duration_ms if isinstance(last, End) else await _last_end(tx, recording.id)
+    duration = last.duration_ms if isinstance(last, End) else await _last_end(tx, entries)
     done = replace(
         recording,
         state=state,
@@ -179,17 +211,19 @@ async def finish(app: Services, tx: Writer, recording: Recording, state: State) 
     )
     await tx.put(done)
     session = await tx.get(Session, recording.session)
-    refs = {"recording": recording.id, "manifest": head, "entries": count}
+    refs = {"recording": recording.id, "manifest": head, "entries": len(entries)}
     kind = f"recording.{state}"
     await leaf(app, tx, kind, session=session, actor="recorder", refs=refs)
+    # Inside the transaction: an erasure that follows must find it, or it would outlive it.
+    lines = b"".join(row.line + b"\n" for row in rows)
+    await app.objects.put(f"{recording.id}/manifest.jsonl", lines)
     return done
 
 
-async def _last_end(tx: Reader, recording: str) -> int:
+async def _last_end(tx: Reader, entries: list[AnyEntry]) -> int:
     """The end of the last segment that was accepted, on the timeline (ms)."""
     ends = [0]
-    for row in await tx.find(EntryRecord, recording=recording, order="n"):
-        entry = decode_line(row.line).entry
+    for entry in entries:
         if not isinstance(entry, Sealed):
             continue
         if await tx.get(SegmentRecord, entry.track, entry.index) is not None:
@@ -197,12 +231,9 @@ async def _last_end(tx: Reader, recording: str) -> int:
     return max(ends)
 
 
-async def finished(app: Services, recording: Recording) -> None:
-    """After the commit: the manifest beside the segments, and everyone told."""
-    async with app.store.read() as tx:
-        rows = await tx.find(EntryRecord, recording=recording.id, order="n")
-    manifest = b"".join(row.line + b"\n" for row in rows)
-    await app.objects.put(f"{recording.id}/manifest.jsonl", manifest)
+def finished(app: Services, recording: Recording) -> None:
+    """After the commit: everyone is told."""
+    app.gate.progress.pop(recording.id, None)
     app.bus.tell_session(
         recording.session,
         RecordingFinished(

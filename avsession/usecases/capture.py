@@ -8,61 +8,60 @@ from __future__ import annotations
 
 import logging
 
+import msgspec
 from msgspec.structs import replace
 
 from avsession import grant as grants
-from avsession.consent import ConsentState, Phase, Request
-from avsession.errors import ConsentRequired, Unavailable
+from avsession.consent import ConsentState, Interrupted, Phase, Request
+from avsession.errors import AvsessionError, ConsentRequired, Unavailable
 from avsession.messages import Capture, Granted, Parties, RecordingChanged, RecordingStatus
 from avsession.ports import Reader, WorkerInfo, Writer
 from avsession.recording import State, may_become
 from avsession.records import ConsentEvent, EntryRecord, GrantRecord, Recording, TrackRecord
 from avsession.session import Session, new_id
-from avsession.usecases import views
-from avsession.usecases.common import leaf, load_state
+from avsession.usecases import effects, views
+from avsession.usecases.common import advance, leaf, load_state
 from avsession.usecases.gate import OpenGate
 from avsession.usecases.services import Services
 
 log = logging.getLogger("avsession.capture")
 
 
+class _Ready(msgspec.Struct, frozen=True):
+    """A grant that is being committed, and how many manifest entries there are already."""
+
+    gate: OpenGate
+    token: str
+    entries: int
+
+
 async def open_gate(app: Services, session_id: str) -> None:
     """Sign and hand out a grant, if the session's consent state says that the gate is open.
 
     Without a recorder the session waits (``gate.waiting``) and everyone is told; the call goes
-    on. Does nothing when the state has changed meanwhile.
+    on. Does nothing when the state has changed meanwhile. Raises ConsentRequired when the
+    database does not bear the state out, Unavailable when it is to be tried again.
     """
-    prepared: OpenGate | None = None
-    token, entries = "", 0
-    async with app.store.write() as tx:
-        session = await tx.get(Session, session_id)
-        state = await load_state(tx, app, session_id)
-        request = state.request
-        if session is None or state.phase is not Phase.OPEN or request is None:
-            return
-        if app.gate.of_session(session_id) is not None:
-            return
-        consents = await _committed_consents(tx, state, request)
-        recording = await tx.one(Recording, request=request.id)
-        if recording and await tx.get(GrantRecord, recording.id, state.generation) is not None:
-            return
-        worker = choose_worker(app, recording)
-        if worker is not None:
-            recording = await _recording(app, tx, session, state, request, recording, worker)
-            tracks = await _tracks(app, tx, session, recording, state)
-            token = await _grant(app, tx, session, state, recording, tracks, worker, consents)
-            entries = await tx.count(EntryRecord, recording=recording.id)
-            prepared = OpenGate(
-                session=session_id,
-                request=request.id,
-                recording=recording.id,
-                generation=state.generation,
-                worker=worker.worker,
-                parties=frozenset(seat.party for seat in state.seats),
-            )
-            app.gate.prepare(prepared)
-    if prepared is None:
-        app.gate.waiting.setdefault(session_id, app.clock.now_ms())
+    try:
+        async with app.store.write() as tx:
+            found = await _may_open(app, tx, session_id)
+            if found is None:
+                app.gate.waiting.pop(session_id, None)
+                return
+            session, state, request = found
+            ready = await _ready(app, tx, session, state, request)
+            if ready is not None:
+                app.gate.prepare(ready.gate)
+    except BaseException as error:
+        app.gate.abandon(session_id)
+        if isinstance(error, Unavailable):
+            app.gate.waiting.setdefault(session_id, app.clock.now_ms())
+        raise
+    if ready is not None:
+        if app.gate.open(ready.gate):
+            await _announce(app, ready)
+    elif session_id not in app.gate.waiting:
+        app.gate.waiting[session_id] = app.clock.now_ms()
         off = RecordingStatus(
             state="off",
             reason="recorder_unavailable",
@@ -70,19 +69,67 @@ async def open_gate(app: Services, session_id: str) -> None:
             generation=state.generation,
         )
         app.bus.tell_session(session_id, RecordingChanged(recording=off))
-        return
-    if app.gate.open(prepared):
-        await _announce(app, prepared, token, entries)
 
 
-async def _announce(app: Services, gate: OpenGate, token: str, entries: int) -> None:
+async def _may_open(
+    app: Services, tx: Writer, session_id: str
+) -> tuple[Session, ConsentState, Request] | None:
+    """The session and its state, if its gate should be open and is not."""
+    session = await tx.get(Session, session_id)
+    state = await load_state(tx, app, session_id)
+    if session is None or not _should_open(app, state):
+        return None
+    if app.gate.of_session(session_id) is not None:
+        return None
+    for recording in await tx.find(Recording, session=session_id):
+        if await tx.get(GrantRecord, recording.id, state.generation) is not None:
+            # Granted, but closed in memory: only a new generation may open.
+            decision = await advance(app, tx, session_id, Interrupted())
+            await effects.record(app, tx, session, decision)
+            state = decision.state
+    request = state.request
+    return (session, state, request) if request and _should_open(app, state) else None
+
+
+def _should_open(app: Services, state: ConsentState) -> bool:
+    if state.phase is not Phase.OPEN or state.request is None:
+        return False
+    return not app.gate.barred(state.request.id, (seat.party for seat in state.seats))
+
+
+async def _ready(
+    app: Services, tx: Writer, session: Session, state: ConsentState, request: Request
+) -> _Ready | None:
+    """The grant, its recording and its tracks; None when there is no recorder for it."""
+    consents = await _committed_consents(tx, state, request)
+    recording = await tx.one(Recording, request=request.id)
+    worker = choose_worker(app, recording)
+    if worker is None:
+        return None
+    recording = await _recording(app, tx, session, state, request, recording, worker)
+    tracks = await _tracks(app, tx, session, recording, state)
+    token = await _grant(app, tx, session, state, recording, tracks, worker, consents)
+    gate = OpenGate(
+        session=session.id,
+        request=request.id,
+        recording=recording.id,
+        generation=state.generation,
+        worker=worker.worker,
+        fingerprint=worker.fingerprint,
+        parties=frozenset(seat.party for seat in state.seats),
+    )
+    return _Ready(gate, token, await tx.count(EntryRecord, recording=recording.id))
+
+
+async def _announce(app: Services, ready: _Ready) -> None:
     """Tell everyone that recording is on, then the recorder that it may."""
+    gate = ready.gate
     on = RecordingStatus(
         state="on", request=gate.request, recording=gate.recording, generation=gate.generation
     )
     app.bus.tell_session(gate.session, RecordingChanged(recording=on))
-    app.bus.tell_session(gate.session, Granted(grant=token))
-    app.bus.tell_worker(gate.worker, Capture(grant=token, resume=entries))
+    app.bus.tell_session(gate.session, Granted(grant=ready.token))
+    app.bus.tell_worker(gate.worker, Capture(grant=ready.token, resume=ready.entries))
     async with app.store.read() as tx:
         parties = await views.parties(app, tx, gate.session)
     app.bus.tell_session(gate.session, Parties(parties=parties))
@@ -104,7 +151,8 @@ def choose_worker(app: Services, recording: Recording | None) -> WorkerInfo | No
     """The recorder that holds the recording's spool, or the least loaded for a new one."""
     workers = app.bus.workers()
     if recording is not None and recording.worker is not None:
-        return next((w for w in workers if w.worker == recording.worker), None)
+        holder = (recording.worker, recording.recorder_key)
+        return next((w for w in workers if (w.worker, w.recorder_key) == holder), None)
     free = [w for w in workers if len(app.gate.of_worker(w.worker)) < w.capacity]
     return min(free, key=lambda w: len(app.gate.of_worker(w.worker)), default=None)
 
@@ -230,9 +278,13 @@ async def _grant(
 
 async def retry_waiting(app: Services) -> None:
     """Try again for the sessions that wait for a recorder."""
+    if not app.bus.workers():
+        return
     for session_id in list(app.gate.waiting):
         try:
             await open_gate(app, session_id)
-        except (ConsentRequired, Unavailable) as error:
+        except Unavailable as error:
+            log.warning("the gate stays closed for now: %s", error.code)
+        except AvsessionError as error:
             app.gate.waiting.pop(session_id, None)
             log.warning("the gate stays closed: %s", error.code)

@@ -7,18 +7,25 @@ nobody may use any more is closed all the same.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from avsession.errors import AvsessionError, Unavailable
 from avsession.messages import CloseGate, RecordingChanged, RecordingStatus
 from avsession.usecases.gate import OpenGate
 from avsession.usecases.services import Services
 
 
-def close_now(app: Services, session: str, reason: str, *, final: bool) -> OpenGate | None:
+def close_now(
+    app: Services, session: str, reason: str, *, final: bool, generation: int | None = None
+) -> OpenGate | None:
     """Close the session's gate in memory and tell the recorder and everyone; None if closed.
 
-    ``final``: the recording is over. Otherwise another generation may follow.
+    ``final``: the recording is over. Otherwise another generation may follow. With
+    ``generation`` only that one is closed.
     """
     now = app.clock.now_ms()
-    gate = app.gate.close(session, now)
+    gate = app.gate.close(session, now, generation)
     if gate is None:
         return None
     app.bus.tell_worker(
@@ -44,3 +51,38 @@ def close_now(app: Services, session: str, reason: str, *, final: bool) -> OpenG
         ),
     )
     return gate
+
+
+@contextmanager
+def ending(app: Services, party: str, request: str, reason: str) -> Iterator[None]:
+    """Close the gate that ``party`` is recorded under by ``request``; record it in the block.
+
+    A grant that is just being committed is met too, and while the block runs none is opened.
+    When the block fails, what was closed stays closed until the party's repeat succeeds.
+    """
+    gate = app.gate.of_party(party)
+    closed = gate is not None and gate.request == request
+    if gate is not None and closed:
+        close_now(app, gate.session, reason, final=True)
+    first = app.gate.bar(party, request)
+    try:
+        yield
+    except AvsessionError as error:
+        if first and not closed and not isinstance(error, Unavailable):
+            app.gate.unbar(party, request)
+        raise
+    app.gate.unbar(party, request)
+
+
+@contextmanager
+def going(app: Services, party: str, reason: str) -> Iterator[None]:
+    """Close the gate that ``party`` is recorded under: it is not there. Record it in the block.
+
+    When the block fails, no gate opens with this party until it has joined again.
+    """
+    gate = app.gate.of_party(party)
+    if gate is not None:
+        close_now(app, gate.session, reason, final=False)
+    app.gate.bar(party)
+    yield
+    app.gate.unbar(party)

@@ -40,7 +40,7 @@ from avsession.records import ConsentEvent, Notice, RecordingRequest
 from avsession.session import Role, Session, new_id
 from avsession.usecases import effects, erasure, events, withdrawals
 from avsession.usecases.capture import open_gate
-from avsession.usecases.closing import close_now
+from avsession.usecases.closing import ending
 from avsession.usecases.common import (
     advance,
     answered_before,
@@ -233,34 +233,33 @@ async def withdraw(app: Services, party_id: str, message: WithdrawConsent) -> di
     Whoever is recorded under a gate may close it: that half waits for nothing. What is written
     down is checked as ever.
     """
-    _close_if_seated(app, party_id, message.request, "withdrawn")
+    with ending(app, party_id, message.request, "withdrawn"):
+        after, answer = await _record_withdrawal(app, party_id, message)
+    if after is not None:
+        await effects.speak(app, after, open_gate)
+    return answer
+
+
+async def _record_withdrawal(
+    app: Services, party_id: str, message: WithdrawConsent
+) -> tuple[effects.After | None, dict[str, str]]:
     async with app.store.write() as tx:
         if (said := await answered_before(tx, party_id, message.key, message)) is not None:
-            return said
+            return None, said
         session, party = await load(tx, party_id)
         request = await _row(tx, session, message.request)
         await withdrawals.check(tx, party, request)
+        event = await events.add(app, tx, session, party, request, "withdrawn")
         state = await load_state(tx, app, session.id)
         after = effects.After(session.id)
         if state.request is not None and state.request.id == request.id:
             decision = await advance(app, tx, session.id, Withdrawn(party_id, request.id))
             after = await effects.record(app, tx, session, decision)
-        event = await events.add(app, tx, session, party, request, "withdrawn")
-        await withdrawals.open_choice(app, tx, party, request)
-        result = {"event": event.id, "fate_s": str(app.settings.consent.fate_s)}
+        recorded = await withdrawals.open_choice(app, tx, party, request)
+        fate_s = app.settings.consent.fate_s if recorded else 0
+        result = {"event": event.id, "fate_s": str(fate_s)}
         answer = await remember(app, tx, party_id, message.key, message, result)
-    await effects.speak(app, after, open_gate)
-    return answer
-
-
-def _close_if_seated(app: Services, party_id: str, request: str, reason: str) -> None:
-    """The half that does not wait: close the gate that this party is recorded under.
-
-    A grant that is just being committed is met too: it is prepared in memory before.
-    """
-    gate = app.gate.of_party(party_id)
-    if gate is not None and gate.request == request:
-        close_now(app, gate.session, reason, final=True)
+    return after, answer
 
 
 async def choose_fate(app: Services, party_id: str, message: ChooseFate) -> dict[str, str]:
@@ -272,19 +271,27 @@ async def choose_fate(app: Services, party_id: str, message: ChooseFate) -> dict
         await _row(tx, session, message.request)
         await withdrawals.choose(app, tx, party_id, message.request, message.fate)
         answer = await remember(app, tx, party_id, message.key, message, {"fate": message.fate})
-    await erasure.carry_out(app, message.request)
+    await erasure.begin(app, message.request)
     return answer
 
 
 async def stop(app: Services, party_id: str, message: StopRecording) -> dict[str, str]:
     """End the recording, or the asking, without withdrawing; what was recorded is kept."""
-    _close_if_seated(app, party_id, message.request, "stopped")
+    with ending(app, party_id, message.request, "stopped"):
+        after, answer = await _record_stop(app, party_id, message)
+    if after is not None:
+        await effects.speak(app, after, open_gate)
+    return answer
+
+
+async def _record_stop(
+    app: Services, party_id: str, message: StopRecording
+) -> tuple[effects.After | None, dict[str, str]]:
     async with app.store.write() as tx:
         if (said := await answered_before(tx, party_id, message.key, message)) is not None:
-            return said
+            return None, said
         session, _party = await load_live(tx, party_id)
         decision = await advance(app, tx, session.id, Stopped(party_id, message.request))
         after = await effects.record(app, tx, session, decision)
         answer = await remember(app, tx, party_id, message.key, message, {})
-    await effects.speak(app, after, open_gate)
-    return answer
+    return after, answer

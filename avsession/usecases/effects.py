@@ -8,6 +8,7 @@ grant may be signed only after every ``given`` is committed.
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
@@ -15,12 +16,14 @@ from msgspec.structs import replace
 from avsession.consent import (
     Ask,
     CloseGate,
+    ConsentState,
     Decision,
     Effect,
     OpenGate,
     RequestEnded,
 )
-from avsession.messages import Asked, AskOver, Parties, RecordingChanged
+from avsession.errors import AvsessionError, Unavailable
+from avsession.messages import Asked, AskOver, Parties, RecordingChanged, RecordingStatus
 from avsession.messages import CloseGate as CloseGateMessage
 from avsession.ports import Reader, Writer
 from avsession.recording import State, may_become
@@ -30,6 +33,8 @@ from avsession.usecases import events, views
 from avsession.usecases.closing import close_now
 from avsession.usecases.common import leaf, load_state
 from avsession.usecases.services import Services
+
+log = logging.getLogger("avsession.effects")
 
 Opener = Callable[[Services, str], Awaitable[None]]
 """``capture.open_gate``, given by the caller so that files import one way."""
@@ -107,9 +112,41 @@ async def _request_ended(app: Services, tx: Writer, session: Session, effect: Re
 
 
 async def speak(app: Services, after: After, opener: Opener) -> None:
-    """Tell everyone what has become true, then open the gate if it may open."""
+    """Tell everyone what has become true, then open the gate if it may open.
+
+    What is said here is committed: a failure to say it, or to open the gate, is no failure of
+    the change. It never raises an AvsessionError; a gate that does not open stays closed.
+    """
     for closed in after.closed:
-        close_now(app, after.session, closed.reason, final=bool(after.over))
+        final = bool(after.over)
+        close_now(app, after.session, closed.reason, final=final, generation=closed.generation)
+    try:
+        state = await _tell(app, after)
+        if after.opens:
+            await _open(app, after.session, state, opener)
+    except AvsessionError as error:
+        log.warning("committed, but not said: %s", error.code, extra={"session": after.session})
+
+
+async def _open(app: Services, session: str, state: ConsentState, opener: Opener) -> None:
+    request = state.request.id if state.request else None
+    if request is not None:
+        app.bus.tell_session(session, AskOver(request=request, outcome="given"))
+    try:
+        await opener(app, session)
+    except AvsessionError as error:
+        log.warning("the gate stays closed: %s", error.code, extra={"session": session})
+        waits = isinstance(error, Unavailable)
+        off = RecordingStatus(
+            state="off",
+            reason="recorder_unavailable" if waits else error.code,
+            request=request,
+            generation=state.generation,
+        )
+        app.bus.tell_session(session, RecordingChanged(recording=off))
+
+
+async def _tell(app: Services, after: After) -> ConsentState:
     async with app.store.read() as tx:
         state = await load_state(tx, app, after.session)
         status = await views.status(app, tx, after.session, state, after.reason)
@@ -125,10 +162,7 @@ async def speak(app: Services, after: After, opener: Opener) -> None:
         app.bus.tell_session(after.session, AskOver(request=ended.request, outcome=ended.outcome))
     if ask is not None and after.ask:
         app.bus.tell_session(after.session, Asked(ask=ask))
-    if after.opens:
-        if state.request is not None:
-            app.bus.tell_session(after.session, AskOver(request=state.request.id, outcome="given"))
-        await opener(app, after.session)
+    return state
 
 
 async def _finals(tx: Reader, after: After) -> list[tuple[str, CloseGateMessage]]:

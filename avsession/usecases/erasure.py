@@ -7,9 +7,11 @@ it is harmless, so a crash in the middle is mended by doing it again.
 from __future__ import annotations
 
 import hashlib
+import logging
 
 from msgspec.structs import replace
 
+from avsession.errors import AvsessionError
 from avsession.messages import RecordingFinished
 from avsession.ports import Writer
 from avsession.recording import State
@@ -18,6 +20,8 @@ from avsession.session import Party, Role, Session
 from avsession.usecases import effects
 from avsession.usecases.common import leaf
 from avsession.usecases.services import Services
+
+log = logging.getLogger("avsession.erasure")
 
 FINAL = (State.SEALED, State.INTERRUPTED)
 
@@ -34,6 +38,14 @@ async def carry_out(app: Services, request: str) -> None:
         await _carry_out_one(app, row)
 
 
+async def begin(app: Services, request: str) -> None:
+    """As :func:`carry_out`, for who has just decided: a failure is the timer's to mend."""
+    try:
+        await carry_out(app, request)
+    except AvsessionError as error:
+        log.warning("an erasure waits for its next turn: %s", error.code)
+
+
 async def _carry_out_one(app: Services, row: Withdrawal) -> None:
     """Keys and rows in one transaction, then the objects, and only then it is done."""
     async with app.store.write() as tx:
@@ -42,26 +54,31 @@ async def _carry_out_one(app: Services, row: Withdrawal) -> None:
         if recording is None or party is None:
             await tx.put(replace(row, done=True))
             return
+        before = recording.state
         whole = party.role is Role.CUSTOMER
-        if not whole and recording.state not in (*FINAL, State.ERASED):
+        if not whole and before not in (*FINAL, State.ERASED):
             return
         mine = await tx.one(TrackRecord, recording=recording.id, party=party.id)
-        if recording.state is not State.ERASED and (whole or (mine and mine.erased_ms is None)):
+        if before is not State.ERASED and (whole or (mine and mine.erased_ms is None)):
             recording = await destroy(app, tx, recording, party, "withdrawn", whole=whole)
         final = await effects.final_message(tx, recording)
-    await app.objects.remove(recording.id if whole or not mine else f"{recording.id}/{mine.id}")
+    erased = recording.state is State.ERASED
+    if erased and recording.worker is not None:
+        app.bus.tell_worker(recording.worker, final)
+    if erased and before is not State.ERASED:
+        app.gate.progress.pop(recording.id, None)
+        app.bus.tell_session(
+            recording.session,
+            RecordingFinished(
+                recording=recording.id, request=recording.request, state="erased", duration_ms=0
+            ),
+        )
+    if erased:
+        await app.objects.remove(recording.id)
+    elif mine is not None:
+        await app.objects.remove(f"{recording.id}/{mine.id}")
     async with app.store.write() as tx:
         await tx.put(replace(row, done=True))
-    if recording.state is not State.ERASED:
-        return
-    if recording.worker is not None:
-        app.bus.tell_worker(recording.worker, final)
-    app.bus.tell_session(
-        recording.session,
-        RecordingFinished(
-            recording=recording.id, request=recording.request, state="erased", duration_ms=0
-        ),
-    )
 
 
 async def destroy(

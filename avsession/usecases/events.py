@@ -23,7 +23,7 @@ LEAF_KINDS = {
 }
 
 
-async def add(
+async def add(  # noqa: PLR0913 - an event has this many parts
     app: Services,
     tx: Writer,
     session: Session,

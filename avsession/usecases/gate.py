@@ -8,9 +8,14 @@ are checked against this. After a restart it is empty, so every gate is closed.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 
 KEEP = 1000
 """Closed generations remembered until their closing is committed; older ones are forgotten."""
+MAX_BARS = 64
+"""Requests that one party may bar one by one; beyond that it bars all of them."""
+ANY = ""
+"""In a bar: whatever the request."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -22,6 +27,8 @@ class OpenGate:
     recording: str
     generation: int
     worker: str
+    fingerprint: str
+    """The recorder's DTLS certificate, as the grant names it."""
     parties: frozenset[str]
 
 
@@ -32,25 +39,67 @@ class Gate:
         self._open: dict[str, OpenGate] = {}
         self._closed: dict[tuple[str, int], int] = {}
         self._opening: dict[str, OpenGate] = {}
+        self._bars: dict[str, set[str]] = {}
         self.waiting: dict[str, int] = {}
         """Sessions whose gate may open but that have no recorder yet, and since when (ms)."""
+        self.progress: dict[str, int] = {}
+        """Recordings that are over but not finished, and when that last moved on (ms)."""
 
     def prepare(self, gate: OpenGate) -> None:
         """A grant for this generation is being committed; :meth:`close` reaches it already."""
         self._opening[gate.session] = gate
 
     def open(self, gate: OpenGate) -> bool:
-        """Make a prepared generation live; False when it was closed in the meantime."""
+        """Make a prepared generation live; False when it was closed or barred meanwhile."""
         if self._opening.pop(gate.session, None) is not gate:
+            return False
+        if self.barred(gate.request, gate.parties):
             return False
         self._open[gate.session] = gate
         self.waiting.pop(gate.session, None)
         return True
 
-    def close(self, session: str, now_ms: int) -> OpenGate | None:
-        """Close the session's gate at ``now_ms``; returns what was open, or about to be."""
+    def abandon(self, session: str) -> None:
+        """What was prepared could not be committed; it was never live."""
+        self._opening.pop(session, None)
+
+    def bar(self, party: str, request: str = ANY) -> bool:
+        """From now on no gate opens with this party in it; False when that was so already.
+
+        Somebody is taking consent back, or leaving, and it is not committed yet.
+        """
+        bars = self._bars.setdefault(party, set())
+        if request in bars:
+            return False
+        bars.add(request if len(bars) < MAX_BARS else ANY)
+        return True
+
+    def unbar(self, party: str, request: str = ANY) -> None:
+        """It is committed, or came to nothing."""
+        bars = self._bars.get(party, set())
+        bars.discard(request)
+        if not bars:
+            self._bars.pop(party, None)
+
+    def forget(self, party: str) -> None:
+        """The party's session has ended; nothing opens there any more."""
+        self._bars.pop(party, None)
+
+    def barred(self, request: str, parties: Iterable[str]) -> bool:
+        """Whether somebody's bar keeps this request's gate from opening."""
+        return any(bar in self._bars.get(party, ()) for party in parties for bar in (ANY, request))
+
+    def close(self, session: str, now_ms: int, generation: int | None = None) -> OpenGate | None:
+        """Close the session's gate at ``now_ms``; returns what was open, or about to be.
+
+        With ``generation`` only that one: a newer one stays open.
+        """
+        gate = self._opening.get(session) or self._open.get(session)
+        if gate is not None and generation is not None and gate.generation != generation:
+            return None
         self.waiting.pop(session, None)
-        gate = self._opening.pop(session, None) or self._open.pop(session, None)
+        self._opening.pop(session, None)
+        self._open.pop(session, None)
         if gate is not None:
             while len(self._closed) >= KEEP:
                 del self._closed[next(iter(self._closed))]

@@ -24,8 +24,12 @@ from avsession.messages import (
 )
 from avsession.usecases.gate import OpenGate
 from avsession.usecases.services import Services
+from avsession.usecases.stopping import stop_one
 
 log = logging.getLogger("avsession.capture")
+
+FATAL = ("disk.", "spool.", "worker.")
+"""How a recorder's reasons begin when it can store nothing more of a recording."""
 
 
 def _workers_gate(app: Services, worker: str, recording: str, generation: int) -> OpenGate:
@@ -47,8 +51,7 @@ async def leg_offer(app: Services, worker: str, message: LegOffer) -> None:
     gate = _workers_gate(app, worker, message.recording, message.generation)
     if message.party not in gate.parties:
         raise NotPermitted("The grant names no leg for that party.")
-    info = next((w for w in app.bus.workers() if w.worker == worker), None)
-    if info is None or sdp.check(message.sdp) != info.fingerprint:
+    if sdp.check(message.sdp) != gate.fingerprint:
         raise SdpRefused("The leg's fingerprint is not the one that the grant names.")
     app.bus.tell(
         message.party,
@@ -57,18 +60,25 @@ async def leg_offer(app: Services, worker: str, message: LegOffer) -> None:
 
 
 async def leg_state(app: Services, worker: str, message: LegState) -> None:
-    """What became of a leg; for the log of the running system only."""
-    _workers_gate(app, worker, message.recording, message.generation)
+    """What became of a leg: for the log of the running system, unless nothing can be stored.
+
+    A recorder makes a new leg when one fails; when its disk does, the recording is over.
+    """
+    gate = _workers_gate(app, worker, message.recording, message.generation)
     log.info(
         "leg %s", message.state, extra={"recording": message.recording, "reason": message.reason}
     )
+    if message.state == "failed" and message.reason.startswith(FATAL):
+        await stop_one(app, gate.session, "recorder_failed", gate.request)
 
 
 async def grant_refused(app: Services, worker: str, message: GrantRefused) -> None:
-    """A recorder would not capture under a grant. The gate stays as it is; nothing is stored."""
+    """A recorder will not capture under a grant: nobody is told that recording is on any more."""
+    gate = _workers_gate(app, worker, message.recording, message.generation)
     log.error(
         "grant refused by the recorder: %s", message.code, extra={"recording": message.recording}
     )
+    await stop_one(app, gate.session, "recorder_failed", gate.request)
 
 
 async def leg_answer(app: Services, party: str, message: LegAnswer) -> None:

@@ -23,6 +23,11 @@ DENIED_EVERY_MS = 60_000
 """A refusal is written to the log at most once a minute for each of 64 groups of addresses."""
 
 
+DENIALS_BURST = 3
+DENIALS_EVERY_MS = 20_000
+"""Refusals of one party or recorder in the log: three at once, then three a minute."""
+
+
 class Buckets:
     """A table of token buckets; each holds ``burst`` and gains one token every ``every_ms``."""
 
@@ -83,6 +88,9 @@ class Limits:
         default_factory=lambda: Buckets(ADDRESS_BURST, ADDRESS_EVERY_MS)
     )
     refusals: Refusals = dataclasses.field(default_factory=Refusals)
+    denials: Buckets = dataclasses.field(
+        default_factory=lambda: Buckets(DENIALS_BURST, DENIALS_EVERY_MS)
+    )
 
 
 def address_key(address: str) -> str:

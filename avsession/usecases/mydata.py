@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from avsession.canonical import sha256_hex
 from avsession.errors import LinkSpent
 from avsession.messages import ChooseFate, WithdrawConsent
 from avsession.ports import Reader
@@ -128,6 +129,11 @@ async def _accesses(tx: Reader, row: Recording) -> list[dict[str, Any]]:
     ]
 
 
+def _key(key: str, what: str) -> str:
+    """One click is two changes; each has a key of its own that is made from the click's."""
+    return sha256_hex(f"{what} {key}".encode())
+
+
 async def withdraw(
     app: Services, secret: str, request: str, fate: str | None, key: str
 ) -> dict[str, str]:
@@ -141,8 +147,10 @@ async def withdraw(
         open_choice = await tx.get(Withdrawal, request, party.id)
         withdrawn = not await may_withdraw(tx, party.id, request)
     if not (withdrawn and open_choice is not None):
-        await consent.withdraw(app, party.id, WithdrawConsent(request=request, key=f"{key}.w"))
+        await consent.withdraw(
+            app, party.id, WithdrawConsent(request=request, key=_key(key, "withdraw"))
+        )
     if fate is not None:
-        chosen = ChooseFate(request=request, fate=fate, key=f"{key}.f")
+        chosen = ChooseFate(request=request, fate=fate, key=_key(key, "fate"))
         await consent.choose_fate(app, party.id, chosen)
     return {"state": "withdrawn", "fate": fate or ""}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from avsession.consent import Answer, ConsentState, Joined, Left, Lost
+from avsession.consent import Answer, ConsentState, Joined, Left, Lost, Phase
 from avsession.errors import NotFound, SessionOver
 from avsession.messages import Parties, Welcome
 from avsession.records import GrantRecord, Withdrawal
 from avsession.session import SEAT_TIMEOUT_MS, Party, Presence, Role, Session
 from avsession.usecases import effects, views
 from avsession.usecases.capture import open_gate
-from avsession.usecases.closing import close_now
+from avsession.usecases.closing import going
 from avsession.usecases.common import advance, leaf, load, load_live, load_state
 from avsession.usecases.services import Services
 from avsession.usecases.sessions import end_session
@@ -40,6 +40,10 @@ async def joined(app: Services, party_id: str) -> None:
         deadline = now + app.settings.consent.answer_s * 1000
         decision = await advance(app, tx, session.id, Joined(party_id, deadline))
         after = await effects.record(app, tx, session, decision)
+    app.gate.unbar(party_id)
+    # Open by what is written, though perhaps not in memory: a loss of this party may have
+    # closed it there and failed to be written down.
+    after.opens = after.opens or decision.state.phase is Phase.OPEN
     app.bus.tell(party_id, await _welcome(app, party_id))
     await _tell_parties(app, session.id)
     await effects.speak(app, after, open_gate)
@@ -81,42 +85,38 @@ async def _tell_parties(app: Services, session: str) -> None:
 
 async def lost(app: Services, party_id: str) -> None:
     """A party's connection is gone: the gate closes now, the seat is held for 30 s."""
-    gate = app.gate.of_party(party_id)
-    if gate is not None:
-        close_now(app, gate.session, "presence_unknown", final=False)
-    try:
-        async with app.store.write() as tx:
-            session, party = await load_live(tx, party_id)
-            if party.presence is None:
-                return
-            deadline = app.clock.now_ms() + SEAT_TIMEOUT_MS
-            await tx.put(replace(party, presence=Presence.UNKNOWN, seat_deadline_ms=deadline))
-            decision = await advance(app, tx, session.id, Lost(party_id))
-            after = await effects.record(app, tx, session, decision)
-    except (SessionOver, NotFound):
-        return
+    with going(app, party_id, "presence_unknown"):
+        try:
+            async with app.store.write() as tx:
+                session, party = await load_live(tx, party_id)
+                if party.presence is None:
+                    return
+                deadline = app.clock.now_ms() + SEAT_TIMEOUT_MS
+                await tx.put(replace(party, presence=Presence.UNKNOWN, seat_deadline_ms=deadline))
+                decision = await advance(app, tx, session.id, Lost(party_id))
+                after = await effects.record(app, tx, session, decision)
+        except (SessionOver, NotFound):
+            return
     await _tell_parties(app, session.id)
     await effects.speak(app, after, open_gate)
 
 
 async def left(app: Services, party_id: str, reason: str = "left") -> None:
     """A party gives up its seat. The agent's leaving ends the session."""
-    gate = app.gate.of_party(party_id)
-    if gate is not None:
-        close_now(app, gate.session, "party_left", final=False)
-    try:
-        async with app.store.write() as tx:
-            session, party = await load_live(tx, party_id)
-            if party.presence is None:
-                return
-            now = app.clock.now_ms()
-            await tx.put(replace(party, presence=None, seat_deadline_ms=None, left_ms=now))
-            decision = await advance(app, tx, session.id, Left(party_id))
-            after = await effects.record(app, tx, session, decision)
-            refs = {"reason": reason}
-            await leaf(app, tx, "party.left", session=session, subject=party, refs=refs)
-    except (SessionOver, NotFound):
-        return
+    with going(app, party_id, "party_left"):
+        try:
+            async with app.store.write() as tx:
+                session, party = await load_live(tx, party_id)
+                if party.presence is None:
+                    return
+                now = app.clock.now_ms()
+                await tx.put(replace(party, presence=None, seat_deadline_ms=None, left_ms=now))
+                refs = {"reason": reason}
+                await leaf(app, tx, "party.left", session=session, subject=party, refs=refs)
+                decision = await advance(app, tx, session.id, Left(party_id))
+                after = await effects.record(app, tx, session, decision)
+        except (SessionOver, NotFound):
+            return
     await effects.speak(app, after, open_gate)
     if party.role is Role.AGENT:
         await end_session(app, session.id, f"agent_{reason}")

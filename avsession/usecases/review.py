@@ -221,6 +221,8 @@ async def open_recording(
         )
         manifest = await _manifest(tx, row)
         tracks = await tx.find(TrackRecord, recording=row.id)
+        for track in tracks:
+            manifest = await _kept(tx, manifest, track.id)
         parties = {p.id: p for p in await _parties(tx, row.session)}
     return {
         "access": access.id,

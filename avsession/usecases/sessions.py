@@ -14,7 +14,7 @@ from avsession.messages import Ended as EndedMessage
 from avsession.ports import Reader, Writer
 from avsession.records import Ticket
 from avsession.session import Party, Role, Session, new_id
-from avsession.usecases import effects
+from avsession.usecases import denials, effects
 from avsession.usecases.capture import open_gate
 from avsession.usecases.closing import close_now
 from avsession.usecases.common import advance, leaf, load_live
@@ -223,6 +223,7 @@ async def redeem_ticket(app: Services, ticket: str) -> Party:
         if row is not None:
             await tx.remove(Ticket, secret_hash=row.secret_hash)
     if row is None or party is None or row.expires_ms <= app.clock.now_ms():
+        await denials.refused(app, TicketRefused.code, party=party.id if party else None)
         raise TicketRefused
     return party
 
@@ -253,6 +254,7 @@ async def end_session(app: Services, session_id: str, reason: str) -> None:
     app.bus.tell_session(session_id, EndedMessage(reason=reason))
     for party in parties:
         app.bus.drop(party.id)
+        app.gate.forget(party.id)
 
 
 async def _empty_seats(

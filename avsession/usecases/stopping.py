@@ -1,13 +1,13 @@
-"""Stopping the server: every recording in progress is finalised, and everyone told."""
+"""Ending a recording though no party asked for it: the server stops, or the recorder failed."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from avsession.consent import Stopped
-from avsession.errors import RequestOver
+from avsession.errors import AvsessionError, RequestOver
 from avsession.recording import State
-from avsession.records import ConsentState as ConsentRow
 from avsession.records import Recording
 from avsession.session import Session
 from avsession.usecases import effects
@@ -15,6 +15,8 @@ from avsession.usecases.capture import open_gate
 from avsession.usecases.closing import close_now
 from avsession.usecases.common import advance, load_state
 from avsession.usecases.services import Services
+
+log = logging.getLogger("avsession.stopping")
 
 FINALISE_S = 6.0
 """How long recorders may take to write their last entries."""
@@ -27,29 +29,36 @@ async def stop_recordings(app: Services) -> None:
     What a recorder has not finished by then it finishes after the next start.
     """
     async with app.store.read() as tx:
-        live = [row.session for row in await tx.find(ConsentRow, limit=100_000)]
-    for session_id in live:
-        await _stop_one(app, session_id)
-    try:
-        async with asyncio.timeout(FINALISE_S):
-            while await _unfinished(app):
-                await asyncio.sleep(POLL_S)
-    except TimeoutError:
-        return
+        live = await tx.find(Session, ended_ms=None, limit=100_000)
+    for session in live:
+        try:
+            await stop_one(app, session.id, "server_stopping")
+        except AvsessionError as error:
+            log.warning("not stopped: %s", error.code, extra={"session": session.id})
+    loop = asyncio.get_running_loop()
+    until = loop.time() + FINALISE_S
+    while await _unfinished(app) and loop.time() < until:  # noqa: ASYNC110 - a database has no event
+        await asyncio.sleep(POLL_S)
 
 
-async def _stop_one(app: Services, session_id: str) -> None:
-    close_now(app, session_id, "server_stopping", final=True)
+async def stop_one(app: Services, session_id: str, reason: str, request: str = "") -> None:
+    """End the session's live request, whatever it is, or only ``request``; nobody withdraws."""
+    gate = app.gate.of_session(session_id)
+    if gate is not None and request in ("", gate.request):
+        close_now(app, session_id, reason, final=True)
     async with app.store.write() as tx:
         session = await tx.get(Session, session_id)
         state = await load_state(tx, app, session_id)
         if session is None or session.ended_ms is not None or state.request is None:
             return
         try:
-            decision = await advance(app, tx, session_id, Stopped(None, state.request.id))
+            decision = await advance(
+                app, tx, session_id, Stopped(None, request or state.request.id)
+            )
         except RequestOver:
             return
         after = await effects.record(app, tx, session, decision)
+        after.reason = reason
     await effects.speak(app, after, open_gate)
 
 

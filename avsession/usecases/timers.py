@@ -43,10 +43,13 @@ async def tick(app: Services) -> None:
 
 
 async def _guarded(work: Awaitable[None]) -> None:
+    """One due thing, or one step: what goes wrong in it is noted, and the others go on."""
     try:
         await work
     except AvsessionError as error:
         log.warning("a timer waits for its next turn: %s", error.code)
+    except Exception:
+        log.exception("a timer failed")
 
 
 async def _answers(app: Services) -> None:
@@ -56,8 +59,11 @@ async def _answers(app: Services) -> None:
             ConsentRow, order="deadline_ms", below=app.clock.now_ms() + 1, limit=BATCH
         )
     for row in due:
-        state = msgspec.json.decode(row.state, type=ConsentState)
-        await consent.expire(app, row.session, state)
+        await _guarded(_expire(app, row))
+
+
+async def _expire(app: Services, row: ConsentRow) -> None:
+    await consent.expire(app, row.session, msgspec.json.decode(row.state, type=ConsentState))
 
 
 async def _seats(app: Services) -> None:
@@ -67,7 +73,7 @@ async def _seats(app: Services) -> None:
             Party, order="seat_deadline_ms", below=app.clock.now_ms() + 1, limit=BATCH
         )
     for party in due:
-        await left(app, party.id, "timeout")
+        await _guarded(left(app, party.id, "timeout"))
 
 
 async def _choices(app: Services) -> None:
@@ -88,25 +94,33 @@ async def _erasures(app: Services) -> None:
     async with app.store.read() as tx:
         due = await tx.find(Withdrawal, fate="destroy", done=False, limit=BATCH)
     for request in {row.request for row in due}:
-        await erasure.carry_out(app, request)
+        await _guarded(erasure.carry_out(app, request))
 
 
 async def _drains(app: Services) -> None:
-    """A recording whose recorder does not finish it is ended as interrupted, and says so."""
+    """A recording whose recorder does not finish it is ended as interrupted, and says so.
+
+    The patience begins anew when the recorder comes back or sends an entry, and with each start
+    of the server: it counts time in which the recorder could have spoken.
+    """
     now = app.clock.now_ms()
     connected = {worker.worker for worker in app.bus.workers()}
     async with app.store.read() as tx:
         rows = await tx.find(Recording, state=State.CLOSING, limit=BATCH)
     for row in rows:
         patience = DRAIN_MS if row.worker in connected else ABSENT_MS
-        if row.closed_ms is None or row.closed_ms + patience > now:
-            continue
-        async with app.store.write() as tx:
-            recording = await tx.get(Recording, row.id)
-            if recording is None or recording.state is not State.CLOSING:
-                continue
-            done = await finish(app, tx, recording, State.INTERRUPTED)
-        await finished(app, done)
+        if app.gate.progress.setdefault(row.id, now) + patience <= now:
+            await _guarded(_interrupt(app, row.id))
+
+
+async def _interrupt(app: Services, recording_id: str) -> None:
+    async with app.store.write() as tx:
+        recording = await tx.get(Recording, recording_id)
+        if recording is None or recording.state is not State.CLOSING:
+            app.gate.progress.pop(recording_id, None)
+            return
+        done = await finish(app, tx, recording, State.INTERRUPTED)
+    finished(app, done)
 
 
 async def _invitations(app: Services) -> None:
@@ -125,7 +139,7 @@ async def _invitations(app: Services) -> None:
             if over and all(p.presence is None for p in parties):
                 empty.append(session.id)
     for session_id in empty:
-        await end_session(app, session_id, "expired")
+        await _guarded(end_session(app, session_id, "expired"))
 
 
 async def _leftovers(app: Services) -> None:

@@ -28,11 +28,14 @@ async def check(tx: Reader, party: Party, request: RecordingRequest) -> None:
         raise Conflict("There is no consent of yours to withdraw here.")
 
 
-async def open_choice(app: Services, tx: Writer, party: Party, request: RecordingRequest) -> None:
-    """From now on keep or destroy may be chosen, until it is due; then it is destroy."""
+async def open_choice(app: Services, tx: Writer, party: Party, request: RecordingRequest) -> bool:
+    """From now on keep or destroy may be chosen, until it is due; then it is destroy.
+
+    False when nothing was recorded, so that there is nothing to choose.
+    """
     recording = await tx.one(Recording, request=request.id)
     if recording is None:
-        return
+        return False
     now = app.clock.now_ms()
     await tx.put(
         Withdrawal(
@@ -43,6 +46,7 @@ async def open_choice(app: Services, tx: Writer, party: Party, request: Recordin
             due_ms=now + app.settings.consent.fate_s * 1000,
         )
     )
+    return True
 
 
 async def choose(app: Services, tx: Writer, party: str, request: str, fate: str) -> None:

@@ -51,19 +51,26 @@ async def worker_ready(app: Services, worker: str) -> None:
         rows = await tx.find(Recording, worker=worker, state=State.CLOSING)
         finals = [await effects.final_message(tx, row) for row in rows]
     for message in finals:
+        app.gate.progress[message.recording] = app.clock.now_ms()
         app.bus.tell_worker(worker, message)
     await retry_waiting(app)
 
 
 async def worker_gone(app: Services, worker: str) -> None:
-    """A worker's connection ended. Its gates close; consent stands, so new ones may open."""
+    """A worker's connection ended. Its gates close; consent stands, so new ones may open.
+
+    May be repeated when it raises: what is still to be recorded is found in the database.
+    """
     for gate in app.gate.of_worker(worker):
         close_now(app, gate.session, "recorder_lost", final=False)
+    async with app.store.read() as tx:
+        rows = await tx.find(Recording, worker=worker, state=State.ON)
+    for session_id in {row.session for row in rows}:
         async with app.store.write() as tx:
-            session = await tx.get(Session, gate.session)
-            if session is None:
+            session = await tx.get(Session, session_id)
+            if session is None or app.gate.of_session(session_id) is not None:
                 continue
-            decision = await advance(app, tx, session.id, Interrupted())
+            decision = await advance(app, tx, session_id, Interrupted())
             after = await effects.record(app, tx, session, decision)
         await effects.speak(app, after, open_gate)
 
