@@ -160,7 +160,9 @@ class Settings(_Section, frozen=True, kw_only=True):
     def origin(self) -> str:
         """The public address's origin, as browsers send it."""
         parts = urllib.parse.urlsplit(self.public_url)
-        return f"{parts.scheme}://{parts.netloc}".lower()
+        # browsers leave the scheme's own port out
+        netloc = parts.netloc.removesuffix(":443") if parts.scheme == "https" else parts.netloc
+        return f"{parts.scheme}://{netloc}".lower()
 
     @property
     def public_host(self) -> str:
@@ -203,7 +205,8 @@ def load(path: Path | None, environ: Mapping[str, str], **overrides: Any) -> Set
             raw = tomllib.loads(path.read_text("utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise SettingsInvalid(f"The settings file cannot be read: {error}") from error
-    for name, text in environ.items():
+    # sorted, so that a table comes before the keys inside it, whatever the order it was set in
+    for name, text in sorted(environ.items()):
         if name.startswith(PREFIX) and name != f"{PREFIX}CONFIG":
             _put(raw, name.removeprefix(PREFIX).lower().split("__"), text)
     raw.update({key: value for key, value in overrides.items() if value is not None})

@@ -12,6 +12,16 @@ from avsession.messages.party import FromParty, ToParty
 from avsession.messages.recorder import FromRecorder, ToRecorder
 
 
+MAX_TOLD = 200
+"""Characters of what was wrong with a message that its sender is told."""
+
+
+def _told(error: Exception) -> str:
+    """The error's text, cut and without control characters: it may quote the sender."""
+    text = str(error)[:MAX_TOLD]
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def depth_of(text: str | bytes) -> int:
     """How deep arrays and objects nest in JSON ``text``; strings are skipped over."""
     data = text.encode() if isinstance(text, str) else text
@@ -53,7 +63,7 @@ class Codec:
         try:
             return self._decoder.decode(frame)
         except (msgspec.DecodeError, RecursionError) as error:
-            raise MessageInvalid(f"Not a message of this protocol: {error}") from error
+            raise MessageInvalid(f"Not a message of this protocol: {_told(error)}") from error
 
 
 FROM_PARTY = Codec(FromParty, MAX_MESSAGE)

@@ -203,3 +203,15 @@ def test_a_phrase_falls_back_to_english() -> None:
     assert phrase({"en": "yes", "de": "ja"}, "de") == "ja"
     assert phrase({"en": "yes", "de": ""}, "de") == "yes"
     assert phrase({"en": "yes"}, "fr") == "yes"
+
+
+def test_the_origin_is_written_as_browsers_write_it() -> None:
+    assert load(None, {}, public_url="https://LocalHost:443/").origin == "https://localhost"
+
+
+def test_a_table_and_a_key_of_it_may_come_in_any_order() -> None:
+    table = ("AVSESSION_CONSENT", '{"answer_s": 90}')
+    key = ("AVSESSION_CONSENT__WARN_S", "50")
+    for environ in (dict([table, key]), dict([key, table])):
+        consent = load(None, environ).consent
+        assert (consent.answer_s, consent.warn_s) == (90, 50)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, Page, expect
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 from tests.browser.product import Product
 
@@ -25,8 +25,8 @@ FLAGS = [
     "--disable-renderer-backgrounding",
     "--disable-backgrounding-occluded-windows",
 ]
-WIDE = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
+WIDE: ViewportSize = {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
 @dataclass(eq=False)
@@ -95,7 +95,7 @@ class Person:
         await self.dialog("Withdraw consent").get_by_role("button", name=choice).click()
 
 
-async def window(browser: Browser, size: dict[str, int] | None = None, **options: Any) -> Person:
+async def window(browser: Browser, size: ViewportSize | None = None, **options: Any) -> Person:
     """A fresh browser profile with one page."""
     context = await browser.new_context(
         ignore_https_errors=True, viewport=size or WIDE, locale="en-GB", **options

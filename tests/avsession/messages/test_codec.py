@@ -163,3 +163,12 @@ def test_an_error_reply_carries_code_sentence_and_key() -> None:
         "key": "k" * 16,
     }
     assert TO_PARTY.decode(encode(reply)) == TO_RECORDER.decode(encode(reply)) == reply
+
+
+def test_what_the_sender_is_told_is_short_and_printable() -> None:
+    """A message may quote itself in the error; not at length, and no line ends into a log."""
+    frame = '{"type": "' + "x\\n" * 12_000 + '"}'
+    with pytest.raises(MessageInvalid) as raised:
+        FROM_PARTY.decode(frame)
+    assert len(str(raised.value)) < 300
+    assert str(raised.value).isprintable()
