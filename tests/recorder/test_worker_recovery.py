@@ -11,6 +11,7 @@ from tests.recorder.publishers import AiortcPublisher
 from tests.recorder.signaling_stub import (
     PARTY,
     RECORDING,
+    TRACK,
     Running,
     Signaling,
     stored,
@@ -155,14 +156,8 @@ async def test_stop_leaves_what_is_going_on_to_the_next_start(
 async def test_sigterm_ends_a_worker_process_in_order(
     signaling: Signaling, publishers: list[AiortcPublisher]
 ) -> None:
-    config = signaling.config
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "recorder", "--url", config.url, "--worker", config.worker,
-        "--credential", str(config.credential), "--grant-key", config.grant_key,
-        "--spool", str(config.spool),
-    )  # fmt: skip
+    process = await start_process(signaling)
     try:
-        await signaling.until(lambda: signaling.hello)
         await signaling.capture()
         await signaling.until(lambda: stored(signaling) >= 2)
         os.kill(process.pid, signal.SIGTERM)
@@ -174,3 +169,41 @@ async def test_sigterm_ends_a_worker_process_in_order(
             await process.wait()
     assert [d.reason for d in signaling.entries(Detach)] == ["worker.stopping"]
     assert signaling.plain()
+
+
+async def start_process(signaling: Signaling) -> asyncio.subprocess.Process:
+    """A worker in a process of its own, connected."""
+    config = signaling.config
+    signaling.hello = None
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "recorder", "--url", config.url, "--worker", config.worker,
+        "--credential", str(config.credential), "--grant-key", config.grant_key,
+        "--spool", str(config.spool),
+    )  # fmt: skip
+    await signaling.until(lambda: signaling.hello)
+    return process
+
+
+async def test_sigkill_loses_at_most_two_seconds(
+    signaling: Signaling, publishers: list[AiortcPublisher], tmp_path: Path
+) -> None:
+    first = await start_process(signaling)
+    await signaling.capture()
+    await signaling.until(lambda: stored(signaling) >= 3)
+    killed_ms = signaling.now_ms
+    first.kill()
+    await first.wait()
+    signaling.live.clear()
+    second = await start_process(signaling)
+    try:
+        await signaling.close_gate(final=True, closed_ms=int(killed_ms) + 1000)
+        await signaling.until(lambda: signaling.manifest.complete)
+    finally:
+        second.terminate()
+        await second.wait()
+    assert signaling.entries(End)[0].state == "interrupted"
+    last = signaling.manifest.segments(TRACK)[-1]
+    assert killed_ms - last.captured_ms <= 2_000
+    path = tmp_path / "killed.webm"
+    path.write_bytes(signaling.plain())
+    assert decode(path) == ""
