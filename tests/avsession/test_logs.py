@@ -1,0 +1,46 @@
+"""Log lines: readable by people and by machines, one an event."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+
+from avsession import logs
+
+
+def record(message: str, **extra: str) -> logging.LogRecord:
+    made = logging.LogRecord("avsession.x", logging.INFO, __file__, 1, message, (), None)
+    for key, value in extra.items():
+        setattr(made, key, value)
+    return made
+
+
+def test_json_has_known_fields_only() -> None:
+    line = logs.JsonFormatter().format(record("leg up", recording="rec_1", name="Cleo"))
+    assert json.loads(line).keys() == {"time", "level", "logger", "message", "recording"}
+    assert "\n" not in logs.JsonFormatter().format(record("two\nlines"))
+
+
+def test_json_tells_of_a_crash() -> None:
+    try:
+        raise ValueError("broken")
+    except ValueError:
+        made = record("crashed")
+        made.exc_info = sys.exc_info()
+    assert "ValueError: broken" in json.loads(logs.JsonFormatter().format(made))["exception"]
+
+
+def test_text_puts_the_fields_at_the_end() -> None:
+    line = logs.TextFormatter().format(record("leg up", recording="rec_1"))
+    assert line.endswith("avsession.x: leg up recording=rec_1")
+
+
+def test_third_parties_are_quiet() -> None:
+    before = logging.getLogger().handlers[:], logging.getLogger().level
+    try:
+        logs.configure("DEBUG", as_json=True)
+        assert logging.getLogger("aioice").level == logging.WARNING
+    finally:
+        logging.getLogger().handlers[:], _ = before
+        logging.getLogger().setLevel(before[1])

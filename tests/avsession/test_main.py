@@ -1,0 +1,93 @@
+"""The command line: help with an example, exit status, accounts, and what a real address needs."""
+
+from __future__ import annotations
+
+import io
+import json
+import sqlite3
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from avsession.__main__ import parser, run
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No settings from the developer's environment, and nobody's logging is set up anew."""
+    monkeypatch.delenv("AVSESSION_CONFIG", raising=False)
+    monkeypatch.setattr("avsession.logs.configure", lambda level, as_json: None)
+
+
+@pytest.mark.parametrize(
+    "command", [["serve"], ["admin", "create"], ["agent", "create"], ["keys", "show"]]
+)
+def test_every_command_has_help_with_an_example(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parser().parse_args([*command, "--help"])
+    assert ended.value.code == 0
+    assert f"example: avsession {' '.join(command)}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_an_unknown_command_is_used_wrong() -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(["dance"])
+    assert ended.value.code == 2
+
+
+def test_an_admin_is_made_and_the_password_is_nowhere_in_plain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("correct horse battery staple\n"))
+    data = tmp_path / "data"
+    command = ["admin", "create", "--login", "ann", "--name", "Ann Lee", "--password-stdin"]
+    assert run([*command, "--data", str(data), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["login"], answer["role"]) == ("ann", "admin")
+    with closing(sqlite3.connect(data / "avsession.sqlite3")) as database:
+        (stored,) = database.execute("select password from account").fetchone()
+    assert stored.startswith("$argon2id$")
+    for path in data.rglob("*"):
+        if path.is_file():
+            assert b"correct horse" not in path.read_bytes()
+            assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+    monkeypatch.setattr("sys.stdin", io.StringIO("correct horse battery staple\n"))
+    assert run([*command, "--data", str(data)]) == 1, "the login is taken"
+
+
+def test_a_short_password_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("short\n"))
+    command = ["agent", "create", "--login", "bob", "--name", "Bob", "--password-stdin"]
+    assert run([*command, "--data", str(tmp_path / "d")]) == 1
+    assert "12" in capsys.readouterr().err
+
+
+def test_a_real_address_demands_real_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AVSESSION_PUBLIC_URL", "https://support.example")
+    assert run(["serve", "--data", str(tmp_path / "d")]) == 2
+    said = capsys.readouterr().err
+    for missing in ("certificate", "controller.name", "controller.contact", "controller.dpo"):
+        assert missing in said
+    assert not (tmp_path / "d").exists(), "nothing was made"
+
+
+def test_keys_show_the_public_halves(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = str(tmp_path / "d")
+    assert run(["keys", "show", "--data", data]) == 2, "there are none yet"
+    monkeypatch.setattr("sys.stdin", io.StringIO("correct horse battery staple\n"))
+    run(["admin", "create", "--login", "a", "--name", "A", "--password-stdin", "--data", data])
+    capsys.readouterr()
+    assert run(["keys", "show", "--data", data, "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["custodian"].startswith("age1")
+    assert len(bytes.fromhex(shown["grant"])) == 32

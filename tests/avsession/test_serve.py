@@ -1,0 +1,74 @@
+"""The composition: what is made where, and that the parts meet. The browser tests run the rest."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from avsession.audit.log import KINDS
+from avsession.canonical import unb64
+from avsession.config import Settings
+from avsession.errors import LinkSpent
+from avsession.serve import (
+    Files,
+    build_name,
+    close_store,
+    open_services,
+    sign_in_links,
+    tls_files,
+    worker_arguments,
+)
+from avsession.usecases import accounts
+from recorder.__main__ import parser
+from signaling.hub import Hub
+
+
+async def test_everything_made_is_private(tmp_path: Path) -> None:
+    files = Files(tmp_path / "data")
+    app = await open_services(Settings(), files, Hub())
+    worker_arguments(Settings(), files, app, 0)
+    tls_files(Settings(), files)
+    await close_store(app)
+    made = [files.root, *files.root.rglob("*")]
+    assert len(made) > 10
+    for path in made:
+        wanted = 0o700 if path.is_dir() else 0o600
+        assert stat.S_IMODE(path.stat().st_mode) == wanted, path
+
+
+async def test_a_worker_is_told_no_secret_and_can_read_its_command_line(tmp_path: Path) -> None:
+    files = Files(tmp_path)
+    app = await open_services(Settings(), files, Hub())
+    line = worker_arguments(Settings(log_json=True), files, app, 0)
+    given = parser().parse_args(line)
+    assert len(unb64(given.grant_key)) == 32
+    assert given.worker == worker_of(worker_arguments(Settings(), files, app, 0))
+    credential = (files.keys / "recorder.credential").read_text().strip()
+    assert credential not in " ".join(line)
+    await close_store(app)
+
+
+def worker_of(line: list[str]) -> str:
+    worker: str = parser().parse_args(line).worker
+    return worker
+
+
+async def test_each_start_prints_fresh_links_for_one_use(tmp_path: Path) -> None:
+    app = await open_services(Settings(), Files(tmp_path), Hub())
+    links = dict(await sign_in_links(app))
+    assert links.keys() == {"agent", "admin"}
+    again = dict(await sign_in_links(app))
+    assert again["agent"] != links["agent"]
+    secret = links["agent"].split("#")[1]
+    await accounts.sign_in_by_link(app, secret)
+    with pytest.raises(LinkSpent):
+        await accounts.sign_in_by_link(app, secret)
+    await close_store(app)
+
+
+def test_the_build_is_named_after_the_pages_code() -> None:
+    assert build_name() == build_name()
+    assert len(build_name()) <= 64
+    assert "log.started" in KINDS
