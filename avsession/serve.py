@@ -1,7 +1,7 @@
 """Everything in one process and one port: the composition of the product.
 
 Order of starting: files and keys, store, use cases, port, recorders, timers. Order of
-stopping: recordings are finalised, recorders end, connections end, the store closes.
+stopping: recordings are finalised or suspended, recorders end, connections end, the store closes.
 """
 
 from __future__ import annotations
@@ -166,13 +166,28 @@ def tls_files(settings: Settings, files: Files) -> tuple[Path, Path]:
     return certificate, key
 
 
+Stop = asyncio.Future[signal.Signals]
+"""Done when the process was asked to end, by which signal."""
+
+
+def _ask(stop: Stop, number: signal.Signals) -> None:
+    if not stop.done():
+        stop.set_result(number)
+
+
 async def serve(settings: Settings) -> None:
-    """Run until SIGINT or SIGTERM. Prints ``ready``, and on loopback the sign-in links."""
+    """Run until SIGINT (Ctrl-C) or SIGTERM.
+
+    Ctrl-C is the end: what is being recorded is finalised. SIGTERM is what service managers
+    send before a restart: recordings are suspended, and go on with a gap at the next start if
+    everyone comes back in time.
+
+    Prints ``ready``, and on loopback the sign-in links."""
     files = Files(Path(settings.data).resolve())
-    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    stop: Stop = loop.create_future()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, _ask, stop, number)
     hub = Hub()
     app = await open_services(settings, files, hub)
     tasks = Tasks()
@@ -187,7 +202,7 @@ async def serve(settings: Settings) -> None:
 
 
 async def _run(
-    settings: Settings, files: Files, app: Services, hub: Hub, tasks: Tasks, stop: asyncio.Event
+    settings: Settings, files: Files, app: Services, hub: Hub, tasks: Tasks, stop: Stop
 ) -> None:
     credential = keys.credential(files.keys / "recorder.credential", app.entropy)
     signaling = SignalingServer(hub, bind(app), origins=settings.origins, credential=credential)
@@ -215,10 +230,11 @@ async def _run(
         for role, link in await sign_in_links(app):
             print(f"{role} {link}", flush=True)
     try:
-        await stop.wait()
-        log.info("stopping")
+        number = await stop
+        log.info("stopping on %s", number.name)
         front.stop()
-        await stopping.stop_recordings(app)
+        if number is signal.SIGINT:
+            await stopping.stop_recordings(app)
     finally:
         await asyncio.gather(*(supervisor.stop() for supervisor in supervisors))
         await signaling.close()

@@ -6,6 +6,7 @@ import asyncio
 import re
 import signal
 
+import pytest
 from playwright.async_api import Browser, expect
 
 from avsession.recording import Attach, Gap, decode_line
@@ -81,12 +82,15 @@ async def test_ending_the_call_ends_it_for_both(browser: Browser, product: Produ
     await expect(private).to_have_value(re.compile("/privacy#"))
 
 
-async def test_the_server_restarts_in_mid_call(browser: Browser, product: Product) -> None:
-    """Killed and started again: the call goes on, everyone reconnects, recording resumes."""
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+async def test_the_server_restarts_in_mid_call(
+    browser: Browser, product: Product, how: signal.Signals
+) -> None:
+    """Ended and started again: the call goes on, everyone reconnects, recording resumes."""
     agent, customer = await new_call(browser, product)
     await recorded(agent, customer)
     before = {p: (await p.stats())["remoteFramesDecoded"] for p in (agent, customer)}
-    await product.stop(signal.SIGKILL)
+    await product.stop(how)
     for person in (agent, customer):
         await person.until(f"s.remoteFramesDecoded > {before[person]} + 20")
     await product.start()

@@ -80,11 +80,9 @@ export class ConsentDialog {
     const hint = el("p", { class: "hint", "aria-live": "polite" });
     const allow = button(t("consent.allow"), () => this.allow(body, hint), { class: "answer" });
     const decline = button(t("consent.decline"), () => this.decline(), { class: "answer" });
-    allow.setAttribute("aria-disabled", "true");
+    // Never dimmed: the two answers look equal, ticked or not. Without a tick the hint says why.
     body.addEventListener("change", () => {
-      const none = ticked(body).length === 0;
-      allow.setAttribute("aria-disabled", String(none));
-      if (!none) hint.textContent = "";
+      if (ticked(body).length > 0) hint.textContent = "";
     });
     this.sheet = openSheet(
       t("consent.title"),

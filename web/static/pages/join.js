@@ -34,8 +34,12 @@ const name = byId("name", HTMLInputElement);
 byId("controller", HTMLElement).textContent = about.controller.name;
 copies(byId("kept-link", HTMLInputElement), byId("kept-copy", HTMLButtonElement));
 const ending = new Ending(() => "/api/seat/data-link");
-if (!invitation && !seat) say(t("join.no_invitation"));
-else lobby();
+if (invitation || seat) {
+  lobby();
+} else {
+  show(byId("uninvited", HTMLElement), true);
+  say(t("join.no_invitation"));
+}
 
 function lobby() {
   // Whoever comes back keeps the name under which the others know them.
