@@ -90,7 +90,7 @@ def settings_of(given: argparse.Namespace) -> Settings:
 
 
 async def _create(given: argparse.Namespace, settings: Settings, password: str) -> dict[str, str]:
-    app = await open_services(settings, Files(Path(settings.data).resolve()), Hub())
+    app = await open_services(settings, Files.of(settings), Hub())
     try:
         account = await accounts.create_account(
             app, given.login, given.name, given.command, password
@@ -110,7 +110,7 @@ def _password(given: argparse.Namespace) -> str:
 
 
 def _show_keys(settings: Settings) -> dict[str, str]:
-    files = Files(Path(settings.data).resolve())
+    files = Files.of(settings)
     custodian = files.custody / "custodian.key"
     if not custodian.exists():
         raise SettingsInvalid("There are no keys yet; the first start makes them.")

@@ -64,6 +64,11 @@ class Files:
 
     root: Path
 
+    @classmethod
+    def of(cls, settings: Settings) -> Files:
+        """The data folder that is set."""
+        return cls(Path(settings.data).resolve())
+
     @property
     def keys(self) -> Path:
         """Signing keys, the recorders' credential, local TLS."""
@@ -183,7 +188,7 @@ async def serve(settings: Settings) -> None:
     everyone comes back in time.
 
     Prints ``ready``, and on loopback the sign-in links."""
-    files = Files(Path(settings.data).resolve())
+    files = Files.of(settings)
     loop = asyncio.get_running_loop()
     stop: Stop = loop.create_future()
     for number in (signal.SIGINT, signal.SIGTERM):

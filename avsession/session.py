@@ -61,7 +61,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Party(msgspec.Struct, frozen=True, kw_only=True):
-    """A person in a session. ``token_hash``: the customer's seat; ``data_hash``: the private link."""
+    """A person in a session. ``token_hash``: customer's seat; ``data_hash``: the private link."""
 
     id: str
     session: str

@@ -30,7 +30,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     build: str
 
 
-def build(
+def build(  # noqa: PLR0913 - a consent record has this many parts
     settings: Settings,
     *,
     event: str,

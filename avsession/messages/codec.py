@@ -11,7 +11,6 @@ from avsession.messages.common import MAX_DEPTH, MAX_MESSAGE, MAX_RECORDER_MESSA
 from avsession.messages.party import FromParty, ToParty
 from avsession.messages.recorder import FromRecorder, ToRecorder
 
-
 MAX_TOLD = 200
 """Characters of what was wrong with a message that its sender is told."""
 

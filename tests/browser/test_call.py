@@ -80,7 +80,8 @@ async def seek_and_decode(player: Locator, seconds: float) -> None:
     for video in await player.locator("video").all():
         found: dict[str, Any] = await video.evaluate(
             """async (v, t) => {
-                const seeked = new Promise((done) => v.addEventListener('seeked', done, {once: true}));
+                const seeked = new Promise((done) =>
+                    v.addEventListener('seeked', done, {once: true}));
                 v.currentTime = t;
                 await seeked;
                 return {at: v.currentTime, ready: v.readyState, error: v.error?.message ?? null,
