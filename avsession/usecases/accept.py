@@ -15,7 +15,14 @@ from msgspec.structs import replace
 
 from avsession.canonical import unb64
 from avsession.consent import Stopped
-from avsession.errors import Erased, ManifestBroken, NotPermitted, SegmentRefused
+from avsession.errors import (
+    Conflict,
+    Erased,
+    ManifestBroken,
+    NotPermitted,
+    RecordingTruncated,
+    SegmentRefused,
+)
 from avsession.messages import EntryAccepted, EntryRefused, ManifestLine, RecordingFinished
 from avsession.ports import Reader, Writer
 from avsession.recording import (
@@ -42,6 +49,7 @@ from avsession.usecases import denials, effects
 from avsession.usecases.capture import open_gate
 from avsession.usecases.common import advance, leaf, load_state
 from avsession.usecases.services import Services
+from avsession.usecases.stopping import stop_one
 
 log = logging.getLogger("avsession.capture")
 
@@ -66,20 +74,26 @@ async def manifest_line(
 ) -> EntryAccepted | EntryRefused:
     """Take the next entry of a recording's manifest from the worker that captures it.
 
-    Raises NotPermitted, Erased or ManifestBroken when the entry must not enter the chain. The
-    same entry again is accepted again.
+    The same entry again is accepted again. An entry that must not enter the chain is refused,
+    and its recording is over, because nothing can follow. Raises ManifestBroken for what is no
+    entry, NotPermitted for an entry of a recording that is not this worker's.
     """
     line = decode_line(message.line)
     entry = line.entry
     if entry.recording != message.recording:
         raise ManifestBroken("The entry belongs to another recording.")
-    async with app.store.write() as tx:
+    async with app.store.read() as tx:
         recording = await tx.get(Recording, message.recording)
         if recording is None or recording.worker != worker:
             raise NotPermitted("That recording is not this recorder's.")
-        if recording.state is State.ERASED:
-            raise Erased
-        outcome = await _take(app, tx, recording, line, message.line.encode())
+    try:
+        outcome = await _accept(app, recording.id, line, message.line.encode())
+    except (ManifestBroken, RecordingTruncated, Conflict) as error:
+        log.warning("entry refused: %s", error.code, extra={"recording": recording.id})
+        if not isinstance(error, Erased):
+            await stop_one(app, recording.session, "recorder_failed", recording.request)
+        await denials.refused(app, error.code, worker=worker)
+        return EntryRefused(recording=recording.id, n=entry.n, code=error.code)
     if outcome.refused is not None:
         await app.objects.discard(recording.id, outcome.refused.track, outcome.refused.index)
         log.warning("segment refused: outside the gate", extra={"recording": recording.id})
@@ -92,6 +106,14 @@ async def manifest_line(
     elif recording.state is State.CLOSING:
         app.gate.progress[recording.id] = app.clock.now_ms()
     return EntryAccepted(recording=recording.id, n=entry.n)
+
+
+async def _accept(app: Services, recording_id: str, line: Line, data: bytes) -> _Outcome:
+    async with app.store.write() as tx:
+        recording = await tx.get(Recording, recording_id)
+        if recording is None or recording.state is State.ERASED:
+            raise Erased
+        return await _take(app, tx, recording, line, data)
 
 
 async def _take(

@@ -3,21 +3,18 @@
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from avsession.errors import (
-    Conflict,
-    ManifestBroken,
-    NotPermitted,
-    RecordingTruncated,
-    Unavailable,
-)
+from avsession.errors import ManifestBroken, NotPermitted, Unavailable
 from avsession.messages import (
     AskOver,
+    CloseGate,
     EntryAccepted,
+    EntryRefused,
     ManifestLine,
     RecordingChanged,
     RecordingFinished,
 )
 from avsession.recording import (
+    AnyEntry,
     Attach,
     Begin,
     End,
@@ -109,13 +106,37 @@ async def test_a_line_under_another_recordings_name(world: World) -> None:
         await world.recorder.say(entry, recording="rec_" + "a" * 26)
 
 
+async def refused(
+    world: World,
+    entry: AnyEntry,
+    code: str = "manifest.broken",
+    key: Ed25519PrivateKey | None = None,
+) -> None:
+    """The entry does not enter the chain; as nothing can follow, the recording is over."""
+    entries, segments = await world.find(EntryRecord), await world.find(SegmentRecord)
+    objects, chain = world.files("objects"), list(world.recorder.chain)
+    answer = await world.recorder.say(entry, key=key)
+    world.recorder.chain = chain
+    assert answer == EntryRefused(recording=entry.recording, n=entry.n, code=code)
+    assert await world.find(EntryRecord) == entries
+    assert await world.find(SegmentRecord) == segments
+    assert world.files("objects") == objects
+    assert world.live() is None
+    assert world.customer.ended is None
+
+
 async def test_another_key(world: World) -> None:
     await world.recorded(seconds=0)
-    entry = world.recorder.sealed(world.agent)
-    with pytest.raises(ManifestBroken):
-        await world.recorder.say(entry, key=Ed25519PrivateKey.generate())
-    assert not await world.find(SegmentRecord)
-    assert not world.files("objects")
+    await refused(world, world.recorder.sealed(world.agent), key=Ed25519PrivateKey.generate())
+
+
+async def test_everyone_is_told_when_the_chain_cannot_go_on(world: World) -> None:
+    await world.recorded(seconds=1)
+    await world.story()
+    await refused(world, world.recorder.sealed(world.agent), key=Ed25519PrivateKey.generate())
+    assert world.customer.last(RecordingChanged).recording.reason == "recorder_failed"
+    assert world.recorder.last(CloseGate).final
+    assert await world.story() == "grant.revoked recording.off access.denied"
 
 
 async def test_a_beginning_that_the_grant_does_not_bear_out(world: World) -> None:
@@ -125,16 +146,14 @@ async def test_a_beginning_that_the_grant_does_not_bear_out(world: World) -> Non
     right = {
         "epoch_ms": grant.epoch_ms, "recorder_key": recorder.recorder_key, "tracks": tracks,
     }  # fmt: skip
-    swapped = tuple(TrackInfo(t.track, t.party, tracks[0].recipient) for t in tracks)
+    swapped = tuple(TrackInfo(t.track, t.party, tracks[0].recipient) for t in tracks[1:])
     for wrong in (
         {"epoch_ms": grant.epoch_ms + 1},
         {"recorder_key": Recorder(world).recorder_key},
         {"tracks": (*tracks, TrackInfo("trk_" + "a" * 26, world.agent.id, "age1"))},
         {"tracks": swapped},
     ):
-        with pytest.raises(ManifestBroken):
-            await recorder.say(recorder.entry(Begin, **(right | wrong)))
-    assert not await world.find(EntryRecord)
+        await refused(world, recorder.entry(Begin, **(right | wrong)))
 
 
 # --- in order, once
@@ -142,12 +161,9 @@ async def test_a_beginning_that_the_grant_does_not_bear_out(world: World) -> Non
 
 async def test_out_of_order(world: World) -> None:
     await world.recorded(seconds=0)
-    entry = world.recorder.sealed(world.agent, n=3)
-    with pytest.raises(ManifestBroken):
-        await world.recorder.say(entry)
+    await refused(world, world.recorder.sealed(world.agent, n=3))
     end = world.recorder.entry(End, state="sealed", duration_ms=0, prev="f" * 64)
-    with pytest.raises(ManifestBroken):
-        await world.recorder.say(end)
+    await refused(world, end)
 
 
 async def test_the_same_again_is_accepted_again(world: World) -> None:
@@ -157,23 +173,20 @@ async def test_the_same_again_is_accepted_again(world: World) -> None:
     assert first == await world.recorder.say(entry) == EntryAccepted(recording=entry.recording, n=2)
     assert len(await world.find(SegmentRecord)) == 1
     assert len(await world.find(EntryRecord)) == 3
+    assert world.live() is not None
 
 
 async def test_another_entry_in_its_place(world: World) -> None:
     await world.recorded(seconds=0)
     await world.recorder.segment(world.agent)
-    other = world.recorder.sealed(world.agent, n=2, prev=entry_digest(world.recorder.chain[1]))
-    with pytest.raises(ManifestBroken):
-        await world.recorder.say(other)
+    before = world.recorder.chain[1]
+    await refused(world, world.recorder.sealed(world.agent, n=2, prev=entry_digest(before)))
 
 
 async def test_one_number_for_two_segments(world: World) -> None:
     await world.recorded(seconds=0)
     await world.recorder.segment(world.agent)
-    again = world.recorder.sealed(world.agent, index=0)
-    with pytest.raises((Conflict, RecordingTruncated)):
-        await world.recorder.say(again)
-    assert len(await world.find(SegmentRecord)) == 1
+    await refused(world, world.recorder.sealed(world.agent, index=0), "recording.truncated")
 
 
 async def test_a_segment_that_is_not_there_or_is_another(world: World) -> None:
@@ -182,11 +195,10 @@ async def test_a_segment_that_is_not_there_or_is_another(world: World) -> None:
     path = world.recorder.spooled(entry.track, 0)
     good = path.read_bytes()
     path.write_bytes(good[:-1])
-    with pytest.raises(RecordingTruncated):
-        await world.recorder.say(entry)
+    world.clock.forward(1)
+    await refused(world, entry, "recording.truncated")
     path.unlink()
-    with pytest.raises(RecordingTruncated):
-        await world.recorder.say(entry)
+    await refused(world, entry, "recording.truncated")
     path.write_bytes(good)
     await world.recorder.say(entry)
     assert len(await world.find(SegmentRecord)) == 1
@@ -194,18 +206,17 @@ async def test_a_segment_that_is_not_there_or_is_another(world: World) -> None:
 
 async def test_nothing_after_the_end(world: World) -> None:
     await world.sealed()
-    with pytest.raises(ManifestBroken):
-        await world.recorder.segment(world.agent)
+    await refused(world, world.recorder.sealed(world.agent))
 
 
 async def test_garbage(world: World) -> None:
     await world.recorded(seconds=0)
     recording = world.recorder.grant.recording
     for line in ("", "{}", "[" * 500, "null", '{"entry":{},"signature":""}'):
+        message = ManifestLine(recording=recording, line=line)
         with pytest.raises(ManifestBroken):
-            await accept.manifest_line(
-                world.app, world.recorder.worker, ManifestLine(recording=recording, line=line)
-            )
+            await accept.manifest_line(world.app, world.recorder.worker, message)
+    assert world.live() is not None
 
 
 # --- the end

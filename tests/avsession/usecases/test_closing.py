@@ -1,0 +1,81 @@
+"""Closing speaks first, and what it closed stays closed when the recording of it fails."""
+
+import pytest
+
+from avsession.errors import Conflict, Unavailable
+from avsession.messages import CloseGate, RecordingChanged
+from avsession.usecases.closing import close_now, ending, going
+from tests.avsession.usecases.world import World
+
+
+async def test_everyone_and_the_recorder_are_told_at_once(world: World) -> None:
+    await world.record()
+    gate = world.gate
+    assert close_now(world.app, world.session, "why", final=False) is gate
+    order = world.recorder.last(CloseGate)
+    assert (order.recording, order.generation) == (gate.recording, gate.generation)
+    assert (order.closed_ms, order.final, order.erase) == (world.clock.now_ms(), False, False)
+    for person in (world.agent, world.customer):
+        status = person.last(RecordingChanged).recording
+        assert (status.state, status.reason, status.request) == ("off", "why", gate.request)
+    assert close_now(world.app, world.session, "why", final=True) is None
+
+
+async def test_a_request_is_not_named_when_it_is_over(world: World) -> None:
+    await world.record()
+    close_now(world.app, world.session, "why", final=True)
+    assert world.agent.last(RecordingChanged).recording.request is None
+    assert world.recorder.last(CloseGate).final
+
+
+@pytest.mark.parametrize(
+    ("error", "recorded", "barred"),
+    [
+        (None, True, False),
+        (None, False, False),
+        (Unavailable, True, True),
+        (Unavailable, False, True),
+        (Conflict, True, True),
+        (Conflict, False, False),
+    ],
+)
+async def test_what_stays_barred(
+    world: World, error: type[Exception] | None, recorded: bool, barred: bool
+) -> None:
+    request = await world.record()
+    if not recorded:
+        close_now(world.app, world.session, "before", final=False)
+
+    async def attempt() -> None:
+        with ending(world.app, world.customer.id, request, "withdrawn"):
+            assert world.live() is None
+            assert world.app.gate.barred(request, [world.customer.id])
+            if error is not None:
+                raise error
+
+    if error is None:
+        await attempt()
+    else:
+        with pytest.raises(error):
+            await attempt()
+    assert world.app.gate.barred(request, [world.customer.id]) is barred
+
+
+async def test_another_request_or_a_stranger_closes_nothing(world: World) -> None:
+    request = await world.record()
+    with ending(world.app, world.customer.id, "req_" + "a" * 26, "withdrawn"):
+        assert world.live() is not None
+    with ending(world.app, "pty_" + "a" * 26, request, "withdrawn"):
+        assert world.live() is not None
+    with going(world.app, "pty_" + "a" * 26, "party_left"):
+        assert world.live() is not None
+
+
+async def test_who_is_gone_is_not_recorded_until_that_is_written_or_they_are_back(
+    world: World,
+) -> None:
+    await world.record()
+    with pytest.raises(Unavailable), going(world.app, world.customer.id, "presence_unknown"):
+        raise Unavailable
+    assert world.live() is None
+    assert world.app.gate.barred("", [world.customer.id])
