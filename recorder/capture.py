@@ -147,8 +147,8 @@ class Capture:
         if self.gate.expire(now_ms):
             self._end_generation(generation, "signaling.lost")
             return
-        if self.journal.stalled:
-            self.fail("disk.slow")
+        if self.journal.stalled or self.journal.ignored:
+            self.fail("disk.slow" if self.journal.stalled else "not.accepted")
             return
         for party in self._parties.values():
             party.tick(now_ms)
@@ -214,10 +214,12 @@ class Capture:
 
     def accepted(self, number: int) -> None:
         """The domain has this entry."""
+        self.journal.answered(number)
         self.journal.post(partial(self._chain.accept, number))
 
     def refused(self, number: int, code: str) -> None:
         """The domain does not take this entry."""
+        self.journal.answered(number)
         log.warning("recording %s: entry %d refused: %s", self.recording, number, code)
         if code == "segment.refused":
             self.journal.post(partial(self._refused, number))

@@ -18,6 +18,8 @@ log = logging.getLogger("recorder.journal")
 
 MAX_JOBS = 64
 """Waiting for the disk; a recording that has more is stopped, since the disk does not keep up."""
+ANSWER_MS = 10_000.0
+"""A domain that has not answered an entry for so long does not store anything either."""
 STALL_MS = 2_000.0
 """A job that takes longer than this means the same."""
 
@@ -41,6 +43,8 @@ class Journal:
         self._jobs: asyncio.Queue[Callable[[], None]] = asyncio.Queue(MAX_JOBS)
         self._synced = False
         self._sent = -1
+        self._unanswered: dict[int, float] = {}
+        """When each entry that waits for an answer was sent, oldest first."""
         self._busy_since: float | None = None
         self._idle = asyncio.Event()
         self._idle.set()
@@ -50,6 +54,16 @@ class Journal:
     def stalled(self) -> bool:
         """Whether the disk does not answer."""
         return self._busy_since is not None and self._now_ms() - self._busy_since > STALL_MS
+
+    @property
+    def ignored(self) -> bool:
+        """Whether the domain has said nothing of an entry that it was sent."""
+        oldest_ms = next(iter(self._unanswered.values()), None)
+        return oldest_ms is not None and self._now_ms() - oldest_ms > ANSWER_MS
+
+    def answered(self, number: int) -> None:
+        """The domain accepted or refused this entry."""
+        self._unanswered.pop(number, None)
 
     @property
     def idle(self) -> bool:
@@ -72,6 +86,7 @@ class Journal:
     def disconnected(self) -> None:
         """The link is gone: lines wait until `sync`."""
         self._synced = False
+        self._unanswered.clear()
 
     def sync(self, known: int) -> None:
         """The domain has the first ``known`` entries: send the others, then each new one."""
@@ -115,6 +130,7 @@ class Journal:
         for number, line in sorted(self.chain.lines.items()):
             if number > self._sent:
                 self._sent = number
+                self._unanswered[number] = self._now_ms()
                 self._send(number, line)
 
 

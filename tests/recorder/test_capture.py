@@ -13,7 +13,7 @@ from avsession.messages import CloseGate, LegOffer, LegState, ManifestLine, Mess
 from avsession.recording import AnyEntry, Attach, Begin, Detach, End, decode_line
 from recorder.capture import END_AFTER_MS, Capture
 from recorder.gate import CONFIRM_MS
-from recorder.journal import STALL_MS
+from recorder.journal import ANSWER_MS, STALL_MS
 from recorder.leg import Certificate
 from recorder.party import LegSettings
 from recorder.server_clock import ServerClock
@@ -244,6 +244,23 @@ async def test_a_disk_that_does_not_answer_does_the_same(room: Room) -> None:
     capture.confirm(1, room.ms)
     capture.tick(room.ms)
     assert not capture.live
+
+
+async def test_a_domain_that_accepts_nothing_ends_the_recording(room: Room) -> None:
+    capture = room.open()
+    capture.begin(room.grant(), "token")
+    await capture.drain()
+    lives = []
+    for answered in (0, None, 1):
+        if answered is not None:
+            capture.accepted(answered)
+        room.ms += ANSWER_MS / 2 + 1
+        capture.confirm(1, room.ms)
+        capture.tick(room.ms)
+        lives.append(capture.live)
+    # entry 1 waited for more than ten seconds before its answer came
+    assert lives == [True, False, False]
+    assert next(m.reason for m in room.sent if isinstance(m, LegState)) == "not.accepted"
 
 
 async def test_a_refused_entry_that_is_no_segment_stops_the_recording(room: Room) -> None:

@@ -177,7 +177,7 @@ async def start_process(signaling: Signaling) -> asyncio.subprocess.Process:
     signaling.hello = None
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "recorder", "--url", config.url, "--worker", config.worker,
-        "--credential", str(config.credential), "--grant-key", config.grant_key,
+        "--credential", str(config.credential), f"--grant-key={config.grant_key}",
         "--spool", str(config.spool),
     )  # fmt: skip
     await signaling.until(lambda: signaling.hello)
