@@ -98,6 +98,7 @@ async def destroy(
         if track.erased_ms is not None or not (whole or track.party == party.id):
             continue
         await app.custody.destroy(track.id)
+        app.opened.forget(track.id)
         gone.append(await _forget(app, tx, session, party, track))
     everything = all(
         t.erased_ms is not None for t in await tx.find(TrackRecord, recording=recording.id)

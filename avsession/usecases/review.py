@@ -252,11 +252,21 @@ async def track_file(app: Services, who: Principal, access_id: str, track_id: st
         track = await tx.get(TrackRecord, track_id)
         if access is None or track is None or track.recording != access.recording:
             raise NotFound
-        if access.auth != who.auth or access.expires_ms <= app.clock.now_ms():
+        if access.auth != who.auth:
+            raise NotFound
+        if access.expires_ms <= app.clock.now_ms():
+            app.opened.revoke(access.id)
             raise NotFound
         row = await tx.get(Recording, track.recording)
-        if row is None or row.state is State.ERASED or track.erased_ms is not None:
-            raise Erased
+    if row is None or row.state is State.ERASED or track.erased_ms is not None:
+        app.opened.forget(track.id)
+        raise Erased
+    return await app.opened.get(access.id, track.id, lambda: _open(app, row, track))
+
+
+async def _open(app: Services, row: Recording, track: TrackRecord) -> VirtualFile:
+    """Verify the manifest, have the key unwrapped, and open the track."""
+    async with app.store.read() as tx:
         manifest = await _kept(tx, await _manifest(tx, row), track.id)
     identity = await app.custody.unwrap(row.id, track.id)
 

@@ -12,6 +12,7 @@ from avsession.ports import Bus, Clock, Custody, ObjectStore, Store
 from avsession.session import Entropy
 from avsession.usecases.gate import Gate
 from avsession.usecases.limits import Limits
+from avsession.usecases.opened import Opened
 from avsession.usecases.permissions import Principal
 
 __all__ = ["Principal", "Services"]
@@ -37,3 +38,4 @@ class Services:
     gate: Gate
     passwords: Passwords = dataclasses.field(default_factory=Passwords)
     limits: Limits = dataclasses.field(default_factory=Limits)
+    opened: Opened = dataclasses.field(default_factory=Opened)
