@@ -59,7 +59,7 @@ class Recorder:
         self.worker = new_id("wrk", secrets.token_bytes)
         self.fingerprint = fingerprint()
         self.key = Ed25519PrivateKey.generate()
-        self.connected = False
+        self.connected = self.ended = False
         self.heard: list[Message] = []
         self.chain: list[AnyEntry] = []
         """The entries that the domain took."""
