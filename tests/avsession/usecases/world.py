@@ -115,6 +115,7 @@ class World:
     async def new_call(self, who: Principal) -> tuple[Person, Person]:
         """A session of this agent's with a customer in it; both are on the line."""
         made = await sessions.create_session(self.app, who, "en")
+        self.clock.forward(0.001)
         claimed = await sessions.claim(self.app, made.secret, CUSTOMER_NAME, "de")
         self.invitation = made.secret
         people = Person(made.party), Person(claimed.party, claimed.data_secret)
