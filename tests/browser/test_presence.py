@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from avsession.recording import Attach, Gap, decode_line
-from tests.browser.people import Person, ask, new_call
+from tests.browser.people import Person, ask, new_call, window
 from tests.browser.product import Product, until
 
 
@@ -80,6 +80,17 @@ async def test_ending_the_call_ends_it_for_both(browser: Browser, product: Produ
     await expect(customer.button("Join call")).to_be_hidden()
     private = customer.page.get_by_role("textbox", name="Private link")
     await expect(private).to_have_value(re.compile("/privacy#"))
+    # the private link lets them come back, see what was agreed, and withdraw
+    later = await window(browser)
+    await later.page.goto(await private.input_value())
+    await expect(later.page.get_by_text("consent given").first).to_be_visible()
+    await later.withdraw("Destroy recording")
+    await until(
+        "erased", lambda: product.rows("select * from recording where state = 'erased'"), 15
+    )
+    await until("nothing left", lambda: not product.segments())
+    assert product.files("custody/tracks") == []
+    assert product.rows("select * from consent_event where kind = 'withdrawn'")
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
