@@ -66,7 +66,12 @@ class Call(RuleBasedStateMachine):
             self.run(self.world.allow(self.person(who), *purposes))
 
     @rule()
-    def both_allow(self) -> None:
+    def record(self) -> None:
+        """Everything that recording takes, if it can be had."""
+        for who in ("agent", "customer"):
+            self.connect(who)
+        self.recorder_comes(fails=False)
+        self.ask(("quality",))
         for who in ("agent", "customer"):
             self.allow(who, ())
 
