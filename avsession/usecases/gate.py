@@ -44,6 +44,8 @@ class Gate:
         """Sessions whose gate may open but that have no recorder yet, and since when (ms)."""
         self.progress: dict[str, int] = {}
         """Recordings that are over but not finished, and when that last moved on (ms)."""
+        self.unstopped: dict[str, tuple[str, str]] = {}
+        """Sessions whose request is over (which one, why), though that is not committed yet."""
 
     def prepare(self, gate: OpenGate) -> None:
         """A grant for this generation is being committed; :meth:`close` reaches it already."""
@@ -94,17 +96,19 @@ class Gate:
 
         With ``generation`` only that one: a newer one stays open.
         """
-        gate = self._opening.get(session) or self._open.get(session)
-        if gate is not None and generation is not None and gate.generation != generation:
-            return None
-        self.waiting.pop(session, None)
-        self._opening.pop(session, None)
-        self._open.pop(session, None)
-        if gate is not None:
+        found = None
+        for gates in (self._open, self._opening):
+            gate = gates.get(session)
+            if gate is None or generation not in (None, gate.generation):
+                continue
+            del gates[session]
             while len(self._closed) >= KEEP:
                 del self._closed[next(iter(self._closed))]
             self._closed[gate.recording, gate.generation] = now_ms
-        return gate
+            found = gate
+        if session not in self._open and session not in self._opening:
+            self.waiting.pop(session, None)
+        return found
 
     def of_session(self, session: str) -> OpenGate | None:
         """The session's live generation, if its gate is open."""

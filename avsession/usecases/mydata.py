@@ -139,6 +139,8 @@ async def withdraw(
 ) -> dict[str, str]:
     """Take consent back; without ``fate`` the choice stays open until it is due.
 
+    Where nothing was recorded there is nothing to choose, and ``fate`` is passed over.
+
     A second call with another ``key`` may bring the choice. Raises what the use cases of
     ``consent`` raise.
     """
@@ -150,7 +152,9 @@ async def withdraw(
         await consent.withdraw(
             app, party.id, WithdrawConsent(request=request, key=_key(key, "withdraw"))
         )
-    if fate is not None:
+    async with app.store.read() as tx:
+        recorded = await tx.get(Withdrawal, request, party.id) is not None
+    if fate is not None and recorded:
         chosen = ChooseFate(request=request, fate=fate, key=_key(key, "fate"))
         await consent.choose_fate(app, party.id, chosen)
     return {"state": "withdrawn", "fate": fate or ""}

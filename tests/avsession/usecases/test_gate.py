@@ -1,113 +1,216 @@
-"""The gate in memory: small, synchronous, and closed unless all is well."""
+"""The gate in memory: what is live, what has just closed, and what must not open."""
 
-from avsession.usecases.gate import ANY, KEEP, MAX_BARS, Gate, OpenGate
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from avsession.usecases.gate import KEEP, MAX_BARS, Gate, OpenGate
+
+NOW = 1_000_000
+FIRST = OpenGate(
+    session="ses_1",
+    request="req_1",
+    recording="rec_1",
+    generation=1,
+    worker="wrk_1",
+    fingerprint="AB",
+    parties=frozenset({"agent", "customer"}),
+)
+NEXT = dataclasses.replace(FIRST, generation=3)
+OTHER = dataclasses.replace(
+    FIRST, session="ses_2", recording="rec_2", request="req_2", parties=frozenset({"b", "c"})
+)
 
 
-def a_gate(generation: int = 1, session: str = "s", request: str = "q") -> OpenGate:
-    return OpenGate(
-        session=session,
-        request=request,
-        recording=f"r-{session}",
-        generation=generation,
-        worker="w",
-        fingerprint="f",
-        parties=frozenset({"a", "c"}),
-    )
-
-
-def opened(generation: int = 1) -> Gate:
+def opened(*gates: OpenGate) -> Gate:
     gate = Gate()
-    gate.prepare(a_gate(generation))
-    prepared = gate.of_party("a")
-    assert prepared is not None
-    assert gate.open(prepared)
+    for one in gates:
+        gate.prepare(one)
+        assert gate.open(one)
     return gate
 
 
-def test_what_is_prepared_is_not_live() -> None:
+def test_after_a_start_every_gate_is_closed() -> None:
     gate = Gate()
-    gate.prepare(a_gate())
-    assert gate.of_session("s") is gate.live("r-s", 1) is None
-    assert gate.of_worker("w") == []
-    assert gate.of_party("a") == a_gate()
+    assert gate.of_session("ses_1") is None
+    assert gate.live("rec_1", 1) is None
+    assert gate.of_worker("wrk_1") == []
+    assert gate.close("ses_1", NOW) is None
+    assert gate.closed_ms("rec_1", 1) is None
 
 
-def test_live_is_exactly_this_generation_of_this_recording() -> None:
-    gate = opened(3)
-    assert gate.live("r-s", 3) == gate.of_session("s") == gate.of_party("c") == a_gate(3)
-    assert gate.live("r-s", 2) is gate.live("r-s", 4) is gate.live("other", 3) is None
-    assert gate.of_worker("w") == [a_gate(3)]
+def test_exactly_one_generation_of_one_recording_is_live() -> None:
+    gate = opened(FIRST, OTHER)
+    assert gate.live("rec_1", 1) is FIRST
+    assert gate.live("rec_1", 0) is None
+    assert gate.live("rec_1", 2) is None
+    assert gate.live("rec_3", 1) is None
+    assert gate.of_session("ses_1") is FIRST
+    assert gate.of_party("customer") is FIRST
     assert gate.of_party("stranger") is None
+    assert gate.of_worker("wrk_1") == [FIRST, OTHER]
+    assert gate.of_worker("wrk_2") == []
 
 
-def test_closing_remembers_when() -> None:
-    gate = opened()
-    assert gate.close("s", 1000) == a_gate()
-    assert gate.closed_ms("r-s", 1) == 1000
-    assert gate.of_session("s") is None
-    assert gate.close("s", 2000) is None
-    assert gate.closed_ms("r-s", 1) == 1000
+# --- opening
 
 
-def test_closing_an_older_generation_leaves_the_newer_alone() -> None:
-    gate = opened(3)
-    gate.waiting["s"] = 0
-    assert gate.close("s", 1000, 1) is None
-    assert gate.of_session("s") is not None
-    assert gate.close("s", 1000, 3) is not None
-    assert not gate.waiting
-
-
-def test_what_is_closed_while_it_is_prepared_does_not_open() -> None:
-    gate, prepared = Gate(), a_gate()
-    gate.prepare(prepared)
-    assert gate.close("s", 1000) is prepared
-    assert not gate.open(prepared)
-    assert gate.closed_ms("r-s", 1) == 1000
-
-
-def test_what_is_abandoned_does_not_open() -> None:
-    gate, prepared = Gate(), a_gate()
-    gate.prepare(prepared)
-    gate.abandon("s")
-    assert not gate.open(prepared)
-    assert gate.of_party("a") is None
-
-
-def test_a_bar_keeps_only_its_own_request_from_opening() -> None:
-    for party, request, opens in (
-        ("a", "q", False), ("c", ANY, False), ("a", "other", True), ("stranger", ANY, True),
-    ):  # fmt: skip
-        gate, prepared = Gate(), a_gate()
-        gate.bar(party, request)
-        gate.prepare(prepared)
-        assert gate.open(prepared) is opens
-        assert (gate.of_session("s") is not None) is opens
-
-
-def test_a_bar_is_lifted_once_and_forgotten_with_its_party() -> None:
+def test_prepared_is_not_live() -> None:
     gate = Gate()
-    assert gate.bar("a", "q")
-    assert not gate.bar("a", "q")
-    gate.unbar("a", "q")
-    gate.unbar("a", "q")
-    assert not gate.barred("q", ["a"])
-    gate.bar("a")
-    gate.forget("a")
-    assert not gate.barred("q", ["a"])
+    gate.prepare(FIRST)
+    assert gate.live("rec_1", 1) is None
+    assert gate.of_worker("wrk_1") == []
+    assert gate.of_party("agent") is FIRST
 
 
-def test_nobody_can_fill_the_memory() -> None:
+def test_what_was_not_prepared_does_not_open() -> None:
     gate = Gate()
-    for n in range(10 * MAX_BARS):
-        gate.bar("a", f"request-{n}")
-    assert len(gate._bars["a"]) == MAX_BARS + 1
-    assert gate.barred("any other", ["a"])
-    gate.forget("a")
-    for n in range(2 * KEEP):
-        one = a_gate(session=f"s-{n}")
+    assert not gate.open(FIRST)
+    gate.prepare(FIRST)
+    assert not gate.open(dataclasses.replace(FIRST))
+    assert gate.live("rec_1", 1) is None
+
+
+def test_a_withdrawal_while_the_grant_is_being_committed_wins() -> None:
+    gate = Gate()
+    gate.prepare(FIRST)
+    assert gate.close("ses_1", NOW) is FIRST
+    assert not gate.open(FIRST)
+    assert gate.live("rec_1", 1) is None
+    assert gate.closed_ms("rec_1", 1) == NOW
+
+
+def test_a_grant_that_could_not_be_committed_was_never_live() -> None:
+    gate = Gate()
+    gate.prepare(FIRST)
+    gate.abandon("ses_1")
+    assert not gate.open(FIRST)
+    assert gate.closed_ms("rec_1", 1) is None
+
+
+def test_a_generation_opens_once() -> None:
+    gate = opened(FIRST)
+    gate.close("ses_1", NOW)
+    assert not gate.open(FIRST)
+
+
+def test_who_waited_for_a_recorder_waits_no_longer() -> None:
+    gate = Gate()
+    gate.waiting["ses_1"] = NOW
+    gate.prepare(FIRST)
+    gate.open(FIRST)
+    assert gate.waiting == {}
+    gate.waiting["ses_1"] = NOW
+    gate.close("ses_1", NOW)
+    assert gate.waiting == {}
+
+
+# --- closing
+
+
+def test_closing_closes_one_session_and_remembers_when() -> None:
+    gate = opened(FIRST, OTHER)
+    assert gate.close("ses_1", NOW) is FIRST
+    assert gate.live("rec_1", 1) is None
+    assert gate.closed_ms("rec_1", 1) == NOW
+    assert gate.live("rec_2", 1) is OTHER
+    assert gate.closed_ms("rec_2", 1) is None
+
+
+def test_closing_again_does_not_move_the_moment() -> None:
+    gate = opened(FIRST)
+    gate.close("ses_1", NOW)
+    assert gate.close("ses_1", NOW + 5000) is None
+    assert gate.closed_ms("rec_1", 1) == NOW
+
+
+def test_closing_leaves_nothing_live_or_about_to_be() -> None:
+    gate = opened(FIRST)
+    gate.prepare(NEXT)
+    gate.close("ses_1", NOW)
+    assert not gate.open(NEXT)
+    assert gate.live("rec_1", 1) is None
+    assert gate.live("rec_1", 3) is None
+    assert gate.closed_ms("rec_1", 1) == gate.closed_ms("rec_1", 3) == NOW
+
+
+def test_a_live_and_a_prepared_generation_are_each_closed_on_their_own() -> None:
+    gate = opened(FIRST)
+    gate.prepare(NEXT)
+    assert gate.close("ses_1", NOW, generation=1) is FIRST
+    assert gate.live("rec_1", 1) is None
+    assert gate.open(NEXT)
+    assert gate.close("ses_1", NOW, generation=2) is None
+    assert gate.live("rec_1", 3) is NEXT
+
+
+def test_a_late_close_of_an_older_generation_does_not_touch_the_newer() -> None:
+    gate = opened(FIRST)
+    gate.close("ses_1", NOW, generation=1)
+    gate.prepare(NEXT)
+    assert gate.open(NEXT)
+    assert gate.close("ses_1", NOW + 1, generation=1) is None
+    assert gate.live("rec_1", 3) is NEXT
+    assert gate.closed_ms("rec_1", 1) == NOW
+
+
+def test_what_is_remembered_is_bounded_and_the_oldest_goes_first() -> None:
+    gate = Gate()
+    for generation in range(KEEP + 1):
+        one = dataclasses.replace(FIRST, generation=generation)
         gate.prepare(one)
         gate.open(one)
-        gate.close(one.session, n)
-    assert len(gate._closed) == KEEP
-    assert gate.closed_ms(f"r-s-{2 * KEEP - 1}", 1) == 2 * KEEP - 1
+        gate.close("ses_1", NOW + generation)
+    assert gate.closed_ms("rec_1", 0) is None
+    assert gate.closed_ms("rec_1", 1) == NOW + 1
+    assert gate.closed_ms("rec_1", KEEP) == NOW + KEEP
+
+
+# --- bars
+
+
+@pytest.mark.parametrize("bar", [("customer", "req_1"), ("agent",)], ids=["withdraws", "leaves"])
+def test_nothing_opens_over_a_bar(bar: tuple[str, ...]) -> None:
+    gate = Gate()
+    gate.prepare(FIRST)
+    assert gate.bar(*bar)
+    assert not gate.open(FIRST)
+    assert gate.live("rec_1", 1) is None
+    gate.unbar(*bar)
+    gate.prepare(NEXT)
+    assert gate.open(NEXT)
+
+
+@pytest.mark.parametrize("bar", [("customer", "req_0"), ("stranger", "req_1"), ("stranger",)])
+def test_a_bar_is_for_its_party_and_its_request(bar: tuple[str, ...]) -> None:
+    gate = Gate()
+    gate.bar(*bar)
+    assert not gate.barred(FIRST.request, FIRST.parties)
+
+
+def test_a_bar_that_stands_already_is_the_first_ones_to_lift() -> None:
+    gate = Gate()
+    assert gate.bar("customer", "req_1")
+    assert not gate.bar("customer", "req_1")
+    gate.unbar("customer", "req_1")
+    assert not gate.barred("req_1", ["customer"])
+    gate.unbar("customer", "req_1")
+
+
+def test_lifting_one_bar_leaves_the_others() -> None:
+    gate = Gate()
+    gate.bar("customer", "req_1")
+    gate.bar("customer")
+    gate.unbar("customer", "req_1")
+    assert gate.barred("req_1", ["customer"])
+
+
+def test_too_many_bars_bar_everything_until_the_session_is_forgotten() -> None:
+    gate = Gate()
+    for number in range(MAX_BARS + 1):
+        gate.bar("customer", f"req_{number}")
+    assert gate.barred("another", ["customer"])
+    gate.forget("customer")
+    assert not gate.barred("another", ["customer"])

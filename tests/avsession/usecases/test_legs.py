@@ -169,7 +169,7 @@ async def test_a_recorder_that_can_store_nothing_ends_the_recording_and_not_the_
     await legs.leg_state(world.app, world.recorder.worker, state(world, "failed", "disk.failed"))
     assert world.live() is None
     assert (await world.state()).request is None
-    assert world.customer.last(RecordingChanged).recording.reason == "recorder_failed"
+    assert world.customer.last(RecordingChanged).recording.reason == "storage_failed"
     assert world.customer.ended is None
 
 
@@ -186,3 +186,37 @@ async def test_a_recorder_that_refuses_its_grant_records_nothing_and_that_is_sai
     await legs.grant_refused(world.app, world.recorder.worker, refused)
     assert world.live() is None
     assert world.agent.last(RecordingChanged).recording.state == "off"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("storage.full", "storage_full"),
+        ("too_many", "recorder_unavailable"),
+        ("grant.stale", "recorder_failed"),
+    ],
+)
+async def test_why_a_recorder_refused_is_told_to_everyone(
+    world: World, code: str, reason: str
+) -> None:
+    await world.record()
+    here = {"recording": world.gate.recording, "generation": world.gate.generation}
+    refused = GrantRefused(code=code, **here)  # type: ignore[arg-type]
+    await legs.grant_refused(world.app, world.recorder.worker, refused)
+    for person in (world.agent, world.customer):
+        assert person.last(RecordingChanged).recording.reason == reason
+    assert (await world.state()).request is None
+
+
+async def test_a_recorder_that_is_stopping_is_waited_for(world: World) -> None:
+    await world.record()
+    gate = world.gate
+    refused = GrantRefused(
+        recording=gate.recording, generation=gate.generation, code="recorder.stopping"
+    )
+    await legs.grant_refused(world.app, world.recorder.worker, refused)
+    assert world.live() is None
+    await world.recorder.vanish()
+    await world.recorder.join()
+    assert world.gate.recording == gate.recording
+    assert world.gate.generation > gate.generation

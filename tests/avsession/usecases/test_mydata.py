@@ -100,6 +100,15 @@ async def test_no_choice_by_link_means_destroy_too(world: World) -> None:
     assert (await world.only(Recording, id=recording)).state is State.ERASED
 
 
+async def test_where_nothing_was_recorded_there_is_nothing_to_choose(world: World) -> None:
+    request = await world.ask()
+    await world.allow(world.customer)
+    secret = world.customer.data_secret
+    for _ in range(2):
+        await mydata.withdraw(world.app, secret, request, "destroy", KEY)
+    assert len(await world.find(ConsentEvent, kind="withdrawn")) == 1
+
+
 async def test_keys_fit_into_their_column(world: World) -> None:
     assert len(mydata._key(KEY, "withdraw")) == len(mydata._key("k" * 16, "fate")) == 64
     assert mydata._key(KEY, "withdraw") != mydata._key(KEY, "fate")

@@ -81,3 +81,25 @@ async def test_only_the_named_request_is_stopped(world: World) -> None:
     assert world.live() is None
     await stopping.stop_one(world.app, world.session, "test")
     await stopping.stop_one(world.app, "ses_" + "a" * 26, "test")
+
+
+async def test_without_a_database_a_recording_stops_and_does_not_begin_again(
+    world: World,
+) -> None:
+    await world.recorded()
+    world.store.down = True
+    with pytest.raises(Unavailable):
+        await world.recorder.segment(world.agent)
+    assert world.live() is None
+    for person in (world.agent, world.customer):
+        assert person.last(RecordingChanged).recording.reason == "storage_failed"
+    with pytest.raises(Unavailable):
+        await world.disconnect(world.customer)
+    world.store.down = False
+    await world.connect(world.customer)
+    assert world.live() is None
+    await world.later(0.5)
+    assert (await world.state()).request is None
+    assert (await world.only(Recording)).state is State.CLOSING
+    await world.record()
+    assert world.live() is not None
