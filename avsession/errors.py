@@ -17,6 +17,7 @@ person. The tree::
     │   ├── AlreadyAnswered, RequestOver, AskingEnded, SessionOver
     │   └── SegmentRefused, Erased
     └── Unavailable          a part we need is not there; recording stops, the call goes on
+        └── StorageFull, RecorderStopping
 """
 
 from __future__ import annotations
@@ -233,3 +234,17 @@ class Unavailable(AvsessionError):
 
     code = "unavailable"
     sentence = "A part of the system is not available right now."
+
+
+class StorageFull(Unavailable):
+    """There is less free space than recording needs; nothing new is recorded."""
+
+    code = "storage.full"
+    sentence = "There is too little free space to record."
+
+
+class RecorderStopping(Unavailable):
+    """The recorder is about to end and begins nothing new."""
+
+    code = "recorder.stopping"
+    sentence = "The recorder is stopping."

@@ -65,6 +65,11 @@ class Capture:
         self._interrupted = chain.attached is not None
         """A worker that held this recording ended without a word."""
         self._broken = False
+        """Nothing more is captured: the disk failed, or all of it is to be erased."""
+        self._given_up = False
+        """The end will not be written: it is to be erased, or the disk fails for the end too."""
+        self._erased = False
+        self._failure = ""
         self._gap_reason = "worker.restarted" if chain.begun else "no.media"
         self.journal = Journal(
             chain,
@@ -83,7 +88,7 @@ class Capture:
     @property
     def reported(self) -> bool:
         """Whether all that is written has the domain's word."""
-        return self._broken or (self.journal.idle and not self.journal.unaccepted)
+        return self._given_up or (self.journal.idle and not self.journal.unaccepted)
 
     @property
     def begun(self) -> bool:
@@ -98,7 +103,7 @@ class Capture:
     @property
     def finishing(self) -> bool:
         """Whether the end is to be written and can be."""
-        return self._finishing_ms is not None and not self._broken
+        return self._finishing_ms is not None and not self._given_up
 
     @property
     def live(self) -> bool:
@@ -141,6 +146,7 @@ class Capture:
     def tick(self, now_ms: float) -> None:
         """Every 20 ms: legs, clusters, and the gate that closes when nobody confirms it."""
         generation = self.gate.generation
+        self.journal.tick(now_ms)
         if generation is None:
             self._maybe_end(now_ms)
             return
@@ -170,7 +176,8 @@ class Capture:
         was_live = self.gate.generation
         self.gate.close(order.generation, moment_ms)
         if order.erase:
-            self._broken = True  # nothing is written any more; the worker deletes the folder
+            # nothing is written any more; the worker deletes the folder
+            self._broken = self._given_up = self._erased = True
         if was_live is not None and self.gate.generation is None:
             self._end_generation(was_live, order.reason)
         if order.final or order.erase:
@@ -196,20 +203,8 @@ class Capture:
         """Something failed: nothing more is stored, everyone is told why, the call goes on."""
         if self._broken:
             return
-        self._broken = self._interrupted = True
-        log.error("recording %s stopped: %s", self.recording, reason)
-        generation = self.gate.generation
-        for party in list(self._parties):
-            if generation is not None:
-                self._send(
-                    LegState(
-                        recording=self.recording,
-                        generation=generation,
-                        party=party,
-                        state="failed",
-                        reason=reason,
-                    )
-                )
+        self._broken, self._failure = True, reason
+        self._say_failed(reason)
         self._stop(reason)
 
     def accepted(self, number: int) -> None:
@@ -218,13 +213,20 @@ class Capture:
         self.journal.post(partial(self._chain.accept, number))
 
     def refused(self, number: int, code: str) -> None:
-        """The domain does not take this entry."""
+        """The domain does not take this entry.
+
+        If it was not for its segment, nothing can follow it: nothing more is captured. What is
+        written is offered again for a while, since a domain may be away only for a moment.
+        """
         self.journal.answered(number)
         log.warning("recording %s: entry %d refused: %s", self.recording, number, code)
         if code == "segment.refused":
             self.journal.post(partial(self._refused, number))
-        else:
+            return
+        if self.live:
+            self._say_failed("not.accepted")
             self._stop("refused")
+        self.journal.again()
 
     async def drain(self) -> None:
         """Wait until the disk has everything."""
@@ -237,6 +239,24 @@ class Capture:
         if self._retired:
             await asyncio.wait(self._retired, timeout=RETIRE_S)
         await self._tasks.close()
+
+    def _say_failed(self, reason: str) -> None:
+        """Tell the server that this recording cannot go on here, and why."""
+        self._interrupted = True
+        log.error("recording %s stopped: %s", self.recording, reason)
+        generation = self.gate.generation
+        if generation is None:
+            return
+        for party in self._parties:
+            self._send(
+                LegState(
+                    recording=self.recording,
+                    generation=generation,
+                    party=party,
+                    state="failed",
+                    reason=reason,
+                )
+            )
 
     # --- in the spool's thread
 
@@ -265,11 +285,11 @@ class Capture:
     def _detach_leftover(self) -> None:
         """What a crash left open is closed first."""
         if self._chain.attached is not None:
-            self._detach(self._chain.attached, "worker.restarted")
+            self._detach(self._chain.attached, self._failure or "worker.restarted")
 
     def _end(self) -> None:
         chain = self._chain
-        if self._broken or not chain.begun or chain.ended:
+        if self._erased or not chain.begun or chain.ended:
             return
         self._detach_leftover()
         state = State.INTERRUPTED if self._interrupted else State.SEALED
@@ -332,9 +352,11 @@ class Capture:
         )  # fmt: skip
 
     def _maybe_end(self, now_ms: float) -> None:
-        if self._finishing_ms is None or self._chain.ended or not self.journal.idle:
+        if not self.finishing or self._chain.ended or not self.journal.idle:
             return
-        if not self.journal.unaccepted or now_ms - self._finishing_ms > END_AFTER_MS:
+        if not self.journal.unaccepted or now_ms - (self._finishing_ms or 0.0) > END_AFTER_MS:
+            # a disk that failed is asked once more, for two short lines
+            self._given_up = self._broken
             self.journal.post(self._end)
 
     def _stop(self, reason: str) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
 
 from avsession.errors import AvsessionError
 from avsession.tasks import Tasks
@@ -20,8 +21,10 @@ MAX_JOBS = 64
 """Waiting for the disk; a recording that has more is stopped, since the disk does not keep up."""
 ANSWER_MS = 10_000.0
 """A domain that has not answered an entry for so long does not store anything either."""
-STALL_MS = 2_000.0
+STALL_MS = 1_500.0
 """A job that takes longer than this means the same."""
+AGAIN_MS = (500.0, 1_000.0, 2_000.0, 4_000.0, 4_000.0, 4_000.0, 4_000.0)
+"""Waits before what the domain did not take is offered again; then the next connection does it."""
 
 
 class Journal:
@@ -45,6 +48,9 @@ class Journal:
         self._sent = -1
         self._unanswered: dict[int, float] = {}
         """When each entry that waits for an answer was sent, oldest first."""
+        self._again_ms: float | None = None
+        """When to send again what the domain has not accepted."""
+        self._tries = 0
         self._busy_since: float | None = None
         self._idle = asyncio.Event()
         self._idle.set()
@@ -64,6 +70,25 @@ class Journal:
     def answered(self, number: int) -> None:
         """The domain accepted or refused this entry."""
         self._unanswered.pop(number, None)
+
+    def again(self) -> None:
+        """The domain cannot take an entry now, nor what follows it: offer all of it once more."""
+        if self._again_ms is None and self._tries < len(AGAIN_MS):
+            self._synced = False
+            self._unanswered.clear()
+            self._again_ms = self._now_ms() + AGAIN_MS[self._tries]
+            self._tries += 1
+
+    def tick(self, now_ms: float) -> None:
+        """What happens by time."""
+        if self._again_ms is not None and now_ms >= self._again_ms:
+            self._again_ms = None
+            self._begin(0)
+            self._flush()
+
+    def _begin(self, number: int) -> None:
+        """Send the lines from this one on, and then each new one."""
+        self._synced, self._sent = True, number - 1
 
     @property
     def idle(self) -> bool:
@@ -85,19 +110,22 @@ class Journal:
 
     def disconnected(self) -> None:
         """The link is gone: lines wait until `sync`."""
-        self._synced = False
+        self._synced, self._again_ms, self._tries = False, None, 0
         self._unanswered.clear()
+
+    @property
+    def synced(self) -> bool:
+        """Whether new lines are sent as they are made, or soon will be."""
+        return self._synced or self._again_ms is not None
 
     def sync(self, known: int) -> None:
         """The domain has the first ``known`` entries: send the others, then each new one."""
+        self._again_ms = None
 
         def forget() -> None:
             self.chain.known(known)
 
-        def begin() -> None:
-            self._synced, self._sent = True, known - 1
-
-        self.post(_Then(forget, begin))
+        self.post(_Then(forget, partial(self._begin, known)))
 
     async def drained(self) -> None:
         """Wait until every job posted so far has run."""

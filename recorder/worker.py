@@ -24,6 +24,8 @@ from avsession.errors import (
     AvsessionError,
     GrantInvalid,
     ManifestBroken,
+    RecorderStopping,
+    StorageFull,
     TooMany,
     Unavailable,
 )
@@ -274,7 +276,7 @@ class Worker:
         its DTLS certificate, its manifest key. The generation is checked by the gate.
         """
         if self._stopping.is_set():
-            raise Unavailable("The recorder is stopping.")
+            raise RecorderStopping
         offset, uncertainty = self._clock.estimate(self._now_ms())
         server_ms = self._now_ms() + offset + uncertainty
         grant = grants.read(token, self._grant_key, int(server_ms))
@@ -291,11 +293,13 @@ class Worker:
         if capture is not None:
             if capture.journal.chain.count < resume:
                 raise Unavailable("The recording's last entries are not in this spool.")
+            if not capture.journal.synced:
+                capture.journal.sync(resume)
             return capture
         if sum(c.live for c in self._captures.values()) >= self._config.capacity:
             raise TooMany
         if self._spool.disk.free_bytes(self._config.spool) < self._config.min_free_bytes:
-            raise Unavailable("There is too little free space to record.")
+            raise StorageFull
         if resume > 0:
             raise Unavailable("The recording was begun by another worker.")
         capture = await self._load(grant.recording)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from avsession import sdp
-from avsession.errors import AvsessionError, MessageInvalid, SdpRefused, TooMany
+from avsession.errors import AvsessionError, ManifestBroken, MessageInvalid, SdpRefused, TooMany
 from avsession.messages import (
     FROM_PARTY,
     FROM_RECORDER,
@@ -27,6 +27,7 @@ from avsession.messages import (
     Codec,
     Describe,
     Described,
+    EntryRefused,
     GiveConsent,
     GrantRefused,
     Heartbeat,
@@ -52,6 +53,7 @@ from avsession.messages import (
     WithdrawConsent,
     WorkerHello,
 )
+from avsession.recording import decode_line
 from signaling.cases import UseCases
 from signaling.connection import End, Peer
 from signaling.hub import Hub
@@ -59,6 +61,9 @@ from signaling.lanes import Lanes
 from signaling.limits import Limits
 
 log = logging.getLogger("signaling.dispatch")
+
+UNREADABLE = -1
+"""``n`` of a manifest line that has none that can be read."""
 
 Outcome = Message | dict[str, str] | None
 """A reply, what the acknowledgement says, or neither."""
@@ -274,9 +279,24 @@ async def _answer(
 
 
 def _refuse(seat: Seat, message: Message | None, error: AvsessionError) -> None:
-    """Answer with the error, and note it: what kind of message, which code, nothing of a person."""
+    """Answer with the error, and note it: what kind of message, which code, nothing of a person.
+
+    A manifest line is answered by its name and number, so that its recording stops at once.
+    """
     log.info("refused %s of %s: %s", _tag(message), seat.peer.name, error.code)
-    seat.peer.refuse(error, getattr(message, "key", None))
+    if isinstance(message, ManifestLine):
+        number = _number(message.line)
+        refused = EntryRefused(recording=message.recording, n=number, code=error.code)
+        seat.peer.tell(refused)
+    else:
+        seat.peer.refuse(error, getattr(message, "key", None))
+
+
+def _number(line: str) -> int:
+    try:
+        return decode_line(line).entry.n
+    except ManifestBroken:
+        return UNREADABLE
 
 
 def _tag(message: Message | None) -> str:

@@ -171,7 +171,8 @@ class EntryRefused(Message, frozen=True, kw_only=True, tag="recorder.refused"):
 
     ``code`` ``segment.refused``: the entry stays in the chain, its segment was outside the
     gate: delete it and append ``dropped``. Any other code: stop this recording, delete
-    nothing, and wait for ``recorder.close``.
+    nothing, and wait for ``recorder.close``; what is written may be sent again. ``n`` is -1
+    for a line that could not be read.
     """
 
     recording: str

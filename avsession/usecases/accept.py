@@ -22,6 +22,7 @@ from avsession.errors import (
     NotPermitted,
     RecordingTruncated,
     SegmentRefused,
+    Unavailable,
 )
 from avsession.messages import EntryAccepted, EntryRefused, ManifestLine, RecordingFinished
 from avsession.ports import Reader, Writer
@@ -76,8 +77,22 @@ async def manifest_line(
 
     The same entry again is accepted again. An entry that must not enter the chain is refused,
     and its recording is over, because nothing can follow. Raises ManifestBroken for what is no
-    entry, NotPermitted for an entry of a recording that is not this worker's.
+    entry, NotPermitted for an entry of a recording that is not this worker's, Unavailable when
+    nothing can be stored: the recording is over then, too, but the entry may come again.
     """
+    try:
+        return await _manifest_line(app, worker, message)
+    except Unavailable:
+        for gate in app.gate.of_worker(worker):
+            if gate.recording == message.recording:
+                log.error("nothing can be stored", extra={"recording": gate.recording})
+                await stop_one(app, gate.session, "storage_failed", gate.request)
+        raise
+
+
+async def _manifest_line(
+    app: Services, worker: str, message: ManifestLine
+) -> EntryAccepted | EntryRefused:
     line = decode_line(message.line)
     entry = line.entry
     if entry.recording != message.recording:

@@ -94,6 +94,8 @@ async def _may_open(
 def _should_open(app: Services, state: ConsentState) -> bool:
     if state.phase is not Phase.OPEN or state.request is None:
         return False
+    if any(request == state.request.id for request, _ in app.gate.unstopped.values()):
+        return False
     return not app.gate.barred(state.request.id, (seat.party for seat in state.seats))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 
 from avsession import sdp
-from avsession.errors import GrantStale, NotPermitted, SdpRefused
+from avsession.errors import GrantStale, NotPermitted, RecorderStopping, SdpRefused
 from avsession.messages import (
     GrantRefused,
     LegAnswer,
@@ -22,14 +22,17 @@ from avsession.messages import (
     LegTrickle,
     LegTrickled,
 )
+from avsession.usecases.closing import close_now
 from avsession.usecases.gate import OpenGate
 from avsession.usecases.services import Services
 from avsession.usecases.stopping import stop_one
 
 log = logging.getLogger("avsession.capture")
 
-FATAL = ("disk.", "spool.", "worker.")
+FATAL = ("disk.", "spool.", "worker.", "not.")
 """How a recorder's reasons begin when it can store nothing more of a recording."""
+REFUSALS = {"storage.full": "storage_full", "too_many": "recorder_unavailable"}
+"""What everyone is told when a recorder refuses its grant for one of these codes."""
 
 
 def _workers_gate(app: Services, worker: str, recording: str, generation: int) -> OpenGate:
@@ -69,16 +72,25 @@ async def leg_state(app: Services, worker: str, message: LegState) -> None:
         "leg %s", message.state, extra={"recording": message.recording, "reason": message.reason}
     )
     if message.state == "failed" and message.reason.startswith(FATAL):
-        await stop_one(app, gate.session, "recorder_failed", gate.request)
+        reason = "storage_failed" if message.reason.startswith("disk.") else "recorder_failed"
+        await stop_one(app, gate.session, reason, gate.request)
 
 
 async def grant_refused(app: Services, worker: str, message: GrantRefused) -> None:
-    """A recorder will not capture under a grant: nobody is told that recording is on any more."""
+    """A recorder will not capture under a grant: nobody is told that recording is on any more.
+
+    One that is stopping is waited for: it comes back, or another one does its work.
+    """
     gate = _workers_gate(app, worker, message.recording, message.generation)
     log.error(
         "grant refused by the recorder: %s", message.code, extra={"recording": message.recording}
     )
-    await stop_one(app, gate.session, "recorder_failed", gate.request)
+    if message.code == RecorderStopping.code:
+        close_now(app, gate.session, "recorder_lost", final=False)
+        app.gate.waiting[gate.session] = app.clock.now_ms()
+        return
+    reason = REFUSALS.get(message.code, "recorder_failed")
+    await stop_one(app, gate.session, reason, gate.request)
 
 
 async def leg_answer(app: Services, party: str, message: LegAnswer) -> None:

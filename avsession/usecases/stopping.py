@@ -42,10 +42,25 @@ async def stop_recordings(app: Services) -> None:
 
 
 async def stop_one(app: Services, session_id: str, reason: str, request: str = "") -> None:
-    """End the session's live request, whatever it is, or only ``request``; nobody withdraws."""
+    """End the session's live request, whatever it is, or only ``request``; nobody withdraws.
+
+    Without a database the gate is closed all the same; :func:`stop_again` commits it later.
+    """
     gate = app.gate.of_session(session_id)
     if gate is not None and request in ("", gate.request):
         close_now(app, session_id, reason, final=True)
+        app.gate.unstopped[session_id] = (gate.request, reason)
+    await _commit(app, session_id, reason, request)
+    app.gate.unstopped.pop(session_id, None)
+
+
+async def stop_again(app: Services) -> None:
+    """Commit what could not be committed when a recording had to stop."""
+    for session_id, (request, reason) in list(app.gate.unstopped.items()):
+        await stop_one(app, session_id, reason, request)
+
+
+async def _commit(app: Services, session_id: str, reason: str, request: str) -> None:
     async with app.store.write() as tx:
         session = await tx.get(Session, session_id)
         state = await load_state(tx, app, session_id)

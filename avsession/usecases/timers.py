@@ -20,6 +20,7 @@ from avsession.usecases.capture import retry_waiting
 from avsession.usecases.presence import left
 from avsession.usecases.services import Services
 from avsession.usecases.sessions import end_session
+from avsession.usecases.stopping import stop_again
 
 log = logging.getLogger("avsession.timers")
 
@@ -37,7 +38,10 @@ KEEP_KEYS_MS = 86_400_000
 
 async def tick(app: Services) -> None:
     """Carry out everything that is due. One failing thing does not keep the others from it."""
-    for step in (_answers, _seats, _choices, _erasures, _drains, _invitations, _leftovers):
+    steps = (
+        stop_again, _answers, _seats, _choices, _erasures, _drains, _invitations, _leftovers,
+    )  # fmt: skip
+    for step in steps:
         await _guarded(step(app))
     await _guarded(retry_waiting(app))
 

@@ -13,7 +13,7 @@ from avsession.messages import CloseGate, LegOffer, LegState, ManifestLine, Mess
 from avsession.recording import AnyEntry, Attach, Begin, Detach, End, decode_line
 from recorder.capture import END_AFTER_MS, Capture
 from recorder.gate import CONFIRM_MS
-from recorder.journal import ANSWER_MS, STALL_MS
+from recorder.journal import AGAIN_MS, ANSWER_MS, STALL_MS
 from recorder.leg import Certificate
 from recorder.party import LegSettings
 from recorder.server_clock import ServerClock
@@ -289,3 +289,60 @@ async def test_an_order_before_the_clock_is_known_keeps_nothing(room: Room) -> N
     capture.close(room.order(4))
     assert capture.gate.closed_at(4) == float("-inf")
     assert capture.gate.seen == 4
+
+
+async def test_a_disk_that_failed_is_asked_for_the_end_once_more(room: Room) -> None:
+    capture = room.open()
+    capture.begin(room.grant(), "token")
+    await capture.drain()
+    for number in (0, 1):
+        capture.accepted(number)
+    await capture.drain()
+    capture.fail("disk.failed")
+    capture.close(room.order(1, final=True))
+    capture.tick(room.ms)
+    await capture.drain()
+    assert room.kinds() == ["Begin", "Attach", "Detach", "End"]
+    end, detach = room.entries()[-1], room.entries()[-2]
+    assert isinstance(end, End)
+    assert isinstance(detach, Detach)
+    assert (end.state, detach.reason) == ("interrupted", "disk.failed")
+
+
+async def test_a_disk_that_fails_for_the_end_too_is_left_in_peace(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capture = room.open()
+    capture.begin(room.grant(), "token")
+    await capture.drain()
+    tries = []
+
+    def full(path: Path, data: bytes) -> None:
+        tries.append(path.name)
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(room.spool.disk, "append", full)
+    capture.fail("disk.failed")
+    capture.close(room.order(1, final=True))
+    for _ in range(3):
+        room.ms += END_AFTER_MS + 1
+        capture.tick(room.ms)
+        await capture.drain()
+    assert tries == ["manifest.jsonl"]
+    assert capture.reported
+
+
+async def test_what_a_domain_could_not_take_is_offered_again(room: Room) -> None:
+    capture = room.open()
+    capture.begin(room.grant(), "token")
+    await capture.drain()
+    capture.accepted(0)
+    capture.refused(1, "unavailable")
+    assert not capture.live
+    capture.refused(2, "manifest.broken")  # it was on its way already
+    await capture.drain()
+    assert room.kinds() == ["Begin", "Attach"]
+    room.ms += AGAIN_MS[0]
+    capture.tick(room.ms)
+    assert room.kinds() == ["Begin", "Attach", "Attach", "Detach"]
+    assert next(m.reason for m in room.sent if isinstance(m, LegState)) == "not.accepted"

@@ -9,7 +9,7 @@ import pytest
 
 from avsession.recording import Begin, Detach, decode_line
 from avsession.tasks import Tasks
-from recorder.journal import MAX_JOBS, STALL_MS, Journal
+from recorder.journal import AGAIN_MS, MAX_JOBS, STALL_MS, Journal
 from recorder.spool import Spool
 
 
@@ -125,3 +125,23 @@ async def test_a_disk_that_does_not_answer_is_noticed_and_memory_stays_bounded(d
     answer.set()
     await desk.journal.drained()
     assert [*stalled, desk.journal.stalled] == [False, True, False]
+
+
+async def test_a_refusal_is_tried_again_and_not_for_ever(desk: Desk) -> None:
+    desk.journal.sync(0)
+    desk.journal.post(desk.write)
+    await desk.journal.drained()
+    for wait_ms in AGAIN_MS:
+        desk.journal.again()
+        assert desk.journal.synced
+        desk.now_ms += wait_ms - 1
+        desk.journal.tick(desk.now_ms)
+        assert set(desk.sent) == {0}
+        desk.now_ms += 1
+        desk.journal.tick(desk.now_ms)
+    assert desk.sent == [0] * (1 + len(AGAIN_MS))
+    desk.journal.again()
+    desk.journal.tick(desk.now_ms + 1e9)
+    assert desk.sent == [0] * (1 + len(AGAIN_MS))
+    desk.journal.disconnected()
+    assert not desk.journal.synced

@@ -237,7 +237,7 @@ async def test_a_full_disk_starts_no_recording(signaling: Signaling) -> None:
     task = tasks.spawn(worker.run(), name="worker")
     await signaling.until(lambda: signaling.hello)
     await signaling.capture()
-    await signaling.until(lambda: refused(signaling) == ["unavailable"])
+    await signaling.until(lambda: refused(signaling) == ["storage.full"])
     worker.stop()
     await task
 

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from avsession.errors import Conflict
+from avsession.errors import Conflict, Unavailable
 from avsession.messages import FromParty, FromRecorder
+from avsession.recording import End, encode_line, sign_entry
 from signaling.dispatch import PARTY, RECORDER, Now
 from signaling.limits import Limits, Rate
 from tests.signaling.world import (
@@ -138,6 +140,28 @@ async def test_an_acknowledgement_says_what_came_of_it(there: World) -> None:
     async with there.page(CUSTOMER) as page:
         await page.say(type="consent.withdraw", request=REQUEST, key=KEY)
         assert (await page.next())["result"] == {"state": "withdrawn"}
+
+
+@pytest.mark.parametrize(
+    ("trouble", "code"), [(Unavailable(), "unavailable"), (ValueError(), "error")]
+)
+async def test_a_manifest_line_that_is_not_taken_is_refused_by_name(
+    there: World, trouble: Exception, code: str
+) -> None:
+    """Whatever went wrong, so that the recorder can stop that recording at once."""
+
+    async def manifest_line(worker: str, message: Any) -> None:
+        raise trouble
+
+    there.domain.does["manifest_line"] = manifest_line
+    end = End(recording=RECORDING, n=7, prev="", at_ms=0, state="sealed", duration_ms=0)
+    line = encode_line(sign_entry(end, Ed25519PrivateKey.generate())).decode()
+    async with there.worker() as worker:
+        for said, number in ((line, 7), ("{}", -1)):
+            await worker.say(type="worker.manifest", recording=RECORDING, line=said)
+            assert await worker.hear("recorder.refused") == {
+                "type": "recorder.refused", "recording": RECORDING, "n": number, "code": code,
+            }  # fmt: skip
 
 
 async def test_a_withdrawal_waits_for_nothing_and_what_follows_waits_for_it(there: World) -> None:
