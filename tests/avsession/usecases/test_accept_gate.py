@@ -61,11 +61,13 @@ async def test_captured_after_closing_but_said_before_the_closing_was_committed(
 
 
 async def test_the_moment_of_closing_survives_a_restart(world: World) -> None:
-    await world.recorded()
+    recording = await world.recorded()
+    before = world.recorder.sealed(world.customer, captured_ms=world.clock.now_ms() - 500)
     await world.withdraw(world.customer, world.recorder.grant.request)
     world.clock.forward(5)
     await world.restart()
-    await world.recorder.join()
+    await world.recorder.join(recording)
+    assert isinstance(await world.recorder.say(before), EntryAccepted)
     await dropped(world, world.recorder.sealed(world.customer))
 
 
@@ -100,7 +102,7 @@ async def test_a_track_of_another_recording(world: World) -> None:
         await world.allow(person)
     entry = world.recorder.sealed(world.agent, track=theirs.leg(agent).track)
     answer = await world.recorder.say(entry)
-    assert isinstance(answer, EntryRefused)
+    assert answer == EntryRefused(recording=entry.recording, n=entry.n, code="segment.refused")
     assert not await world.find(SegmentRecord)
 
 

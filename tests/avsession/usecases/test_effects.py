@@ -2,7 +2,7 @@
 
 from avsession.consent import CloseGate as Closed
 from avsession.errors import ConsentRequired, Unavailable
-from avsession.messages import CloseGate, RecordingChanged
+from avsession.messages import CloseGate, Message, RecordingChanged
 from avsession.recording import State
 from avsession.records import GrantRecord, Recording, RecordingRequest
 from avsession.usecases import effects
@@ -18,10 +18,10 @@ async def test_a_closed_generation_ends_when_memory_closed_it(world: World) -> N
     request = await world.record()
     moment = world.clock.now_ms()
 
-    async def slow() -> None:
+    def slow(message: Message) -> None:
         world.clock.forward(0.3)
 
-    world.store.before_commit = slow
+    world.agent.tell = slow  # type: ignore[method-assign]
     await world.withdraw(world.customer, request)
     assert (await world.only(GrantRecord)).closed_ms == moment
     assert world.recorder.last(CloseGate).closed_ms == moment

@@ -5,7 +5,7 @@ import pytest
 from avsession.errors import Unavailable
 from avsession.messages import Capture, CloseGate, Parties, RecordingChanged, Welcome
 from avsession.recording import State
-from avsession.records import ConsentEvent, Recording
+from avsession.records import ConsentEvent, GrantRecord, Recording
 from avsession.session import Party, Presence, Session
 from avsession.usecases import presence
 from tests.avsession.usecases.world import World
@@ -132,6 +132,7 @@ async def test_a_loss_that_cannot_be_written_keeps_the_gate_closed(world: World)
     await world.disconnect(world.agent)
     await world.connect(world.agent)
     assert world.live() is None
+    assert len(await world.find(GrantRecord)) == 1
     await presence.lost(world.app, world.customer.id)
     party = await world.only(Party, id=world.customer.id)
     assert party.presence is Presence.UNKNOWN
