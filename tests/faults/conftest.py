@@ -1,0 +1,23 @@
+"""The running product, without recorders of its own: a test brings the one that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+
+from tests.browser.product import Product
+from tests.faults.outside import Outside, outside
+
+
+@pytest_asyncio.fixture
+async def out(tmp_path: Path) -> AsyncIterator[Outside]:
+    """The network in front of a product of the test's own."""
+    product = Product(tmp_path, recorders="0")
+    await product.start()
+    try:
+        async with outside(product) as made:
+            yield made
+    finally:
+        await product.stop()
