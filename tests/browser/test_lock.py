@@ -26,6 +26,8 @@ window.RTCPeerConnection = class extends Real {
 };
 """
 OTHER = ":".join(["AB"] * 32)
+CUSTOMER = 2
+"""The second window that `new_call` opens."""
 
 
 class Between:
@@ -75,19 +77,24 @@ class Between:
 async def intercepted_call(
     browser: Browser, product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Person, Person, Between]:
-    """A call whose customer's signaling goes through us."""
+    """A call whose customer's signaling goes through us; the agent's does not."""
     between = Between()
+    opened: list[Person] = []
 
-    async def opened(browser: Browser, *given: Any, **options: Any) -> Person:
+    async def open_window(browser: Browser, *given: Any, **options: Any) -> Person:
         person = await window(browser, *given, **options)
-        await person.page.add_init_script(COUNT)
-        await between.attach(person)
+        opened.append(person)
+        if len(opened) == CUSTOMER:
+            await person.page.add_init_script(COUNT)
+            await between.attach(person)
         return person
 
-    # people.staff and people.new_call open windows by this name; only the customer's last one
-    # matters, because each page has a route of its own and `say` speaks to the newest.
-    monkeypatch.setattr("tests.browser.people.window", opened)
+    monkeypatch.setattr("tests.browser.people.window", open_window)
     agent, customer = await new_call(browser, product)
+    assert opened[CUSTOMER - 1] is customer
+    assert between.last("welcome")["you"] in [
+        row["id"] for row in product.rows("select id from party where role = 'customer'")
+    ]
     return agent, customer, between
 
 
@@ -152,11 +159,25 @@ async def test_no_leg_without_this_partys_own_click(
     between.say(type="recording.grant", grant=token(**grant))
     between.say(type="leg.offer", **offer)
     await until("refused", lambda: between.refusals()[1:] == ["consent.missing"])
-    on = {"state": "on", "request": grant["request"], "recording": grant["recording"]}
-    between.say(type="recording.state", recording={**on, "generation": 1})
+    on = {"state": "on", "reason": "", "request": grant["request"], "may_ask": True}
+    on |= {"recording": grant["recording"], "generation": 1}
+    between.say(type="recording.state", recording=on)
     between.say(type="leg.offer", **offer)
     await until("refused", lambda: between.refusals()[2:] == ["consent.missing"])
+    # the server's record of a click that was never made is worth nothing either
+    welcome = between.last("welcome")
+    asked = {"request": grant["request"], "by": welcome["you"], "purposes": ["quality"]}
+    asked |= {"notices": [], "deadline_ms": 60_000, "warn_ms": 20_000}
+    answers = {leg["party"]: "given" for leg in grant["legs"]}
+    between.say(type="recording.asked", ask={**asked, "answers": answers})
+    between.say(type="leg.offer", **offer)
+    await until("refused", lambda: between.refusals()[3:] == ["consent.missing"])
     assert await customer.page.evaluate("window.made") == made
+    # a new welcome makes the page call the agent anew, so from here answers are what counts
+    between.say(**{**welcome, "given": grant["request"], "grant": token(**grant)})
+    between.say(type="recording.state", recording=on)
+    between.say(type="leg.offer", **offer)
+    await until("refused", lambda: between.refusals()[4:] == ["consent.missing"])
     assert between.answers() == []
 
 
@@ -188,9 +209,25 @@ def for_one_party_only(message: dict[str, Any]) -> dict[str, Any]:
     return message
 
 
+def for_more_than_was_ticked(message: dict[str, Any]) -> dict[str, Any]:
+    if message["type"] == "recording.grant":
+        body = message["grant"].split(".")[0]
+        grant = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        grant["purposes"] = ["quality", "evidence"]
+        message["grant"] = token(**grant)
+    return message
+
+
+def without_showing_it(message: dict[str, Any]) -> dict[str, Any] | None:
+    on = message["type"] == "recording.state" and message["recording"]["state"] == "on"
+    return None if on else message
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
+        (for_more_than_was_ticked, "consent.purposes"),
+        (without_showing_it, "status.off"),
         (other_fingerprint, "fingerprint.mismatch"),
         (weak_fingerprint, "fingerprint.mismatch"),
         (as_leg_wants_to_send, "sdp.direction"),
@@ -201,7 +238,7 @@ async def test_only_the_leg_that_everyone_agreed_to(
     browser: Browser,
     product: Product,
     monkeypatch: pytest.MonkeyPatch,
-    change: Callable[[dict[str, Any]], dict[str, Any]],
+    change: Callable[[dict[str, Any]], dict[str, Any] | None],
     code: str,
 ) -> None:
     """All consented, but what comes is not what was granted."""

@@ -6,6 +6,7 @@
 /** @import {Grant, PartyInfo, RecordingStatus} from "./types.js" */
 /** @import {Media} from "./media.js" */
 
+import { Allowed } from "./allowed.js";
 import { serverNow } from "./api.js";
 import { Governor } from "./governor.js";
 import { readGrant, refusal } from "./lock.js";
@@ -31,8 +32,9 @@ export class Leg {
     this.session = "";
     /** @type {RTCIceServer[]} */
     this.iceServers = [];
-    /** @type {Set<string>} */
-    this.given = new Set();
+    this.given = new Allowed();
+    /** @type {RecordingStatus | null} what the page shows */
+    this.shown = null;
     /** @type {Set<string>} */
     this.stopped = new Set();
     /** @type {PartyInfo[]} */
@@ -57,11 +59,12 @@ export class Leg {
   }
 
   /**
-   * This party itself has pressed Allow for this request.
+   * This party itself has pressed Allow for this request, with these purposes ticked.
    * @param {string} request
+   * @param {readonly string[]} purposes
    */
-  allow(request) {
-    if (!this.stopped.has(request)) this.given.add(request);
+  allow(request, purposes) {
+    if (!this.stopped.has(request)) this.given.set(request, purposes);
   }
 
   /**
@@ -86,6 +89,7 @@ export class Leg {
 
   /** @param {RecordingStatus} status */
   setStatus(status) {
+    this.shown = status;
     if (status.generation > this.newest) {
       this.newest = status.generation;
       if (this.grant && this.grant.generation < this.newest) this.cut("generation");
@@ -134,8 +138,8 @@ export class Leg {
   }
 
   situation() {
-    const { you, session, given, stopped, parties, newest } = this;
-    return { you, session, given, stopped, parties, newest, now: serverNow() };
+    const { you, session, given, stopped, parties, newest, shown } = this;
+    return { you, session, given, stopped, parties, newest, shown, now: serverNow() };
   }
 
   /**

@@ -4,7 +4,7 @@
 // recording is on: consent is this party's own click, and the recorder is the one whose
 // certificate the grant names.
 
-/** @import {Grant, PartyInfo} from "./types.js" */
+/** @import {Grant, PartyInfo, RecordingStatus} from "./types.js" */
 
 /** The server's clock is known to about a second. */
 const CLOCK_SLACK_MS = 2_000;
@@ -48,9 +48,11 @@ function isGrant(grant) {
  * @property {Grant | null} grant the newest one that was told
  * @property {string} you this party
  * @property {string} session
- * @property {ReadonlySet<string>} given requests that this very party has allowed
+ * @property {ReadonlyMap<string, readonly string[]>} given requests that this very party has
+ *   allowed in this window, and for which purposes
  * @property {ReadonlySet<string>} stopped requests that are over for this page
  * @property {readonly PartyInfo[]} parties who is there, the recorder aside or not
+ * @property {RecordingStatus | null} shown the status that the page shows
  * @property {number} newest the newest generation heard of
  * @property {number} now milliseconds since the Unix epoch, server's clock
  */
@@ -70,7 +72,11 @@ export function refusal(here, offer) {
   }
   if (here.now > grant.expires_ms + CLOCK_SLACK_MS) return "grant.expired";
   if (here.stopped.has(grant.request)) return "consent.withdrawn";
-  if (!here.given.has(grant.request)) return "consent.missing";
+  const ticked = here.given.get(grant.request);
+  if (!ticked) return "consent.missing";
+  if (!grant.purposes.every((purpose) => ticked.includes(purpose))) return "consent.purposes";
+  // Nobody is recorded without seeing that it is so.
+  if (here.shown?.state !== "on" || here.shown.recording !== grant.recording) return "status.off";
   return notForAll(grant, here.you, here.parties) || notTheRecorder(offer.sdp, grant.fingerprint);
 }
 

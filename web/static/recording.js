@@ -84,6 +84,9 @@ export class Recording {
         break;
       case "leg.offer":
         void this.leg.offered(message);
+        if (this.leg.state === "refused:consent.missing" && this.on) {
+          this.stage?.setNote("consent.elsewhere");
+        }
         break;
       default:
         break;
@@ -97,8 +100,8 @@ export class Recording {
     this.agent = welcome.parties.some(({ party, role }) => party === welcome.you && role === "agent");
     this.leg.session = welcome.session;
     this.leg.iceServers = welcome.ice_servers;
-    // After a reload this page does not remember the click; the server's record of it has to do.
-    if (welcome.given) this.leg.allow(welcome.given);
+    // The server may say that a consent is over, never that there is one.
+    this.leg.given.only([welcome.given, welcome.ask?.request]);
     this.setParties(welcome.parties);
     this.setStatus(welcome.recording);
     if (welcome.grant) this.leg.setGrant(welcome.grant);
@@ -119,7 +122,6 @@ export class Recording {
     this.ask = ask;
     this.outcome = "";
     const mine = ask.answers[this.you];
-    if (mine === "given") this.leg.allow(ask.request);
     if (mine === "pending") void this.consent.update(ask);
     else this.consent.close();
     this.stage?.setNote(mine === "given" ? "consent.waiting" : "");
@@ -194,7 +196,7 @@ export class Recording {
    */
   async allow(request, { sha256, language }, purposes) {
     // The one place where this page learns that its own party agrees.
-    this.leg.allow(request);
+    this.leg.allow(request, purposes);
     this.stage?.setNote("consent.waiting");
     const given = await this.change({ type: "consent.give", request, notice: sha256, language, purposes });
     if (!given) {

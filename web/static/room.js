@@ -184,6 +184,7 @@ export class Room {
     if (this.over) return;
     this.over = true;
     this.quiet();
+    this.recording.leg.given.clear();
     this.signaling.stop();
     removeEventListener("pagehide", this.onHide);
     this.options.media.removeEventListener("state", this.onState);
