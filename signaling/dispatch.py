@@ -4,7 +4,8 @@ A line says how the message is carried out, which rate it counts against, and wh
 
 - :class:`Now`: at once, while reading; relays and anything else that waits for nothing.
 - :class:`InTurn`: a use case, after the connection's earlier ones.
-- :class:`Ahead`: a use case that waits for none of them, because what it stops must stop now.
+- :class:`Ahead`: a use case that waits for none of them, because what it stops must stop now;
+  if it does not fit yet, once more in its turn.
 
 Whatever goes wrong becomes an ``error`` reply. The sender is the connection's party, always; no
 message has a field for it.
@@ -18,7 +19,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from avsession import sdp
-from avsession.errors import AvsessionError, ManifestBroken, MessageInvalid, SdpRefused, TooMany
+from avsession.errors import (
+    AvsessionError,
+    Conflict,
+    ManifestBroken,
+    MessageInvalid,
+    SdpRefused,
+    TooMany,
+)
 from avsession.messages import (
     FROM_PARTY,
     FROM_RECORDER,
@@ -254,18 +262,29 @@ def _begin(seat: Seat, rule: Rule, message: Message) -> None:
         rule.check(message)
         seat.lanes.put(rule.lane(message), work)
     elif seat.lanes.ahead < seat.limits.withdrawals:
-        seat.lanes.overtake(work)
+        # what is taken back may be waiting itself: then once more, behind it
+        early = seat.lanes.waits("")
+        seat.lanes.overtake(lambda: _answer(seat, message, rule.handle, early=early), "", work)
     else:
         seat.lanes.put("", work)
 
 
 async def _answer(
-    seat: Seat, message: Message, handle: Callable[[Seat, Any], Awaitable[Outcome]]
-) -> None:
-    """Carry a use case out and say what came of it: a reply, an acknowledgement or an error."""
+    seat: Seat,
+    message: Message,
+    handle: Callable[[Seat, Any], Awaitable[Outcome]],
+    *,
+    early: bool = False,
+) -> bool:
+    """Carry a use case out and say what came of it: a reply, an acknowledgement or an error.
+
+    False when nothing was said, because ``early`` it did not fit what is there yet.
+    """
     try:
         outcome = await handle(seat, message)
     except AvsessionError as error:
+        if early and isinstance(error, Conflict):
+            return False
         _refuse(seat, message, error)
     except Exception:
         log.exception("%s failed for %s", _tag(message), seat.peer.name)
@@ -276,6 +295,7 @@ async def _answer(
             seat.peer.tell(outcome)
         elif key is not None:
             seat.peer.tell(Ack(key=key, result=outcome or {}))
+    return True
 
 
 def _refuse(seat: Seat, message: Message | None, error: AvsessionError) -> None:

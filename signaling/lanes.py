@@ -48,12 +48,32 @@ class Lanes:
             self._lanes[lane] = deque([work])
             self._tasks.spawn(self._drain(lane), name=f"{self._name}: lane")
 
-    def overtake(self, work: Work) -> None:
-        """Carry ``work`` out now; what is put until it is done comes after it."""
-        task = self._tasks.spawn(_run(work), name=f"{self._name}: ahead")
+    def waits(self, lane: str) -> bool:
+        """Whether something in the lane is not done."""
+        return lane in self._lanes
+
+    def overtake(self, work: Callable[[], Awaitable[object]], lane: str, again: Work) -> None:
+        """Carry ``work`` out now; what is put until it is done comes after it.
+
+        When it returns False, ``again`` follows in its turn in the lane. Raises TooMany when that
+        has no room; ``work`` is carried out all the same.
+        """
+        settled = True
+
+        async def now() -> None:
+            nonlocal settled
+            settled = await work() is not False
+
+        async def in_turn() -> None:
+            if not settled:
+                await again()
+
+        task = self._tasks.spawn(now(), name=f"{self._name}: ahead")
         self._ahead.add(task)
         self._idle.clear()
         task.add_done_callback(self._overtaken)
+        if self.waits(lane):
+            self.put(lane, in_turn)
 
     async def idle(self) -> None:
         """Wait until nothing is left to do."""
@@ -90,10 +110,6 @@ class Lanes:
     def _settle(self) -> None:
         if not self._lanes and not self._ahead:
             self._idle.set()
-
-
-async def _run(work: Work) -> None:
-    await work()
 
 
 class Turns:

@@ -54,7 +54,7 @@ async def test_a_lane_keeps_order_and_holds_up_no_other(tasks: Tasks) -> None:
 async def test_what_overtakes_begins_now_and_what_comes_later_waits_for_it(tasks: Tasks) -> None:
     desk, lanes = Desk(), Lanes(tasks, "test", 10)
     lanes.put("a", desk.work("slow", wait=True))
-    lanes.overtake(desk.work("stop", wait=True))
+    lanes.overtake(desk.work("stop", wait=True), "b", desk.work("never"))
     lanes.put("b", desk.work("after"))
     await settle()
     assert desk.said == ["+slow", "+stop"]
@@ -64,6 +64,38 @@ async def test_what_overtakes_begins_now_and_what_comes_later_waits_for_it(tasks
     assert desk.said == ["+slow", "+stop", "-stop", "+after", "-after"]
     assert lanes.ahead == 0
     desk.may["slow"].set()
+    await lanes.idle()
+
+
+async def test_what_overtook_in_vain_follows_in_its_turn(tasks: Tasks) -> None:
+    desk, lanes = Desk(), Lanes(tasks, "test", 3)
+
+    async def in_vain() -> bool:
+        desk.said.append("vain")
+        return False
+
+    lanes.put("a", desk.work("give", wait=True))
+    lanes.overtake(in_vain, "a", desk.work("withdraw"))
+    lanes.put("a", desk.work("fate"))
+    await settle()
+    assert desk.said == ["+give", "vain"]
+    desk.may["give"].set()
+    await lanes.idle()
+    assert desk.said[2:] == ["-give", "+withdraw", "-withdraw", "+fate", "-fate"]
+    desk.said.clear()
+    lanes.overtake(in_vain, "a", desk.work("never"))
+    await lanes.idle()
+    assert desk.said == ["vain"]
+
+
+async def test_no_room_for_another_turn(tasks: Tasks) -> None:
+    desk, lanes = Desk(), Lanes(tasks, "test", 1)
+    lanes.put("a", desk.work("1", wait=True))
+    with pytest.raises(TooMany):
+        lanes.overtake(desk.work("stop"), "a", desk.work("never"))
+    await settle()
+    assert desk.said == ["+1", "+stop", "-stop"]
+    desk.may["1"].set()
     await lanes.idle()
 
 
