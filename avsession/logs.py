@@ -13,6 +13,34 @@ from datetime import UTC, datetime
 FIELDS = ("session", "recording", "worker", "party", "reason", "code")
 """Extra fields that a record may carry: identifiers and codes."""
 
+QUIET = (
+    "aiohttp", "aioice", "aiortc", "aiosqlite", "alembic", "asyncio", "sqlalchemy", "websockets",
+)  # fmt: skip
+"""Libraries that would tell addresses, names or secrets at the lower levels."""
+
+
+def one_line(text: str) -> str:
+    """``text`` without anything that ends a line or moves a cursor: it may quote a stranger."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+class Strangers(logging.Filter):
+    """What aiohttp says of a connection: not whose it was, nor what came that was no request."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """The record, with what it may say."""
+        error = record.exc_info[1] if record.exc_info else None
+        record.msg, record.args = "a connection could not be served", ()
+        if error is not None:
+            record.msg += f": {type(error).__name__}"
+            if isinstance(error, ConnectionError) or hasattr(error, "headers"):
+                # theirs: they left, or what they sent has no place in a log (an HTTP error)
+                record.exc_info, record.levelno, record.levelname = None, logging.INFO, "INFO"
+        return True
+
+
+_STRANGERS = Strangers()
+
 
 class JsonFormatter(logging.Formatter):
     """One JSON object a line."""
@@ -39,8 +67,13 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record with its known extra fields at the end."""
-        extra = [f"{key}={getattr(record, key)}" for key in FIELDS if hasattr(record, key)]
+        extra = [one_line(f"{k}={getattr(record, k)}") for k in FIELDS if hasattr(record, k)]
         return " ".join([super().format(record), *extra])
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """The line without the traceback that may follow it."""
+        record.message = one_line(record.message)
+        return super().formatMessage(record)
 
 
 def configure(level: str, *, as_json: bool) -> None:
@@ -48,5 +81,6 @@ def configure(level: str, *, as_json: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for name in ("aiohttp", "aioice", "aiortc", "alembic", "asyncio", "sqlalchemy", "websockets"):
+    for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("aiohttp.server").addFilter(_STRANGERS)

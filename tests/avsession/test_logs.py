@@ -6,6 +6,8 @@ import json
 import logging
 import sys
 
+import pytest
+
 from avsession import logs
 
 
@@ -34,6 +36,45 @@ def test_json_tells_of_a_crash() -> None:
 def test_text_puts_the_fields_at_the_end() -> None:
     line = logs.TextFormatter().format(record("leg up", recording="rec_1"))
     assert line.endswith("avsession.x: leg up recording=rec_1")
+
+
+def test_what_is_quoted_stays_in_its_line() -> None:
+    line = logs.TextFormatter().format(record("said: a\r\nb\x1b[31m\u2028", reason="c\nd"))
+    assert line.endswith(r"said: a\r\nb\x1b[31m\u2028 reason=c\nd")
+
+
+def test_a_traceback_has_lines() -> None:
+    try:
+        raise ValueError("broken")
+    except ValueError:
+        made = record("crashed")
+        made.exc_info = sys.exc_info()
+    assert "\nValueError: broken" in logs.TextFormatter().format(made)
+
+
+class HttpError(Exception):
+    """As the library's own: it has headers for an answer."""
+
+    headers = None
+
+
+@pytest.mark.parametrize("error", [HttpError("secret"), ConnectionResetError("secret"), None])
+def test_strangers_are_not_quoted(error: Exception | None) -> None:
+    made = record("Error handling request from %s")
+    made.args = ("192.0.2.1",)
+    made.exc_info = (type(error), error, None) if error is not None else None
+    assert logs.Strangers().filter(made)
+    line = logs.TextFormatter().format(made)
+    assert "192.0.2.1" not in line
+    assert "secret" not in line
+    assert "\n" not in line
+
+
+def test_our_own_mistakes_are_told_in_full() -> None:
+    made = record("Error handling request from %s")
+    made.exc_info = (KeyError, KeyError("ours"), None)
+    assert logs.Strangers().filter(made)
+    assert "KeyError: 'ours'" in logs.TextFormatter().format(made)
 
 
 def test_third_parties_are_quiet() -> None:
