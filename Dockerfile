@@ -21,7 +21,7 @@ ENV PATH=/opt/avsession/bin:$PATH AVSESSION_DATA=/data PYTHONUNBUFFERED=1 PYTHON
 USER 10001:10001
 VOLUME /data
 EXPOSE 8443
-# Finalises a recording in progress before it ends.
+# Suspends a recording in progress; it goes on, or is finished, at the next start.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["avsession"]
 CMD ["serve"]

@@ -18,7 +18,7 @@ Four ways through the code, each readable from its first file:
 2. A consent event: ``usecases.consent`` -> ``consent.decide`` -> one transaction (state and
    leaf) -> only then the effects. Closing speaks first and records then.
 3. A packet: ``recorder.leg`` -> ``recorder.receive`` -> ``recorder.gate`` -> ``recorder.webm``
-   -> ``recorder.spool`` -> a signed manifest entry -> ``usecases.capture``.
+   -> ``recorder.spool`` -> a signed manifest entry -> ``usecases.accept``.
 4. A review: ``web`` -> ``usecases.review`` (commits ``recording.accessed``) -> custody ->
    ``sealing.open`` -> HTTP Range.
 

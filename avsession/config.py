@@ -109,7 +109,6 @@ class Consent(_Section, frozen=True, kw_only=True):
     max_refusals: Annotated[int, Meta(ge=1, le=10)] = 2
     fate_s: Annotated[int, Meta(ge=5, le=3600)] = 120
     """How long keep or destroy may be chosen after a withdrawal; no choice means destroy."""
-    default_language: str = "en"
 
 
 class SignIn(_Section, frozen=True, kw_only=True):
@@ -149,6 +148,9 @@ class Settings(_Section, frozen=True, kw_only=True):
     """Origins besides the public address's own."""
     recorders: Annotated[int, Meta(ge=0, le=64)] = 1
     recorder_capacity: Annotated[int, Meta(ge=1, le=1000)] = 16
+    """Recordings that each recorder carries at once."""
+    recorder_min_free_mb: Annotated[int, Meta(ge=0, le=10_000_000)] = 512
+    """With less free space than this (MiB, in a recorder's spool) no recording starts."""
     log_json: bool = False
     log_level: Annotated[str, Meta(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$(?!\n)")] = "INFO"
     controller: Controller = Controller()

@@ -150,6 +150,8 @@ class Recording(_Record, frozen=True, kw_only=True):
     """When it was over for good; the drain deadline counts from here."""
     duration_ms: int = 0
     manifest_head: str | None = None
+    keep_until_ms: int | None = None
+    """When it must be destroyed, once it is finished; None again when that was done."""
 
 
 class TrackRecord(_Record, frozen=True, kw_only=True):

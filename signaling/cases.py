@@ -34,7 +34,7 @@ from avsession.messages import (
     WorkerWelcome,
 )
 from avsession.session import Party
-from avsession.usecases import accept, consent, legs, presence, sessions, workers
+from avsession.usecases import accept, consent, denials, legs, presence, sessions, workers
 from avsession.usecases.services import Services
 
 Result = Awaitable[dict[str, str] | None]
@@ -73,6 +73,9 @@ class UseCases:
     leg_state: Callable[[str, LegState], Awaitable[None]]
     manifest_line: Callable[[str, ManifestLine], Awaitable[EntryAccepted | EntryRefused]]
     grant_refused: Callable[[str, GrantRefused], Awaitable[None]]
+    # the log
+    refused: Callable[[str, str | None, str | None], Awaitable[None]]
+    """Writes down what was refused, by its code, to which party or which worker. Bounded."""
 
 
 def bind(app: Services) -> UseCases:
@@ -101,4 +104,5 @@ def bind(app: Services) -> UseCases:
         leg_state=partial(legs.leg_state, app),
         manifest_line=partial(accept.manifest_line, app),
         grant_refused=partial(legs.grant_refused, app),
+        refused=partial(denials.refused, app),
     )

@@ -26,6 +26,7 @@ from avsession.errors import (
     MessageInvalid,
     SdpRefused,
     TooMany,
+    Unavailable,
 )
 from avsession.messages import (
     FROM_PARTY,
@@ -269,6 +270,25 @@ def _begin(seat: Seat, rule: Rule, message: Message) -> None:
         seat.lanes.put("", work)
 
 
+WRITTEN_DOWN = frozenset(
+    {
+        RequestRecording, NoticeShown, GiveConsent, RefuseConsent, WithdrawConsent, ChooseFate,
+        StopRecording, LegAnswer, LegOffer, ManifestLine, GrantRefused,
+    }
+)  # fmt: skip
+"""Attempts to consent or to capture: what is refused of them goes into the audit log."""
+
+
+async def _write_down(seat: Seat, message: Message, error: AvsessionError) -> None:
+    """The refusal is said already; this bounds itself and never fails."""
+    if type(message) not in WRITTEN_DOWN or isinstance(error, Unavailable):
+        return
+    worker = type(message) in RECORDER
+    await seat.cases.refused(
+        error.code, None if worker else seat.owner, seat.owner if worker else None
+    )
+
+
 async def _answer(
     seat: Seat,
     message: Message,
@@ -286,6 +306,7 @@ async def _answer(
         if early and isinstance(error, Conflict):
             return False
         _refuse(seat, message, error)
+        await _write_down(seat, message, error)
     except Exception:
         log.exception("%s failed for %s", _tag(message), seat.peer.name)
         _refuse(seat, message, AvsessionError())

@@ -32,6 +32,8 @@ ORDER = (
     ("avsession.consent", "avsession.recording", "avsession.messages", "avsession.grant"),
     # settings are read at the edge: the rules above are told values; records are what is stored
     ("avsession.config", "avsession.records", "avsession.keys"),
+    # the ports are shapes only; the log is written through one
+    ("avsession.ports",),
     (
         "avsession.audit",
         "avsession.sealing",
@@ -39,7 +41,6 @@ ORDER = (
         "avsession.notices",
         "avsession.passwords",
     ),
-    ("avsession.ports",),
     ("avsession.usecases",),
     ("avsession.storage", "signaling", "web", "recorder"),
     ("avsession.serve", "avsession.supervisor"),

@@ -224,6 +224,7 @@ recording = Table(
     _c("closed_ms", BigInteger, null=True),
     _c("duration_ms", BigInteger),
     _c("manifest_head", _ID, null=True),
+    _c("keep_until_ms", BigInteger, null=True, index=True),
 )
 track = Table(
     "track",

@@ -49,6 +49,7 @@ from avsession.session import Session
 from avsession.usecases import denials, effects
 from avsession.usecases.capture import open_gate
 from avsession.usecases.common import advance, leaf, load_state
+from avsession.usecases.retention import keep_until
 from avsession.usecases.services import Services
 from avsession.usecases.stopping import stop_one
 
@@ -244,6 +245,7 @@ async def finish(app: Services, tx: Writer, recording: Recording, state: State) 
         state=state,
         duration_ms=duration,
         manifest_head=head,
+        keep_until_ms=await keep_until(tx, recording, recording.closed_ms or app.clock.now_ms()),
         closed_ms=recording.closed_ms or app.clock.now_ms(),
     )
     await tx.put(done)

@@ -16,7 +16,7 @@ log = logging.getLogger("avsession.denials")
 
 
 async def refused(
-    app: Services, code: str, *, party: str | None = None, worker: str | None = None
+    app: Services, code: str, party: str | None = None, worker: str | None = None
 ) -> None:
     """Write ``access.denied`` for a refusal with this error code, unless there were many.
 

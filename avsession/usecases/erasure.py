@@ -85,17 +85,20 @@ async def destroy(
     app: Services,
     tx: Writer,
     recording: Recording,
-    party: Party,
+    party: Party | None,
     reason: str,
     *,
     whole: bool,
 ) -> Recording:
-    """Destroy keys and segments of the whole recording, or of ``party``'s track only."""
+    """Destroy keys and segments of the whole recording, or of ``party``'s track only.
+
+    ``party`` is who decided it; None: the server, because the time has passed.
+    """
     session = await tx.get(Session, recording.session)
     tracks = await tx.find(TrackRecord, recording=recording.id)
     gone = []
     for track in tracks:
-        if track.erased_ms is not None or not (whole or track.party == party.id):
+        if track.erased_ms is not None or not (whole or (party and track.party == party.id)):
             continue
         await app.custody.destroy(track.id)
         app.opened.forget(track.id)
@@ -106,12 +109,13 @@ async def destroy(
     after = replace(recording, state=State.ERASED, reason=reason) if everything else recording
     await tx.put(after)
     refs = {"recording": recording.id, "whole": everything, "reason": reason, "tracks": gone}
-    await leaf(app, tx, "recording.erased", session=session, subject=party, refs=refs)
+    actor = None if party else "server"
+    await leaf(app, tx, "recording.erased", session=session, subject=party, actor=actor, refs=refs)
     return after
 
 
 async def _forget(
-    app: Services, tx: Writer, session: Session | None, party: Party, track: TrackRecord
+    app: Services, tx: Writer, session: Session | None, party: Party | None, track: TrackRecord
 ) -> dict[str, object]:
     """Mark one track destroyed; returns what the log says of it."""
     segments = await tx.find(SegmentRecord, track=track.id, order="index", limit=1_000_000)

@@ -14,7 +14,7 @@ from avsession.recording import State
 from avsession.records import ConsentState as ConsentRow
 from avsession.records import Idempotent, Recording, SignInLink, Ticket, Withdrawal
 from avsession.session import Party, Session
-from avsession.usecases import consent, erasure
+from avsession.usecases import consent, erasure, retention
 from avsession.usecases.accept import finish, finished
 from avsession.usecases.capture import retry_waiting
 from avsession.usecases.presence import left
@@ -39,7 +39,8 @@ KEEP_KEYS_MS = 86_400_000
 async def tick(app: Services) -> None:
     """Carry out everything that is due. One failing thing does not keep the others from it."""
     steps = (
-        stop_again, _answers, _seats, _choices, _erasures, _drains, _invitations, _leftovers,
+        stop_again, _answers, _seats, _choices, _erasures, _drains, retention.apply, _invitations,
+        _leftovers,
     )  # fmt: skip
     for step in steps:
         await _guarded(step(app))

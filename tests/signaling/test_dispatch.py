@@ -259,3 +259,27 @@ async def test_heartbeats_and_other_recordings_do_not_wait_for_a_slow_one(there:
         assert (await worker.next())["sent"] == 2
         stuck.set()
         assert (await there.domain.called("manifest_line"))[2].line == "2"
+
+
+async def test_a_refused_consent_is_written_down_and_a_refused_relay_is_not(there: World) -> None:
+    """By the connection's party. A lost race of a candidate is no attempt at anything."""
+
+    async def refuses(*_: object) -> None:
+        raise Conflict
+
+    written: list[tuple[object, ...]] = []
+
+    async def refused(*what: object) -> None:
+        written.append(what)
+
+    there.domain.does |= {"refuse": refuses, "leg_trickle": refuses, "refused": refused}
+    async with there.page(CUSTOMER) as customer:
+        await customer.say(
+            type="leg.trickle", recording=RECORDING, generation=1, candidate="", mid="0"
+        )
+        assert (await customer.next())["code"] == "conflict"
+        await customer.say(type="consent.refuse", request=REQUEST, key=KEY)
+        assert (await customer.next())["code"] == "conflict"
+        await customer.say(type="ping")
+        assert (await customer.next())["type"] == "pong"
+    assert written == [("conflict", CUSTOMER, None)]

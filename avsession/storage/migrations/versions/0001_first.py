@@ -243,6 +243,7 @@ def upgrade() -> None:
         sa.Column("closed_ms", sa.BigInteger(), nullable=True),
         sa.Column("duration_ms", sa.BigInteger(), nullable=False),
         sa.Column("manifest_head", WORD, nullable=True),
+        sa.Column("keep_until_ms", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["request"], ["recording_request.id"], name="fk_recording_request", **DEFERRED
         ),
@@ -252,6 +253,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_recording"),
     )
     op.create_index("ix_recording_created_ms", "recording", ["created_ms"])
+    op.create_index("ix_recording_keep_until_ms", "recording", ["keep_until_ms"])
     op.create_index("ix_recording_request", "recording", ["request"])
     op.create_index("ix_recording_session", "recording", ["session"])
     op.create_index("ix_recording_state", "recording", ["state"])
