@@ -140,6 +140,7 @@ def worker_arguments(settings: Settings, files: Files, app: Services, number: in
         "--grant-key": b64(app.grant_key.public_key().public_bytes_raw()),
         "--spool": str(keys.private_folder(files.spool / worker)),
         "--capacity": str(settings.recorder_capacity),
+        "--min-free-mb": str(settings.recorder_min_free_mb),
         "--log-level": settings.log_level,
     }
     if settings.certificate is None:

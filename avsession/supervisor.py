@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sys
 from collections.abc import Sequence
 
 log = logging.getLogger("avsession.supervisor")
 
-BACKOFF_S = (0.2, 1.0, 2.0, 5.0)
-"""Waits before a worker is started again; the last goes on."""
-STEADY_S = 30.0
-"""A worker that lived this long starts the waits from the beginning."""
+BACKOFF_S = (0.0, 0.1, 0.3, 1.0, 2.0, 5.0)
+"""Waits before a worker is started again; the last goes on. The first is none: while the gate is
+open a recording waits for it."""
+STEADY_S = 5.0
+"""A worker that lived this long, or ended in order, starts the waits from the beginning."""
 STOP_S = 8.0
 """How long a worker may take to stop before it is killed."""
 
@@ -52,14 +54,12 @@ class Supervisor:
             self._process = None
             if self._stopping.is_set():
                 return
-            failures = 0 if loop.time() - started > STEADY_S else failures + 1
+            failures = 0 if status == 0 or loop.time() - started > STEADY_S else failures + 1
             pause = BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]
             log.error("a recorder worker ended with %s; starting again in %s s", status, pause)
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._stopping.wait()
-            except TimeoutError:
-                continue
 
     async def stop(self) -> None:
         """Ask the worker to finish, and wait for it; after 8 s it is killed."""

@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--spool", required=True, type=Path, help="folder for segments, 0700")
     made.add_argument("--ca-file", type=Path, help="certificate authority of the server")
     made.add_argument("--capacity", type=int, default=16, help="recordings at once")
+    made.add_argument("--min-free-mb", type=int, default=512, help="below it nothing starts")
     made.add_argument("--log-level", default="INFO", help="DEBUG, INFO, WARNING or ERROR")
     made.add_argument("--log-json", action="store_true", help="log lines as JSON")
     made.add_argument(
@@ -62,6 +63,7 @@ def run(arguments: list[str]) -> int:
                 spool=given.spool,
                 ca_file=given.ca_file,
                 capacity=given.capacity,
+                min_free_bytes=given.min_free_mb * 1024 * 1024,
             )
         )
     except AvsessionError as error:

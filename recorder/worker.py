@@ -59,6 +59,8 @@ TICK_S = 0.02
 HEARTBEAT_S = 1.0
 STOP_S = 4.0
 """SIGTERM: everything is finalised in this time, or left for the next start."""
+TAKE_OVER_S = 10.0
+"""How long a worker waits for the one before it to let the spool go."""
 MAX_WAITING = 64
 """Grants kept until the server's time is known; of more the oldest are forgotten."""
 MAX_LEFTOVERS = 1_000
@@ -372,10 +374,23 @@ def main(config: WorkerConfig) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
     async def run() -> None:
-        worker = Worker(config)
+        worker = await _take_over(config)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)
         await worker.run()
 
     asyncio.run(run())
+
+
+async def _take_over(config: WorkerConfig) -> Worker:
+    """A worker, as soon as the one before it has let the spool go: it may still be finishing."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + TAKE_OVER_S
+    while True:
+        try:
+            return Worker(config)
+        except Unavailable:
+            if loop.time() > until:
+                raise
+        await asyncio.sleep(TICK_S)
