@@ -13,7 +13,7 @@ from avsession import errors
 from avsession.config import Settings
 from avsession.usecases import accounts
 from web import auth
-from web.routing import ACTOR, SERVICES, BodyTooLarge, ContentTypeRefused, answer
+from web.routing import ACTOR, SERVICES, BodyLate, BodyTooLarge, ContentTypeRefused, answer
 
 access_log = logging.getLogger("avsession.web.access")
 log = logging.getLogger("avsession.web")
@@ -25,6 +25,7 @@ RETRY_S = "5"
 
 # The first class that an error is an instance of gives its status.
 STATUS: tuple[tuple[type[errors.AvsessionError], int], ...] = (
+    (BodyLate, 408),
     (BodyTooLarge, 413),
     (ContentTypeRefused, 415),
     # Not the caller's doing: what is stored is damaged.
@@ -158,7 +159,7 @@ def _error(request: web.Request, status: int, code: str, sentence: str) -> web.R
     else:
         response = web.Response(text=f"{sentence}\n")
     response.set_status(status)
-    if status == 413:
+    if status in (408, 413):
         response.force_close()  # rather than read the rest of it
     return response
 

@@ -6,6 +6,7 @@ the shape of identifiers, the query, the content type, the body's size and its d
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import enum
 import re
@@ -32,6 +33,8 @@ from web import auth
 
 MAX_BODY = 16 * 1024
 """Bytes of a request's body."""
+BODY_S = 10.0
+"""Seconds that a body may take, however slowly it comes."""
 STRANGERS_BURST = 60
 STRANGERS_EVERY_MS = 1000
 """POSTs without a sign-in from one address: sixty at once, then one a second."""
@@ -66,6 +69,13 @@ class BodyTooLarge(Invalid):
 
     code = "too_large"
     sentence = f"A body has at most {MAX_BODY} bytes."
+
+
+class BodyLate(Invalid):
+    """A body has not come to its end in :data:`BODY_S`."""
+
+    code = "body.late"
+    sentence = "The request did not come to its end in time."
 
 
 class Needs(enum.Enum):
@@ -142,7 +152,7 @@ class Route:
         elif self.writes:
             found.append(TooMany)
         if self.writes:
-            found += [Invalid, ContentTypeRefused, BodyTooLarge]
+            found += [Invalid, ContentTypeRefused, BodyTooLarge, BodyLate]
         elif self.body is not Nothing:
             found.append(Invalid)
         if "{" in self.path:
@@ -193,7 +203,10 @@ async def _body(route: Route, request: web.Request) -> Body:
     if request.content_type != "application/json" or "Content-Encoding" in request.headers:
         raise ContentTypeRefused
     try:
-        data = await request.read()
+        async with asyncio.timeout(BODY_S):
+            data = await request.read()
+    except TimeoutError as error:
+        raise BodyLate from error
     except web.HTTPRequestEntityTooLarge as error:
         raise BodyTooLarge from error
     try:

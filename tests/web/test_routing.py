@@ -1,11 +1,12 @@
 """What a request must look like before any handler sees it."""
 
+import asyncio
 import json
 
 import pytest
 
 from avsession.errors import TooMany, Unavailable
-from tests.web.support import Site
+from tests.web.support import HOST, OURS, Site
 from web import routing
 from web.app import TABLE
 from web.routing import MAX_BODY, Needs, Nothing
@@ -46,6 +47,7 @@ HOSTILE: tuple[tuple[bytes, dict[str, str | None], int], ...] = (
     (b"{}", {"Content-Type": "multipart/form-data; boundary=x"}, 415),
     (b"{}", {"Content-Encoding": "identity"}, 415),
 )
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 CODES = {400: "invalid", 413: "too_large", 415: "content_type"}
 
 
@@ -67,6 +69,22 @@ async def test_a_body_without_an_announced_length_is_limited_too(site: Site) -> 
 
     answer = await site.ask("POST", "/api/sign-in", data=endless())
     assert (answer.status, answer.code) == (413, "too_large")
+
+
+@pytest.mark.parametrize("body", [b"Content-Length: 9\r\n\r\n{", CHUNKED + b"1\r\n{\r\n"])
+async def test_a_body_that_never_ends_is_not_waited_for(
+    site: Site, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    monkeypatch.setattr(routing, "BODY_S", 0.1)
+    port = int(site.url.rpartition(":")[2])
+    ours = "".join(f"{name}: {value}\r\n" for name, value in OURS.items())
+    for path in ("/api/join", "/api/my-data"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"POST {path} HTTP/1.1\r\nHost: {HOST}\r\n{ours}".encode() + body)
+        answer = await reader.readuntil(b"}")
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b'"code":"body.late"' in answer
+        writer.close()
 
 
 async def test_an_error_does_not_repeat_what_came(site: Site) -> None:
