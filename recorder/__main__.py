@@ -15,6 +15,7 @@ from pathlib import Path
 
 from avsession import logs
 from avsession.errors import AvsessionError
+from recorder.disk import Disk
 from recorder.worker import WorkerConfig, main
 
 
@@ -47,8 +48,8 @@ def _watch_stdin() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def run(arguments: list[str]) -> int:
-    """Run a worker; the exit status."""
+def run(arguments: list[str], disk: Disk | None = None) -> int:
+    """Run a worker; the exit status. ``disk``: another than the usual one, for tests."""
     given = parser().parse_args(arguments)
     logs.configure(given.log_level, as_json=given.log_json)
     if given.stop_with_stdin:
@@ -64,7 +65,8 @@ def run(arguments: list[str]) -> int:
                 ca_file=given.ca_file,
                 capacity=given.capacity,
                 min_free_bytes=given.min_free_mb * 1024 * 1024,
-            )
+            ),
+            disk,
         )
     except AvsessionError as error:
         sys.stderr.write(f"{error}\n")

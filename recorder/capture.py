@@ -34,6 +34,8 @@ RETIRE_S = 2.0
 """How long closing waits for legs to say goodbye."""
 END_AFTER_MS = 2_000.0
 """The end waits this long for the domain's word on the last segments."""
+TRY_END_MS = (0.0, 1_000.0, 2_000.0, 4_000.0, 8_000.0, 16_000.0)
+"""After a disk has failed, when the end is tried; then the recording is left without one."""
 
 
 class Capture:
@@ -67,7 +69,8 @@ class Capture:
         self._broken = False
         """Nothing more is captured: the disk failed, or all of it is to be erased."""
         self._given_up = False
-        """The end will not be written: it is to be erased, or the disk fails for the end too."""
+        """The end will not be written: it is to be erased, or the disk goes on failing."""
+        self._tries = 0
         self._erased = False
         self._failure = ""
         self._gap_reason = "worker.restarted" if chain.begun else "no.media"
@@ -352,11 +355,15 @@ class Capture:
         )  # fmt: skip
 
     def _maybe_end(self, now_ms: float) -> None:
-        if not self.finishing or self._chain.ended or not self.journal.idle:
+        if self._finishing_ms is None or self._given_up or self._chain.ended:
             return
-        if not self.journal.unaccepted or now_ms - (self._finishing_ms or 0.0) > END_AFTER_MS:
-            # a disk that failed is asked once more, for two short lines
-            self._given_up = self._broken
+        waited_ms = now_ms - self._finishing_ms
+        if not self.journal.idle or (self._broken and waited_ms < TRY_END_MS[self._tries]):
+            return
+        if not self.journal.unaccepted or waited_ms > END_AFTER_MS:
+            # a disk that failed is asked a few times more, for two short lines
+            self._tries += 1
+            self._given_up = self._tries >= len(TRY_END_MS)
             self.journal.post(self._end)
 
     def _stop(self, reason: str) -> None:

@@ -47,6 +47,7 @@ from avsession.messages import (
 )
 from avsession.tasks import Tasks
 from recorder.capture import MAX_PARTIES, Capture
+from recorder.disk import Disk
 from recorder.leg import Certificate
 from recorder.link import Link, read_credential
 from recorder.party import LegSettings
@@ -96,7 +97,13 @@ def monotonic_ms() -> float:
 class Worker:
     """Everything between the link and the recordings."""
 
-    def __init__(self, config: WorkerConfig, *, now_ms: Callable[[], float] = monotonic_ms) -> None:
+    def __init__(
+        self,
+        config: WorkerConfig,
+        *,
+        now_ms: Callable[[], float] = monotonic_ms,
+        disk: Disk | None = None,
+    ) -> None:
         """Takes the spool; raises Unavailable if another worker has it, SettingsInvalid."""
         self._config, self._now_ms = config, now_ms
         self._grant_key = Ed25519PublicKey.from_public_bytes(unb64(config.grant_key))
@@ -111,7 +118,7 @@ class Worker:
             on_message=self._message,
             on_lost=self._lost,
         )
-        self._spool = Spool(config.spool)
+        self._spool = Spool(config.spool, disk)
         self._certificate = Certificate()
         self._clock = ServerClock()
         self._legs = LegSettings(self._certificate, (), now_ms)
@@ -367,14 +374,14 @@ class Worker:
         return round(now_ms + self._clock.estimate(now_ms)[0])
 
 
-def main(config: WorkerConfig) -> None:
+def main(config: WorkerConfig, disk: Disk | None = None) -> None:
     """Run a worker until SIGTERM or SIGINT."""
     # aioice and aiortc log addresses, which are personal data
     for name in ("aioice", "aiortc", "websockets"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
     async def run() -> None:
-        worker = await _take_over(config)
+        worker = await _take_over(config, disk)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)
@@ -383,13 +390,13 @@ def main(config: WorkerConfig) -> None:
     asyncio.run(run())
 
 
-async def _take_over(config: WorkerConfig) -> Worker:
+async def _take_over(config: WorkerConfig, disk: Disk | None) -> Worker:
     """A worker, as soon as the one before it has let the spool go: it may still be finishing."""
     loop = asyncio.get_running_loop()
     until = loop.time() + TAKE_OVER_S
     while True:
         try:
-            return Worker(config)
+            return Worker(config, disk=disk)
         except Unavailable:
             if loop.time() > until:
                 raise

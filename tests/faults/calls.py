@@ -99,9 +99,12 @@ class Party:
         """What was said of the recording, in order."""
         return [said["recording"] for _, said in self.heard if said["type"] == "recording.state"]
 
-    def told(self, reason: str) -> bool:
-        """Whether it was said that recording is off for this reason."""
-        return any(status["reason"] == reason for status in self.statuses())
+    def told(self, reason: str) -> float:
+        """When it was first said that recording is off for this reason; 0 if it was not."""
+        for at_ms, said in self.heard:
+            if said["type"] == "recording.state" and said["recording"]["reason"] == reason:
+                return at_ms
+        return 0.0
 
     @property
     def connected(self) -> bool:
