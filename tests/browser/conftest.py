@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from tests.browser.people import FLAGS
 from tests.browser.product import Product
+
+expect.set_options(timeout=20_000)  # a busy machine is no failure
 
 
 def chromium() -> str | None:

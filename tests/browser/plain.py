@@ -16,21 +16,26 @@ WINDOW = 24
 MOST = 400
 
 
+async def download(admin: Person, video: Locator) -> bytes:
+    """A track as its entitled viewer gets it."""
+    text: str = await admin.page.evaluate(
+        """async (url) => {
+            const bytes = new Uint8Array(await (await fetch(url)).arrayBuffer());
+            let text = '';
+            for (let i = 0; i < bytes.length; i += 32768)
+                text += String.fromCharCode(...bytes.subarray(i, i + 32768));
+            return btoa(text);
+        }""",
+        await video.evaluate("v => v.currentSrc"),
+    )
+    return base64.b64decode(text)
+
+
 async def payloads(admin: Person, player: Locator) -> list[bytes]:
-    """Windows from the middle of the frames of every track, as an entitled viewer gets them."""
+    """Windows from the middle of the frames of every track."""
     found: list[bytes] = []
     for video in await player.locator("video").all():
-        text: str = await admin.page.evaluate(
-            """async (url) => {
-                const bytes = new Uint8Array(await (await fetch(url)).arrayBuffer());
-                let text = '';
-                for (let i = 0; i < bytes.length; i += 32768)
-                    text += String.fromCharCode(...bytes.subarray(i, i + 32768));
-                return btoa(text);
-            }""",
-            await video.evaluate("v => v.currentSrc"),
-        )
-        data = base64.b64decode(text)
+        data = await download(admin, video)
         step = max(WINDOW * 2, len(data) // (MOST // 2))
         # the first part is the header, which holds nothing of anybody
         found += [data[at : at + WINDOW] for at in range(4096, len(data) - WINDOW, step)]

@@ -13,88 +13,24 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, WebSocketRoute
+from playwright.async_api import Browser
 
-from tests.browser.people import Person, ask, new_call, window
+from tests.browser.between import Between
+from tests.browser.people import Person, ask, new_call
 from tests.browser.product import Product, until
 
-COUNT = """
-const Real = RTCPeerConnection;
-window.made = 0;
-window.RTCPeerConnection = class extends Real {
-  constructor(...given) { super(...given); window.made += 1; }
-};
-"""
 OTHER = ":".join(["AB"] * 32)
 CUSTOMER = 2
 """The second window that `new_call` opens."""
-
-
-class Between:
-    """A page's signaling, seen and changed on its way."""
-
-    def __init__(self) -> None:
-        self.to_page: list[dict[str, Any]] = []
-        self.from_page: list[dict[str, Any]] = []
-        self.change: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda message: message
-        self._route: WebSocketRoute | None = None
-
-    async def attach(self, person: Person) -> None:
-        await person.page.route_web_socket("**/signaling", self._connected)
-
-    def _connected(self, route: WebSocketRoute) -> None:
-        self._route = route
-        server = route.connect_to_server()
-
-        def up(frame: str | bytes) -> None:
-            self.from_page.append(json.loads(frame))
-            server.send(frame)
-
-        def down(frame: str | bytes) -> None:
-            changed = self.change(json.loads(frame))
-            if changed is not None:
-                self.to_page.append(changed)
-                route.send(json.dumps(changed))
-
-        route.on_message(up)
-        server.on_message(down)
-
-    def say(self, **message: Any) -> None:
-        """What a hostile server says."""
-        assert self._route is not None
-        self._route.send(json.dumps(message))
-
-    def refusals(self) -> list[str]:
-        return [m["reason"] for m in self.from_page if m["type"] == "leg.failed"]
-
-    def answers(self) -> list[dict[str, Any]]:
-        return [m for m in self.from_page if m["type"] == "leg.answer"]
-
-    def last(self, kind: str) -> dict[str, Any]:
-        return next(m for m in reversed(self.to_page) if m["type"] == kind)
 
 
 async def intercepted_call(
     browser: Browser, product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Person, Person, Between]:
     """A call whose customer's signaling goes through us; the agent's does not."""
-    between = Between()
-    opened: list[Person] = []
-
-    async def open_window(browser: Browser, *given: Any, **options: Any) -> Person:
-        person = await window(browser, *given, **options)
-        opened.append(person)
-        if len(opened) == CUSTOMER:
-            await person.page.add_init_script(COUNT)
-            await between.attach(person)
-        return person
-
-    monkeypatch.setattr("tests.browser.people.window", open_window)
+    between = await Between.of_window(CUSTOMER, monkeypatch)
     agent, customer = await new_call(browser, product)
-    assert opened[CUSTOMER - 1] is customer
-    assert between.last("welcome")["you"] in [
-        row["id"] for row in product.rows("select id from party where role = 'customer'")
-    ]
+    assert between.person is customer
     return agent, customer, between
 
 

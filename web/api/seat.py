@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from avsession.errors import Invalid, LinkSpent, SessionOver
+from avsession.errors import Invalid, LinkSpent, SessionOver, TooMany
 from avsession.messages.common import Language
 from avsession.usecases import sessions
 from web import auth
@@ -97,7 +97,7 @@ ROUTES = (
         summary="A signaling ticket for one's own party, good once and for 30 seconds",
         needs=Needs.SEAT,
         answer=TICKET,
-        errors=(SessionOver,),
+        errors=(SessionOver, TooMany),
     ),
     Route(
         method="POST",
@@ -106,6 +106,6 @@ ROUTES = (
         summary="A new private link to one's own data",
         needs=Needs.SEAT,
         answer=DATA_LINK,
-        errors=(LinkSpent,),
+        errors=(LinkSpent, TooMany),
     ),
 )

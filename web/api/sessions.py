@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from avsession.errors import NotPermitted, SessionOver
+from avsession.errors import NotPermitted, SessionOver, TooMany
 from avsession.messages.common import Language
 from avsession.usecases import sessions
 from web.api import examples
@@ -128,7 +128,7 @@ ROUTES = (
         summary="A signaling ticket for one's own party, good once and for 30 seconds",
         needs=Needs.STAFF,
         answer=TICKET,
-        errors=(NotPermitted, SessionOver),
+        errors=(NotPermitted, SessionOver, TooMany),
     ),
     Route(
         method="POST",
@@ -137,7 +137,7 @@ ROUTES = (
         summary="A new private link to one's own data in this session",
         needs=Needs.STAFF,
         answer=DATA_LINK,
-        errors=(NotPermitted,),
+        errors=(NotPermitted, TooMany),
     ),
     Route(
         method="POST",

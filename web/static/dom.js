@@ -45,11 +45,14 @@ export function button(label, action, attributes = {}) {
 }
 
 /**
+ * A button of the page's own HTML is disabled until here: a click before it could do something
+ * would be lost.
  * @param {HTMLElement} element
  * @param {() => unknown} action
  */
 export function onClick(element, action) {
   let busy = false;
+  if (element instanceof HTMLButtonElement) element.disabled = false;
   element.addEventListener("click", async () => {
     if (busy) return;
     busy = true;

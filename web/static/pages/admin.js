@@ -4,7 +4,7 @@
 
 import { signOutButton } from "../account.js";
 import { get } from "../api.js";
-import { byId, button, el, show } from "../dom.js";
+import { byId, button, el, onClick, show } from "../dom.js";
 import { dateTime, duration, language, list, onLanguage, sentence, t } from "../i18n.js";
 import { openRecording } from "../open.js";
 import { explain, say, start } from "../shell.js";
@@ -23,9 +23,9 @@ await start();
 /** @type {About} */
 const about = await get("/api/about");
 await signOutButton();
-byId("more-sessions", HTMLButtonElement).addEventListener("click", () => void guarded(moreSessions));
-byId("more-recordings", HTMLButtonElement).addEventListener("click", () => void guarded(moreRecordings));
-byId("refresh", HTMLButtonElement).addEventListener("click", () => void guarded(reload));
+onClick(byId("more-sessions", HTMLButtonElement), () => guarded(moreSessions));
+onClick(byId("more-recordings", HTMLButtonElement), () => guarded(moreRecordings));
+onClick(byId("refresh", HTMLButtonElement), () => guarded(reload));
 onLanguage(draw);
 await guarded(reload);
 

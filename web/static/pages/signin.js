@@ -20,6 +20,7 @@ form.addEventListener("submit", (event) => {
   const password = byId("password", HTMLInputElement).value;
   void attempt("/api/sign-in", { login, password });
 });
+byId("submit", HTMLButtonElement).disabled = false;
 
 /**
  * @param {string} path
