@@ -27,6 +27,11 @@ DENIALS_BURST = 3
 DENIALS_EVERY_MS = 20_000
 """Refusals of one party or recorder in the log: three at once, then three a minute."""
 
+SEAT_BURST = 20
+SEAT_EVERY_MS = 2_000
+"""Tickets of one party, and private links: twenty at once, then one in two seconds. Each is a
+write, and coming and going leaves two leaves."""
+
 
 class Buckets:
     """A table of token buckets; each holds ``burst`` and gains one token every ``every_ms``."""
@@ -91,6 +96,8 @@ class Limits:
     denials: Buckets = dataclasses.field(
         default_factory=lambda: Buckets(DENIALS_BURST, DENIALS_EVERY_MS)
     )
+    tickets: Buckets = dataclasses.field(default_factory=lambda: Buckets(SEAT_BURST, SEAT_EVERY_MS))
+    links: Buckets = dataclasses.field(default_factory=lambda: Buckets(SEAT_BURST, SEAT_EVERY_MS))
 
 
 def address_key(address: str) -> str:

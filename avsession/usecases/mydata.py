@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from avsession.canonical import sha256_hex
-from avsession.errors import LinkSpent
+from avsession.errors import LinkSpent, TooMany
 from avsession.messages import ChooseFate, WithdrawConsent
 from avsession.ports import Reader
 from avsession.recording import State
@@ -39,7 +39,9 @@ async def _holder(tx: Reader, secret: str) -> tuple[Session, Party]:
 
 
 async def renew_link(app: Services, party: Party) -> str:
-    """A new private link for a seated party; the old one stops working."""
+    """A new private link for a seated party; the old one stops working. Raises TooMany."""
+    if not app.limits.links.take(party.id, app.clock.now_ms()):
+        raise TooMany
     secret = new_secret(app.entropy)
     async with app.store.write() as tx:
         fresh = await tx.get(Party, party.id)

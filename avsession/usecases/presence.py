@@ -101,27 +101,54 @@ async def lost(app: Services, party_id: str) -> None:
     await effects.speak(app, after, open_gate)
 
 
-async def left(app: Services, party_id: str, reason: str = "left") -> None:
-    """A party gives up its seat. The agent's leaving ends the session."""
+async def left(app: Services, party_id: str) -> None:
+    """A party gives up its seat; it is not listened to any more. The agent ends the session."""
     with going(app, party_id, "party_left"):
-        try:
-            async with app.store.write() as tx:
-                session, party = await load_live(tx, party_id)
-                if party.presence is None:
-                    return
-                now = app.clock.now_ms()
-                await tx.put(replace(party, presence=None, seat_deadline_ms=None, left_ms=now))
-                refs = {"reason": reason}
-                await leaf(app, tx, "party.left", session=session, subject=party, refs=refs)
-                decision = await advance(app, tx, session.id, Left(party_id))
-                after = await effects.record(app, tx, session, decision)
-        except (SessionOver, NotFound):
-            return
+        gone = await _give_up(app, party_id, "left")
+    if gone is not None:
+        await _without(app, gone, "left")
+        app.bus.drop(party_id)
+
+
+async def timed_out(app: Services, party_id: str) -> None:
+    """A seat without signaling for too long is given up, unless its party is back by now.
+
+    Its gate has closed when it was lost.
+    """
+    gone = await _give_up(app, party_id, "timeout", due_ms=app.clock.now_ms())
+    if gone is not None:
+        await _without(app, gone, "timeout")
+
+
+async def _give_up(
+    app: Services, party_id: str, reason: str, due_ms: int | None = None
+) -> tuple[Party, effects.After] | None:
+    """Empty the seat; None when there is nobody in it, or its time is not over at ``due_ms``."""
+    try:
+        async with app.store.write() as tx:
+            session, party = await load_live(tx, party_id)
+            if party.presence is None:
+                return None
+            deadline = party.seat_deadline_ms
+            if due_ms is not None and (deadline is None or deadline > due_ms):
+                return None
+            now = app.clock.now_ms()
+            await tx.put(replace(party, presence=None, seat_deadline_ms=None, left_ms=now))
+            refs = {"reason": reason}
+            await leaf(app, tx, "party.left", session=session, subject=party, refs=refs)
+            decision = await advance(app, tx, session.id, Left(party_id))
+            return party, await effects.record(app, tx, session, decision)
+    except (SessionOver, NotFound):
+        return None
+
+
+async def _without(app: Services, gone: tuple[Party, effects.After], reason: str) -> None:
+    party, after = gone
     await effects.speak(app, after, open_gate)
     if party.role is Role.AGENT:
-        await end_session(app, session.id, f"agent_{reason}")
+        await end_session(app, party.session, f"agent_{reason}")
     else:
-        await _tell_parties(app, session.id)
+        await _tell_parties(app, party.session)
 
 
 async def recover(app: Services) -> None:

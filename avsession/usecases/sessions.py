@@ -9,7 +9,14 @@ import msgspec
 from msgspec.structs import replace
 
 from avsession.consent import Ended
-from avsession.errors import Invalid, LinkSpent, NotFound, SignInRequired, TicketRefused
+from avsession.errors import (
+    Invalid,
+    LinkSpent,
+    NotFound,
+    SignInRequired,
+    TicketRefused,
+    TooMany,
+)
 from avsession.messages import Ended as EndedMessage
 from avsession.ports import Reader, Writer
 from avsession.records import Ticket
@@ -200,7 +207,12 @@ async def seat(app: Services, token: str) -> tuple[Session, Party]:
 
 
 async def issue_ticket(app: Services, party: Party) -> str:
-    """A ticket for one signaling connection; raises SessionOver when there is no call."""
+    """A ticket for one signaling connection.
+
+    Raises SessionOver when there is no call, TooMany for a page that comes again and again.
+    """
+    if not app.limits.tickets.take(party.id, app.clock.now_ms()):
+        raise TooMany
     secret = new_secret(app.entropy)
     async with app.store.write() as tx:
         session, party = await load_live(tx, party.id)

@@ -17,7 +17,7 @@ from avsession.session import Party, Session
 from avsession.usecases import consent, erasure, retention
 from avsession.usecases.accept import finish, finished
 from avsession.usecases.capture import retry_waiting
-from avsession.usecases.presence import left
+from avsession.usecases.presence import timed_out
 from avsession.usecases.services import Services
 from avsession.usecases.sessions import end_session
 from avsession.usecases.stopping import stop_again
@@ -78,7 +78,7 @@ async def _seats(app: Services) -> None:
             Party, order="seat_deadline_ms", below=app.clock.now_ms() + 1, limit=BATCH
         )
     for party in due:
-        await _guarded(left(app, party.id, "timeout"))
+        await _guarded(timed_out(app, party.id))
 
 
 async def _choices(app: Services) -> None:
