@@ -30,12 +30,8 @@ class SenderClock:
         self._previous: float | None = None
         self._window_start = 0.0
         self._suspect: float | None = None
-
-    @property
-    def offset_ms(self) -> float | None:
+        self.offset_ms: float | None = None
         """Add it to the sender's time to get ours; None before the first sender report."""
-        known = [value for value in (self._current, self._previous) if value is not None]
-        return min(known, default=None)
 
     def observe(self, sender_ms: float, arrival_ms: float) -> None:
         """Something of the sender's time arrived."""
@@ -45,6 +41,8 @@ class SenderClock:
             self._window_start = arrival_ms
         if self._current is None or delay < self._current:
             self._current = delay
+            before = self._previous
+            self.offset_ms = delay if before is None or delay < before else before
 
     def report(self, sender_ms: float, arrival_ms: float) -> bool:
         """A sender report's time arrived; False if it is not to be believed (yet)."""
@@ -77,7 +75,11 @@ class StreamClock:
 
     def at(self, timestamp: int, arrival_ms: float) -> float:
         """When the frame with this 32-bit timestamp was captured, on our clock."""
-        media = self._unwrap(timestamp) / self._ticks_per_ms
+        highest = self._highest
+        extended = timestamp if highest is None else self._extend(timestamp)
+        if highest is None or extended > highest:
+            self._highest = extended
+        media = extended / self._ticks_per_ms
         if self._last_ms == float("-inf") or abs(media + self._shift_ms - arrival_ms) > JUMP_MS:
             # begin, or begin anew: by arrival, until a report says better
             self._highest = timestamp
@@ -90,13 +92,16 @@ class StreamClock:
             offset = self._sender.offset_ms
             if offset is not None:
                 goal = sender_ms + offset - media
-                most = SLEW * max(0.0, media - self._last_media_ms)
-                self._shift_ms += max(-most, min(goal - self._shift_ms, most))
+                change = goal - self._shift_ms
+                if change:
+                    most = SLEW * max(0.0, media - self._last_media_ms)
+                    self._shift_ms += max(-most, min(change, most))
         elif media + self._shift_ms > arrival_ms:
             # nothing arrives before it is captured: an earlier packet was late
             self._shift_ms = arrival_ms - media
         self._last_media_ms = media
-        self._last_ms = max(self._last_ms, min(media + self._shift_ms, arrival_ms))
+        captured_ms = min(media + self._shift_ms, arrival_ms)
+        self._last_ms = max(self._last_ms, captured_ms)
         return self._last_ms
 
     def report(self, report: SenderReport, arrival_ms: float) -> None:
@@ -111,9 +116,3 @@ class StreamClock:
         if self._highest is None:
             return timestamp
         return self._highest + ((timestamp - self._highest + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
-
-    def _unwrap(self, timestamp: int) -> int:
-        extended = self._extend(timestamp)
-        if self._highest is None or extended > self._highest:
-            self._highest = extended
-        return extended

@@ -1,7 +1,8 @@
 """One party's WebRTC connection to the recorder. The only file that touches aiortc and aioice.
 
-aioice does ICE, aiortc the DTLS handshake; SRTP packets never enter their queues: they are
-decrypted and handed on where they arrive, without a task, a queue or a thread per packet.
+aioice does ICE, aiortc the DTLS handshake; SRTP packets never enter their queues. Once connected,
+the leg's socket is taken out of the event loop: each tick reads what waits there, many datagrams
+with one system call, and libsrtp decrypts them where they lie. A recorder is in no hurry.
 `PRIVATE_NAMES` lists every private name used here; tests/recorder/test_leg.py fails when one moves.
 """
 
@@ -25,7 +26,9 @@ from avsession.errors import SdpRefused
 from avsession.messages import IceServer
 from avsession.tasks import Tasks
 from recorder import rtp, sdp
+from recorder.dtls import DtlsPipe, without_plain_alerts
 from recorder.frames import EncodedFrame
+from recorder.intake import MAX_DATAGRAM, Counters, Intake
 from recorder.receive import Receiver
 
 log = logging.getLogger("recorder.leg")
@@ -34,12 +37,8 @@ CONNECT_S = 15.0
 """ICE and DTLS together; a leg that needs longer has failed."""
 SILENCE_MS = 8_000.0
 """Nothing from the peer for this long: the path is gone. Browsers check every 2.5 s at least."""
-MAX_DTLS_WAITING = 32
-"""DTLS datagrams not yet read; more are dropped, DTLS sends again."""
 MAX_STUN_PER_SECOND = 200
 """ICE needs a dozen; more is a flood and is dropped unread."""
-MAX_DATAGRAM = 1_500
-"""Larger ones are not ours: libsrtp's buffer ends there."""
 FLOOD_FACTOR, FLOOD_SECONDS = 5, 3
 """A sender at more than so many times the agreed rate for so many seconds loses its leg."""
 
@@ -50,6 +49,8 @@ PRIVATE_NAMES = {
     ),
     "aiortc.RTCDtlsTransport": ("_rx_srtp", "_tx_srtp", "_set_role", "_transport", "_recv_next"),
     "aiortc.RTCCertificate": ("getFingerprints",),
+    "pylibsrtp.Session": ("_srtp",),
+    "asyncio.SelectorEventLoop": ("_remove_reader",),
 }  # fmt: skip
 """Names this file relies on; instance attributes are looked for on an instance."""
 
@@ -75,31 +76,6 @@ class Certificate:
         """SHA-256, upper-case hex pairs with colons, as in SDP and in a grant."""
 
 
-class _DtlsPipe:
-    """What RTCDtlsTransport takes for its ICE transport: DTLS datagrams only, a bounded queue."""
-
-    role = "controlling"
-
-    def __init__(self, send: Callable[[bytes], None]) -> None:
-        self._send_now = send
-        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue(MAX_DTLS_WAITING)
-
-    def put(self, data: bytes | None) -> None:
-        if data is None and self._queue.full():
-            self._queue.get_nowait()
-        if not self._queue.full():
-            self._queue.put_nowait(data)
-
-    async def _recv(self) -> bytes:
-        data = await self._queue.get()
-        if data is None:
-            raise ConnectionError("the leg is closed")
-        return data
-
-    async def _send(self, data: bytes) -> None:
-        self._send_now(data)
-
-
 class Leg:
     """Offers, connects, and turns what arrives into frames.
 
@@ -122,9 +98,7 @@ class Leg:
     ) -> None:
         self.state = LegState.NEW
         self.receiver = receiver
-        self.packets = 0
-        self.refused = 0
-        """Datagrams dropped: empty, oversized, from strangers, undecryptable."""
+        self._count = Counters()
         self._sink, self._on_state, self._now_ms = sink, on_state, now_ms
         self._certificate = certificate
         self._cap_bps, self._max_height = cap_bps, max_height
@@ -136,7 +110,7 @@ class Leg:
         self._ice = aioice.Connection(ice_controlling=True, **connection_kwargs(servers))
         # whatever aioice cannot parse as STUN would end in its unbounded queue
         self._ice.data_received = lambda data, component: None  # type: ignore[method-assign]
-        self._pipe = _DtlsPipe(self._send)
+        self._pipe = DtlsPipe(self._send)
         self._dtls = RTCDtlsTransport(cast(Any, self._pipe), [certificate.inner])
         self._dtls.on("statechange", self._dtls_changed)
         self._gathering: asyncio.Task[None] | None = None
@@ -144,11 +118,20 @@ class Leg:
         self._answer: sdp.Answer | None = None
         self._candidates = 0
         self._peer: tuple[Any, tuple[str, int]] | None = None
-        self._heard_ms = 0.0
+        self._intake: Intake | None = None
         self._second_ms = 0.0
-        self._second_bytes = self._flooded = 0
+        self._second_size = self._flooded = 0
         self._stun_ms, self._stun_count = 0.0, 0
-        self._complained = False
+
+    @property
+    def packets(self) -> int:
+        """SRTP and SRTCP packets that arrived."""
+        return self._count.packets
+
+    @property
+    def refused(self) -> int:
+        """Datagrams dropped: empty, oversized, from strangers, undecryptable."""
+        return self._count.refused
 
     async def offer(self) -> str:
         """Gather candidates (at most 5 s) and return the offer's SDP. Once only."""
@@ -218,23 +201,28 @@ class Leg:
         if self.state is not LegState.CONNECTED:
             return
         now = self._now_ms()
+        if intake := self._intake:
+            intake.drain(now)
+            if intake.closed:
+                return  # what it read ended the leg
         if frames := self.receiver.tick(now):
             self._sink(frames)
         for packet in self.receiver.feedback(now):
             self._send_rtcp(packet)
         if now - self._second_ms >= 1_000.0:
-            flooding = self._second_bytes * 8 > FLOOD_FACTOR * self._cap_bps
+            flooding = (self._count.size - self._second_size) * 8 > FLOOD_FACTOR * self._cap_bps
             self._flooded = self._flooded + 1 if flooding else 0
-            self._second_ms, self._second_bytes = now, 0
+            self._second_ms, self._second_size = now, self._count.size
             if self._flooded >= FLOOD_SECONDS:
                 self._fail("flood")
-        if now - self._heard_ms > SILENCE_MS:
+        if now - self._count.heard_ms > SILENCE_MS:
             self._fail("silent")
 
     async def close(self) -> None:
         """End the leg, whatever its state; safe to call again."""
         self._become(LegState.CLOSED, "closed")
         self._unprotect = None
+        self._let_go()
         if self._gathering is not None:
             await asyncio.wait([self._gathering])
         await self._dtls.stop()
@@ -263,7 +251,8 @@ class Leg:
             self._fail("dtls")
             return
         self._unprotect = self._dtls._rx_srtp.unprotect
-        self._heard_ms = self._second_ms = self._now_ms()
+        self._take_socket()
+        self._count.heard_ms = self._second_ms = self._now_ms()
         self._become(LegState.CONNECTED, "")
 
     def _dtls_changed(self) -> None:
@@ -272,6 +261,7 @@ class Leg:
 
     def _fail(self, reason: str) -> None:
         self._unprotect = None
+        self._let_go()
         self._become(LegState.FAILED, reason)
 
     def _become(self, state: LegState, reason: str) -> None:
@@ -279,6 +269,31 @@ class Leg:
             return
         self.state = state
         self._on_state(state, reason)
+
+    # --- the socket
+
+    def _take_socket(self) -> None:
+        """Read the nominated pair's socket in `tick`, no longer in the event loop."""
+        pair = self._ice._nominated[1]
+        self._peer = (pair.protocol, pair.remote_addr)
+        sock = pair.protocol.transport.get_extra_info("socket")
+        loop = asyncio.get_running_loop()
+        if sock is None or not isinstance(loop, asyncio.SelectorEventLoop):
+            return  # through TURN, or a loop of another kind: it stays there
+        loop._remove_reader(sock.fileno())  # type: ignore[attr-defined]
+        self._intake = Intake(
+            sock.fileno(),
+            pair.remote_addr,
+            self._dtls._rx_srtp._srtp[0],
+            take=self.receiver.take,
+            other=pair.protocol.datagram_received,
+            counters=self._count,
+        )
+
+    def _let_go(self) -> None:
+        if self._intake is not None:
+            self._intake.close()
+            self._intake = None
 
     # --- a datagram
 
@@ -291,26 +306,22 @@ class Leg:
     ) -> None:
         """Sort one datagram by its first byte (RFC 7983), trusting nothing about it."""
         if not 0 < len(data) <= MAX_DATAGRAM:
-            self.refused += 1
+            self._count.refused += 1
             return
         try:
             first = data[0]
             if first < 4:
                 self._stun(partial(stun, data, address), (protocol, address[:2]))
             elif not self._validated(protocol, (address[0], address[1])):
-                self.refused += 1
+                self._count.refused += 1
             elif 127 < first < 192:
                 self._srtp(data)
             elif 19 < first < 64:
                 data = without_plain_alerts(data)
                 if data:
                     self._pipe.put(data)
-        except Exception:
-            # a datagram must never end the worker; one line a leg, so that nobody fills the log
-            self.refused += 1
-            if not self._complained:
-                self._complained = True
-                log.warning("a datagram could not be handled", exc_info=True)
+        except Exception as error:  # noqa: BLE001
+            self._count.complain(error)
 
     def _stun(self, handle: Callable[[], None], source: tuple[Any, Any]) -> None:
         now = self._now_ms()
@@ -318,10 +329,10 @@ class Leg:
             self._stun_ms, self._stun_count = now, 0
         self._stun_count += 1
         if self._stun_count > MAX_STUN_PER_SECOND:
-            self.refused += 1
+            self._count.refused += 1
             return
         if source == self._peer:
-            self._heard_ms = now
+            self._count.heard_ms = now
         handle()
 
     def _validated(self, protocol: Any, address: tuple[str, int]) -> bool:
@@ -342,8 +353,8 @@ class Leg:
         if self._unprotect is None:
             return
         now = self._now_ms()
-        self.packets += 1
-        self._second_bytes += len(data)
+        self._count.packets += 1
+        self._count.size += len(data)
         try:
             if rtp.is_rtcp(data):
                 plain = self._dtls._rx_srtp.unprotect_rtcp(data)
@@ -352,9 +363,9 @@ class Leg:
             else:
                 frames = self.receiver.on_rtp(self._unprotect(data), now)
         except pylibsrtp.Error:
-            self.refused += 1
+            self._count.refused += 1
             return
-        self._heard_ms = now
+        self._count.heard_ms = now
         if frames:
             self._sink(frames)
 
@@ -367,20 +378,3 @@ class Leg:
         pair = self._ice._nominated.get(1)
         if pair is not None and not pair.protocol.transport.is_closing():
             pair.protocol.transport.sendto(data, pair.remote_addr)
-
-
-def without_plain_alerts(data: bytes) -> bytes:
-    """A DTLS datagram without its unencrypted alert records (RFC 6347 section 4.1.2.7).
-
-    Anyone who can forge an address can forge such an alert, and it would end a handshake; a real
-    one costs us only the wait until the handshake's time is over. A cut record ends the reading.
-    """
-    kept = b""
-    position = 0
-    while position + 13 <= len(data):
-        end = position + 13 + int.from_bytes(data[position + 11 : position + 13], "big")
-        plain = data[position + 3 : position + 5] == b"\x00\x00"
-        if not (data[position] == 21 and plain):
-            kept += data[position:end]
-        position = end
-    return kept

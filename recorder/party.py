@@ -23,6 +23,8 @@ RETRY_MS = (200.0, 500.0, 1_000.0, 2_000.0, 4_000.0, 8_000.0)
 """How long after each failure in a row the next leg is offered; the last goes on for ever."""
 HOLD_MARGIN_MS = 20.0
 """A gap in video is given up this much before its frame would leave the delay line."""
+HAND_ON_MS = 100.0
+"""How often the delay line is emptied into clusters: nothing is done a tick that can wait."""
 MIN_HOLD_MS = 100.0
 """But not sooner than a retransmission can come."""
 
@@ -71,9 +73,15 @@ class Party:
         self._retry_ms: float | None = settings.now_ms()
         self._answer_ms = float("inf")
         self._capturing = False
+        self._hand_on_ms = float("-inf")
         self._fresh = False
         """The next frame is the first of a leg that was made again."""
         self._closed = False
+
+    @property
+    def leg(self) -> Leg | None:
+        """The leg that stands or is being made."""
+        return self._leg
 
     def tick(self, now_ms: float) -> None:
         """What happens by time: the leg's own ticks, clusters that are due, the next attempt."""
@@ -83,7 +91,9 @@ class Party:
             self._leg.tick()
             if self._leg.state is LegState.NEW and now_ms > self._answer_ms:
                 self._failed("no answer")
-        self._hand_on(self._buffer.due(now_ms))
+        if now_ms >= self._hand_on_ms:
+            self._hand_on_ms = now_ms + HAND_ON_MS
+            self._hand_on(self._buffer.due(now_ms))
         if self._leg is None and self._retry_ms is not None and now_ms >= self._retry_ms:
             self._begin(now_ms)
 

@@ -29,6 +29,8 @@ DEFAULT_ROUND_TRIP_MS = 50.0
 SSRC_CHANGE_MS = 1_000.0
 """A stream may change its SSRC (a sender restarted) once in this time; more often is ignored."""
 MAX_OPUS_BYTES = 1_500
+PLAIN_BYTES = 16
+"""Shorter packets are left to the careful road."""
 
 
 class _Stream:
@@ -57,9 +59,9 @@ class _Stream:
         self.ssrc, self._since_ms = ssrc, now_ms
         return True
 
-    def arrived(self, packet: rtp.Packet, now_ms: float) -> None:
+    def arrived(self, timestamp: int, now_ms: float) -> None:
         """Count towards jitter (RFC 3550 appendix A.8)."""
-        transit = now_ms * self._ticks_per_ms - packet.timestamp
+        transit = now_ms * self._ticks_per_ms - timestamp
         if self._transit is not None:
             change = abs(transit - self._transit)
             if change < self._ticks_per_ms * 10_000:  # neither a wrap nor a restart
@@ -102,7 +104,9 @@ class Receiver:
         self._cap_bps = cap_bps
         self._own_ssrc = secrets.randbelow(1 << 32)
         self._round_trip_ms = DEFAULT_ROUND_TRIP_MS
-        self._parts: list[bytes] = []
+        self.ready: list[EncodedFrame] = []
+        """Whole frames that nobody has collected yet."""
+        self._parts: list[bytes | bytearray] = []
         self._parts_bytes = 0
         self._parts_timestamp = 0
         self._needs_keyframe = True
@@ -115,33 +119,69 @@ class Receiver:
         self.discarded = 0
         """Frames not stored: incomplete, or not decodable without a lost one."""
 
+    def take(self, data: bytearray, start: int, end: int, now_ms: float) -> None:
+        """A decrypted RTP packet in a buffer that is used again; its frames go to `ready`.
+
+        The same as `on_rtp`, and much cheaper for a packet that is simply the next one.
+        """
+        if end - start > PLAIN_BYTES:
+            first, second, sequence, timestamp, ssrc = rtp.HEADER.unpack_from(data, start)
+            if first == rtp.PLAIN_HEADER:
+                video = self.video
+                kind = second & 0x7F
+                if kind == VP8_PAYLOAD:
+                    descriptor = data[start + 12]
+                    # a picture id of 15 bits, as browsers send it, or no extension at all
+                    at = start + 13
+                    if descriptor & 0x80:
+                        long_id = data[start + 13] == 0x80 and data[start + 14] & 0x80
+                        at = start + 16 if long_id else end
+                    if at < end and ssrc == video.ssrc and video.reorder.advance(sequence):
+                        begins = descriptor & vp8.BEGINS_MASK == vp8.BEGINS
+                        self._piece(begins, data[at:end], timestamp, second > 0x7F, now_ms)
+                        return
+                elif (
+                    kind == OPUS_PAYLOAD
+                    and ssrc == self.audio.ssrc
+                    and self.audio.reorder.advance(sequence)
+                ):
+                    self.audio.arrived(timestamp, now_ms)
+                    self._sound(timestamp, bytes(data[start + 12 : end]), now_ms)
+                    return
+        self._any(bytes(data[start:end]), now_ms)
+
     def on_rtp(self, data: bytes, now_ms: float) -> list[EncodedFrame]:
         """A decrypted RTP packet arrived; the frames that are whole and in order now."""
+        self._any(data, now_ms)
+        return self.collect()
+
+    def collect(self) -> list[EncodedFrame]:
+        """The frames that have become whole since this was asked last."""
+        frames, self.ready = self.ready, []
+        return frames
+
+    def _any(self, data: bytes, now_ms: float) -> None:
         packet = rtp.parse(data)
         if packet is None:
             self.malformed += 1
-            return []
-        if packet.payload_type == VP8_PAYLOAD:
-            if not self.video.claim(packet.ssrc, now_ms):
-                return []
-            self.video.arrived(packet, now_ms)
-            return self._video(self.video.reorder.push(packet, now_ms), now_ms)
-        if packet.payload_type == OPUS_PAYLOAD:
-            if not self.audio.claim(packet.ssrc, now_ms):
-                return []
-            self.audio.arrived(packet, now_ms)
-            return self._audio(self.audio.reorder.push(packet, now_ms), now_ms)
-        if packet.payload_type == RTX_PAYLOAD and self.video.ssrc is not None:
+        elif packet.payload_type == VP8_PAYLOAD:
+            if self.video.claim(packet.ssrc, now_ms):
+                self._video(self.video.reorder.push(packet, now_ms), now_ms)
+        elif packet.payload_type == OPUS_PAYLOAD:
+            if self.audio.claim(packet.ssrc, now_ms):
+                self.audio.arrived(packet.timestamp, now_ms)
+                self._audio(self.audio.reorder.push(packet, now_ms), now_ms)
+        elif packet.payload_type == RTX_PAYLOAD and self.video.ssrc is not None:
             original = rtp.unwrap_rtx(packet, VP8_PAYLOAD, self.video.ssrc)
             if original is None:
-                return []
+                return
             asked_ms = self.video.reorder.asked_at(original.sequence)
             if asked_ms is not None:
                 self._round_trip_ms += (now_ms - asked_ms - self._round_trip_ms) / 8
             pushed = self.video.reorder.push(original, now_ms, recovered=True)
-            return self._video(pushed, now_ms)
-        self.malformed += 1
-        return []
+            self._video(pushed, now_ms)
+        else:
+            self.malformed += 1
 
     def on_rtcp(self, data: bytes, now_ms: float) -> None:
         """A decrypted RTCP compound arrived. A BYE changes nothing: the gate ends a recording."""
@@ -154,9 +194,11 @@ class Receiver:
 
     def tick(self, now_ms: float) -> list[EncodedFrame]:
         """Give up what has been missing for too long; the frames that can go on then."""
-        frames = self._video(self.video.reorder.give_up(now_ms), now_ms)
-        frames += self._audio(self.audio.reorder.give_up(now_ms), now_ms)
-        return frames
+        if self.video.reorder.waiting:
+            self._video(self.video.reorder.give_up(now_ms), now_ms)
+        if self.audio.reorder.waiting:
+            self._audio(self.audio.reorder.give_up(now_ms), now_ms)
+        return self.collect()
 
     def request_keyframe(self) -> None:
         """Ask for a keyframe with the next feedback."""
@@ -165,6 +207,12 @@ class Receiver:
     def feedback(self, now_ms: float) -> list[bytes]:
         """RTCP datagrams to send now: reports and the bitrate cap, NACK, PLI."""
         out: list[bytes] = []
+        if (
+            now_ms - self._reported_ms < REPORT_EVERY_MS
+            and now_ms - self._keyframe_ms < KEYFRAME_EVERY_MS
+            and not (self._needs_keyframe or self._keyframe_wanted or self.video.reorder.waiting)
+        ):
+            return out
         video = self.video.ssrc
         if now_ms - self._reported_ms >= REPORT_EVERY_MS:
             self._reported_ms = now_ms
@@ -189,18 +237,18 @@ class Receiver:
             out.append(rtp.pli(self._own_ssrc, video))
         return out
 
-    def _audio(self, packets: Iterable[rtp.Packet | None], now_ms: float) -> list[EncodedFrame]:
-        # silence (DTX) needs nothing: its packets are absent and the timestamps go on
-        return [
-            EncodedFrame(
-                Kind.AUDIO, self.audio.clock.at(packet.timestamp, now_ms), now_ms, packet.payload
-            )
-            for packet in packets
-            if packet is not None and 0 < len(packet.payload) <= MAX_OPUS_BYTES
-        ]
+    def _audio(self, packets: Iterable[rtp.Packet | None], now_ms: float) -> None:
+        for packet in packets:
+            if packet is not None:
+                self._sound(packet.timestamp, packet.payload, now_ms)
 
-    def _video(self, packets: Iterable[rtp.Packet | None], now_ms: float) -> list[EncodedFrame]:
-        frames: list[EncodedFrame] = []
+    def _sound(self, timestamp: int, data: bytes, now_ms: float) -> None:
+        # silence (DTX) needs nothing: its packets are absent and the timestamps go on
+        if 0 < len(data) <= MAX_OPUS_BYTES:
+            captured_ms = self.audio.clock.at(timestamp, now_ms)
+            self.ready.append(EncodedFrame(Kind.AUDIO, captured_ms, now_ms, data))
+
+    def _video(self, packets: Iterable[rtp.Packet | None], now_ms: float) -> None:
         for packet in packets:
             if packet is None:
                 self._lose()
@@ -212,22 +260,27 @@ class Receiver:
                 self.malformed += 1
                 self._lose()
                 continue
-            if piece.begins_frame:
-                if self._parts:
-                    self._lose()  # the frame before had no end
-                self._parts_timestamp = packet.timestamp
-            elif not self._parts or packet.timestamp != self._parts_timestamp:
-                self._lose()
-                continue
-            self._parts.append(piece.data)
-            self._parts_bytes += len(piece.data)
-            if self._parts_bytes > MAX_FRAME_BYTES:
-                self._lose()
-            elif packet.marker:
-                frame = self._finish(now_ms)
-                if frame is not None:
-                    frames.append(frame)
-        return frames
+            self._piece(piece.begins_frame, piece.data, packet.timestamp, packet.marker, now_ms)
+
+    def _piece(
+        self, begins: bool, data: bytes | bytearray, timestamp: int, marker: bool, now_ms: float
+    ) -> None:
+        """The next packet's part of a frame, in order."""
+        if begins:
+            if self._parts:
+                self._lose()  # the frame before had no end
+            self._parts_timestamp = timestamp
+        elif not self._parts or timestamp != self._parts_timestamp:
+            self._lose()
+            return
+        self._parts.append(data)
+        self._parts_bytes += len(data)
+        if self._parts_bytes > MAX_FRAME_BYTES:
+            self._lose()
+        elif marker:
+            # once a frame: its packets left the sender together
+            self.video.arrived(timestamp, now_ms)
+            self._finish(now_ms)
 
     def _lose(self) -> None:
         """What follows cannot be decoded until a keyframe comes."""
@@ -236,20 +289,22 @@ class Receiver:
         self._parts, self._parts_bytes = [], 0
         self._needs_keyframe = True
 
-    def _finish(self, now_ms: float) -> EncodedFrame | None:
+    def _finish(self, now_ms: float) -> None:
         data = b"".join(self._parts)
         self._parts, self._parts_bytes = [], 0
-        keyframe = vp8.is_keyframe(data)
-        size = vp8.dimensions(data) if keyframe else (0, 0)
+        if data[0] & 1:  # not a keyframe
+            if self._needs_keyframe:
+                self.discarded += 1
+                return
+            captured_ms = self.video.clock.at(self._parts_timestamp, now_ms)
+            self.ready.append(EncodedFrame(Kind.VIDEO, captured_ms, now_ms, data, False))
+            return
+        size = vp8.dimensions(data)
         if size is None:
             self.malformed += 1
             self._lose()
-            return None
-        if keyframe:
-            self._needs_keyframe = False
-            self._keyframe_ms = now_ms
-        elif self._needs_keyframe:
-            self.discarded += 1
-            return None
-        timestamp_ms = self.video.clock.at(self._parts_timestamp, now_ms)
-        return EncodedFrame(Kind.VIDEO, timestamp_ms, now_ms, data, keyframe, *size)
+            return
+        self._needs_keyframe = False
+        self._keyframe_ms = now_ms
+        captured_ms = self.video.clock.at(self._parts_timestamp, now_ms)
+        self.ready.append(EncodedFrame(Kind.VIDEO, captured_ms, now_ms, data, True, *size))

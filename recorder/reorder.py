@@ -90,6 +90,25 @@ class Reorder:
             self._skip(out)
         return out
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something is missing."""
+        return bool(self._waiting)
+
+    def advance(self, sequence: int) -> bool:
+        """Whether this packet is simply the next one; if so it is counted, and may go on at once.
+
+        What nearly every packet is. For any other, `push` says what happens.
+        """
+        following = self._next
+        if self._waiting or sequence != following & 0xFFFF or following < 0:
+            return False
+        # nothing waits, so nothing is missing, and the highest one was the one before
+        self.highest = following
+        self._next = following + 1
+        self.received += 1
+        return True
+
     def give_up(self, now_ms: float) -> list[Packet | None]:
         """Stop waiting for what has been missing for ``hold_ms``; what can go on then."""
         out: list[Packet | None] = []

@@ -16,7 +16,10 @@ MAX_RTCP_BLOCKS = 64
 MAX_NACK_PAIRS = 64
 NTP_UNIX_OFFSET_S = 2_208_988_800
 
-_HEADER = struct.Struct("!BBHLL")
+HEADER = struct.Struct("!BBHLL")
+"""First byte, marker and payload type, sequence number, timestamp, SSRC."""
+PLAIN_HEADER = 0x80
+"""First byte of a packet with no padding, extension or contributing source: most are."""
 _U16 = struct.Struct("!H")
 _SENDER = struct.Struct("!LLL")
 
@@ -64,7 +67,7 @@ def parse(data: bytes) -> Packet | None:
     """The RTP packet in ``data``, or None when it is malformed."""
     if len(data) < 12:
         return None
-    first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
+    first, second, sequence, timestamp, ssrc = HEADER.unpack_from(data)
     if first >> 6 != 2:
         return None
     start = 12 + 4 * (first & 0x0F)

@@ -13,6 +13,10 @@ class Piece(NamedTuple):
     data: bytes
 
 
+BEGINS_MASK, BEGINS = 0x17, 0x10
+"""Of a descriptor's first byte; see `Piece.begins_frame`."""
+
+
 def depacketise(payload: bytes) -> Piece | None:
     """Strip the payload descriptor (RFC 7741 section 4.2); None when it is malformed or empty."""
     if not payload:
@@ -34,7 +38,7 @@ def depacketise(payload: bytes) -> Piece | None:
             position += 1
     if len(payload) <= position:
         return None
-    return Piece(first & 0x17 == 0x10, payload[position:])
+    return Piece(first & BEGINS_MASK == BEGINS, payload[position:])
 
 
 def is_keyframe(frame: bytes) -> bool:

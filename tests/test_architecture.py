@@ -75,7 +75,7 @@ ONLY_IN = {
     "sqlite3": ("avsession.storage",),
     "aiortc": ("recorder.leg",),
     "aioice": ("recorder.leg",),
-    "pylibsrtp": ("recorder.leg",),
+    "pylibsrtp": ("recorder.leg", "recorder.intake"),
     "pyrage": ("avsession.sealing",),
 }
 

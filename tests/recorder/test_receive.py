@@ -154,6 +154,59 @@ def test_no_bytes_raise(datagrams: list[tuple[bytes, bool]]) -> None:
         receiver.feedback(now * 500.0)
 
 
+HEADS = [
+    b"\x10",
+    b"\x00",
+    b"\x90\x80\x81\x02",
+    b"\x80\x80\x81\x02",
+    b"\x90\x80\x02",
+    b"\x90\xf0\x81\x02\x00\x00",
+]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([96, 111, 97, 5]),
+            st.integers(0, 3),
+            st.sampled_from(HEADS),
+            st.sampled_from([b"\x10\x02\x00\x9d\x01\x2a\x80\x02\x68\x01", b"\x11abc", b""]),
+            st.booleans(),
+            st.sampled_from([0x80, 0x80, 0x80, 0x90, 0xA0, 0x81]),
+        ),
+        max_size=40,
+    )
+)
+def test_the_quick_road_is_the_same_as_the_careful_one(
+    packets: list[tuple[int, int, bytes, bytes, bool, int]],
+) -> None:
+    quick, careful = Receiver(), Receiver()
+    sequence = 65_530
+    for now, (payload_type, step, head, body, marker, first) in enumerate(packets):
+        sequence += step
+        packet = rtp_packet(
+            head + body,
+            payload_type=payload_type,
+            sequence=sequence,
+            timestamp=sequence // 3 * 3000,
+            ssrc=payload_type,
+            marker=marker,
+        )
+        data = bytes([first]) + packet[1:]
+        expected = careful.on_rtp(data, float(now))
+        quick.take(bytearray(b"before" + data + b"after"), 6, 6 + len(data), float(now))
+        assert quick.collect() == expected
+        assert quick.tick(float(now)) == careful.tick(float(now))
+    for a, b in ((quick.video, careful.video), (quick.audio, careful.audio)):
+        assert (a.ssrc, a.reorder.highest, a.reorder.received, a.reorder.lost) == (
+            b.ssrc,
+            b.reorder.highest,
+            b.reorder.received,
+            b.reorder.lost,
+        )
+    assert (quick.malformed, quick.discarded) == (careful.malformed, careful.discarded)
+
+
 @settings(max_examples=60)
 @given(
     st.lists(
