@@ -30,7 +30,9 @@ async def test_a_closed_tab_is_noticed_within_seconds(browser: Browser, product:
     await customer.page.close()
     await agent.recording("Not recording")
     assert asyncio.get_running_loop().time() - began < 5
-    assert product.rows("select * from party where presence = 'unknown'")
+    # said before it is written down
+    unknown = "select * from party where presence = 'unknown'"
+    await until("the seat that is held", lambda: product.rows(unknown))
 
 
 async def test_a_reload_comes_back_and_recording_goes_on(
