@@ -255,13 +255,15 @@ async def track_file(app: Services, who: Principal, access_id: str, track_id: st
         if access.auth != who.auth:
             raise NotFound
         if access.expires_ms <= app.clock.now_ms():
-            app.opened.revoke(access.id)
+            app.opened.expire(app.clock.now_ms())
             raise NotFound
         row = await tx.get(Recording, track.recording)
     if row is None or row.state is State.ERASED or track.erased_ms is not None:
         app.opened.forget(track.id)
         raise Erased
-    return await app.opened.get(access.id, track.id, lambda: _open(app, row, track))
+    return await app.opened.get(
+        access.id, track.id, access.expires_ms, lambda: _open(app, row, track)
+    )
 
 
 async def _open(app: Services, row: Recording, track: TrackRecord) -> VirtualFile:

@@ -38,6 +38,7 @@ KEEP_KEYS_MS = 86_400_000
 
 async def tick(app: Services) -> None:
     """Carry out everything that is due. One failing thing does not keep the others from it."""
+    app.opened.expire(app.clock.now_ms())
     steps = (
         stop_again, _answers, _seats, _choices, _erasures, _drains, retention.apply, _invitations,
         _leftovers,

@@ -51,7 +51,7 @@ async def test_a_crash_between_keys_and_objects_is_mended(world: World) -> None:
     async def fails(_prefix: str) -> int:
         raise OSError("the folder is gone")
 
-    kept.remove = fails  # type: ignore[method-assign]
+    kept.remove = fails  # type: ignore[method-assign,assignment]
     try:
         await retention.apply(world.app)
     except OSError:
