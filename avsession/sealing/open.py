@@ -43,6 +43,11 @@ class Opener:
         except (ValueError, pyrage.IdentityError):
             raise Invalid("That is not an age identity.") from None
         self._fetch = fetch
+        self._closed = False
+
+    def close(self) -> None:
+        """Open nothing more, what is being fetched neither."""
+        self._closed = True
 
     @property
     def recipient(self) -> str:
@@ -61,6 +66,8 @@ class Opener:
             raise RecordingTruncated(f"Segment {segment.index} is missing.") from error
         if len(sealed) != segment.size or sha256_hex(sealed) != segment.sha256:
             raise RecordingTruncated(f"Segment {segment.index} is not the one that was listed.")
+        if self._closed:
+            raise RecordingTruncated("The track was closed.")
         try:
             plain = bytes(pyrage.decrypt(sealed, [self._identity]))
         except pyrage.DecryptError as error:
@@ -110,7 +117,8 @@ async def open_track(
 class VirtualFile:
     """A WebM file that is made while it is read. ``size`` is in bytes.
 
-    Reads fetch and open only the segments that they touch. Use one for one viewer.
+    Reads fetch and open only the segments that they touch. Use one for one viewer, and close it
+    when that one may watch no longer.
     """
 
     def __init__(
@@ -124,6 +132,13 @@ class VirtualFile:
         self.duration_ms = duration_ms(segments)
         self._cache: OrderedDict[int, bytes] = OrderedDict()
         self._cache_bytes = cache_bytes
+        self._closed = False
+
+    def close(self) -> None:
+        """Nobody reads on, whoever holds it: what goes on ends with RecordingTruncated."""
+        self._closed = True
+        self._opener.close()
+        self._cache.clear()
 
     async def read(self, start: int, end: int) -> bytes:
         """Bytes ``start`` to ``end`` (exclusive); raises ValueError outside 0 <= start <= end <=
@@ -134,6 +149,7 @@ class VirtualFile:
         """As :meth:`read`, a piece of at most one segment at a time; raises as it gets there."""
         if not 0 <= start <= end <= self.size:
             raise ValueError("the range is outside the file")
+        self._check_open()
         if start < min(end, len(self._head)):
             yield self._head[start : min(end, len(self._head))]
             start = min(end, len(self._head))
@@ -147,6 +163,7 @@ class VirtualFile:
 
     async def _plain(self, number: int) -> bytes:
         """A plain segment, from the cache if it is there."""
+        self._check_open()
         plain = self._cache.get(number)
         if plain is None:
             plain = await self._opener.open(self._segments[number])
@@ -156,6 +173,10 @@ class VirtualFile:
         while held > self._cache_bytes and len(self._cache) > 1:
             held -= len(self._cache.popitem(last=False)[1])
         return plain
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RecordingTruncated("The track was closed.")
 
 
 def duration_ms(segments: Sequence[Sealed]) -> int:

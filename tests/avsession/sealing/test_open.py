@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from avsession.errors import RecordingTruncated
 from avsession.recording import Cluster, Sealed
 from avsession.sealing import ebml
 from avsession.sealing.open import VirtualFile, header, open_track
@@ -281,6 +282,32 @@ async def test_the_cache_forgets_the_longest_unused(source: tuple[Frame, ...]) -
         await file.read(starts[number], starts[number] + 1)
         assert sum(map(len, file._cache.values())) <= room
     assert made.fetched == [1, 2, 3, 2]
+
+
+async def test_a_closed_file_gives_nothing_more(source: tuple[Frame, ...]) -> None:
+    fetching, go_on = asyncio.Event(), asyncio.Event()
+    made = make(source)
+    slow = False
+
+    async def fetch(index: int) -> bytes:
+        if slow:
+            fetching.set()
+            await go_on.wait()
+        return await made.fetch(index)
+
+    file = await open_track(made.manifest, TRACK, made.identity, fetch)
+    half = file.size // 2
+    stream = file.stream(0, file.size)
+    await anext(stream)
+    await anext(stream)
+    slow = True
+    reading = asyncio.ensure_future(file.read(half, file.size))  # noqa: TID251 - awaited below
+    await fetching.wait()
+    file.close()
+    go_on.set()
+    for read in (reading, anext(stream), file.read(0, 1), file.read(file.size, file.size)):
+        with pytest.raises(RecordingTruncated):
+            await read
 
 
 @pytest.mark.parametrize(("start", "end"), [(-1, 0), (1, 0), (0, 10**9)])
