@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
+import logging
 import os
 import signal
 import sys
@@ -14,9 +16,12 @@ import threading
 from pathlib import Path
 
 from avsession import logs
-from avsession.errors import AvsessionError
+from avsession.errors import AvsessionError, Unavailable
 from recorder.disk import Disk
-from recorder.worker import WorkerConfig, main
+from recorder.worker import TICK_S, Worker, WorkerConfig
+
+TAKE_OVER_S = 10.0
+"""How long a worker waits for the one before it to let the spool go."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -38,6 +43,38 @@ def parser() -> argparse.ArgumentParser:
         "--stop-with-stdin", action="store_true", help="stop when standard input is closed"
     )
     return made
+
+
+def main(config: WorkerConfig, disk: Disk | None = None) -> None:
+    """Run a worker until SIGTERM or SIGINT."""
+    # aioice and aiortc log addresses, which are personal data
+    for name in ("aioice", "aiortc", "websockets"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+    async def run() -> None:
+        worker = await _take_over(config, disk)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, worker.stop)
+        await worker.run()
+
+    # what is loaded by now stays; frames come and go, and are in no cycles
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    asyncio.run(run())
+
+
+async def _take_over(config: WorkerConfig, disk: Disk | None) -> Worker:
+    """A worker, as soon as the one before it has let the spool go: it may still be finishing."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + TAKE_OVER_S
+    while True:
+        try:
+            return Worker(config, disk=disk)
+        except Unavailable:
+            if loop.time() > until:
+                raise
+        await asyncio.sleep(TICK_S)
 
 
 def _watch_stdin() -> None:

@@ -22,6 +22,8 @@ from recorder.frames import EncodedFrame
 from recorder.gate import Gate
 from recorder.journal import Journal
 from recorder.leg import Leg
+from recorder.leg import LegState as LegPhase
+from recorder.metrics import Metrics, Watch
 from recorder.party import LegSettings, Party, Reports
 from recorder.server_clock import ServerClock
 from recorder.spool import Chain
@@ -54,12 +56,13 @@ class Capture:
         clock: ServerClock,
         send: Callable[[Message], None],
         signing_key: str,
+        metrics: Metrics | None = None,
     ) -> None:
         self.recording = chain.recording
         self.gate = Gate(chain.generation)
         self._finishing_ms: float | None = None
         self._chain, self._legs, self._clock, self._send = chain, legs, clock, send
-        self._signing_key = signing_key
+        self._signing_key, self._metrics = signing_key, metrics or Metrics()
         self._tasks = Tasks(limit=256)
         self._retired: set[asyncio.Task[None]] = set()
         self._parties: dict[str, Party] = {}
@@ -131,6 +134,7 @@ class Capture:
         before = self.gate.generation
         self.gate.open(grant.generation, now_ms)
         self._timeline = timeline
+        self._metrics.count("gate_opened_total")
         if before is not None:
             self._end_generation(before, "superseded")
         tracks = tuple(TrackInfo(leg.track, leg.party, leg.recipient) for leg in grant.legs)
@@ -141,6 +145,13 @@ class Capture:
             party: self._party(grant, party, writer) for party, writer in writers.items()
         }
         log.info("recording %s: gate open, generation %d", self.recording, grant.generation)
+
+    def measure(self) -> int:
+        """Count what the legs have counted; how many of them are connected."""
+        legs = [party.leg for party in self._parties.values() if party.leg is not None]
+        for leg in legs:
+            self._metrics.leg(leg)
+        return sum(leg.state is LegPhase.CONNECTED for leg in legs)
 
     def party(self, generation: int, party: str) -> Party | None:
         """A party of the live generation; None for any other, whose messages mean nothing here."""
@@ -245,6 +256,7 @@ class Capture:
 
     def _say_failed(self, reason: str) -> None:
         """Tell the server that this recording cannot go on here, and why."""
+        self._metrics.count("failures_total")
         self._interrupted = True
         log.error("recording %s stopped: %s", self.recording, reason)
         generation = self.gate.generation
@@ -317,12 +329,19 @@ class Capture:
         def offer(sdp: str) -> None:
             self._send(LegOffer(sdp=sdp, **here))  # type: ignore[arg-type]
 
+        watch = Watch(self._metrics)
+
         def state(name: str, reason: str) -> None:
+            if name == "failed":
+                self._metrics.count("legs_failed_total")
+                watch.cut()
             self._send(LegState(state=name, reason=reason, **here))  # type: ignore[arg-type]
 
         def cluster(frames: list[EncodedFrame], gap_reason: str) -> None:
             if not self._broken:
-                self.journal.post(partial(writer.write, grant.generation, frames, gap_reason))
+                watch.cluster(frames)
+                job = partial(writer.write, grant.generation, frames, gap_reason)
+                self.journal.post(self._metrics.timed(job))
 
         return Party(
             grant,
@@ -334,12 +353,14 @@ class Capture:
         )
 
     def _retire(self, leg: Leg) -> None:
+        self._metrics.leg(leg)
         task = self._tasks.spawn(leg.close(), name="leg close")
         self._retired.add(task)
         task.add_done_callback(self._retired.discard)
 
     def _end_generation(self, generation: int, reason: str) -> None:
         """The gate is closed already: empty the buffers up to its moment and end the legs."""
+        self._metrics.count("gate_closed_total")
         moment_ms = self.gate.closed_at(generation)
         dropped = sum(
             party.close(float("-inf") if self._broken or moment_ms is None else moment_ms)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from pathlib import Path
 
 FILE_MODE, FOLDER_MODE = 0o600, 0o700
@@ -15,6 +16,11 @@ FILE_MODE, FOLDER_MODE = 0o600, 0o700
 
 class Disk:
     """Plain POSIX files. Every method raises OSError."""
+
+    def __init__(self) -> None:
+        self.syncs = 0
+        self.synced_s = self.longest_s = 0.0
+        """How often, how long, and how long at the most the disk was waited for."""
 
     def folder(self, path: Path) -> None:
         """Make a folder, and make its name last."""
@@ -28,7 +34,7 @@ class Disk:
         descriptor = os.open(path, flags, FILE_MODE)
         try:
             self._write(descriptor, data)
-            os.fsync(descriptor)
+            self._sync(descriptor)
         except OSError:
             with contextlib.suppress(OSError):
                 path.unlink()
@@ -49,7 +55,7 @@ class Disk:
             before = os.fstat(descriptor).st_size
             try:
                 self._write(descriptor, data)
-                os.fsync(descriptor)
+                self._sync(descriptor)
             except OSError:
                 os.ftruncate(descriptor, before)
                 raise
@@ -63,7 +69,7 @@ class Disk:
         descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             os.ftruncate(descriptor, size)
-            os.fsync(descriptor)
+            self._sync(descriptor)
         finally:
             os.close(descriptor)
 
@@ -75,7 +81,7 @@ class Disk:
         """Make the names in a folder last."""
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            os.fsync(descriptor)
+            self._sync(descriptor)
         finally:
             os.close(descriptor)
 
@@ -83,6 +89,16 @@ class Disk:
         """What this user may still write there."""
         found = os.statvfs(path)
         return found.f_bavail * found.f_frsize
+
+    def _sync(self, descriptor: int) -> None:
+        began = time.perf_counter()
+        try:
+            os.fsync(descriptor)
+        finally:
+            took = time.perf_counter() - began
+            self.syncs += 1
+            self.synced_s += took
+            self.longest_s = max(self.longest_s, took)
 
     def _write(self, descriptor: int, data: bytes) -> None:
         view = memoryview(data)

@@ -6,8 +6,8 @@ Nothing is captured without a grant that this file has checked; see `Worker._che
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-import signal
 import ssl
 import time
 from collections import deque
@@ -50,6 +50,7 @@ from recorder.capture import MAX_PARTIES, Capture
 from recorder.disk import Disk
 from recorder.leg import Certificate
 from recorder.link import Link, read_credential
+from recorder.metrics import Metrics
 from recorder.party import LegSettings
 from recorder.server_clock import ServerClock
 from recorder.spool import Spool
@@ -60,8 +61,6 @@ TICK_S = 0.02
 HEARTBEAT_S = 1.0
 STOP_S = 4.0
 """SIGTERM: everything is finalised in this time, or left for the next start."""
-TAKE_OVER_S = 10.0
-"""How long a worker waits for the one before it to let the spool go."""
 MAX_WAITING = 64
 """Grants kept until the server's time is known; of more the oldest are forgotten."""
 MAX_LEFTOVERS = 1_000
@@ -122,6 +121,7 @@ class Worker:
         self._certificate = Certificate()
         self._clock = ServerClock()
         self._legs = LegSettings(self._certificate, (), now_ms)
+        self._metrics = Metrics()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="spool")
         self._tasks = Tasks(limit=256)
         self._captures: dict[str, Capture] = {}
@@ -172,8 +172,22 @@ class Worker:
     async def _heartbeat(self) -> None:
         while True:
             if self._welcomed:
-                self._link.send(Heartbeat(sent=self._now_ms()))
+                self._link.send(Heartbeat(sent=self._now_ms(), figures=self._figures()))
             await asyncio.sleep(HEARTBEAT_S)
+
+    def _figures(self) -> dict[str, float]:
+        captures, disk = self._captures.values(), self._spool.disk
+        live, free = sum(c.live for c in captures), 0
+        with contextlib.suppress(OSError):
+            free = disk.free_bytes(self._config.spool)
+        room = live < self._config.capacity and free >= self._config.min_free_bytes
+        self._metrics.put("publishers", sum(c.measure() for c in captures))
+        self._metrics.put("recordings", live)
+        self._metrics.put("spool_recordings", len(captures))
+        self._metrics.put("spool_free_bytes", free)
+        self._metrics.put("taking", room and not self._stopping.is_set())
+        self._metrics.disk(disk)
+        return self._metrics.figures()
 
     # --- the link
 
@@ -190,6 +204,7 @@ class Worker:
 
     def _lost(self) -> None:
         self._welcomed = False
+        self._metrics.count("link_lost_total")
         self._waiting.clear()
         for capture in self._captures.values():
             capture.journal.disconnected()
@@ -327,6 +342,7 @@ class Worker:
             clock=self._clock,
             send=self._link.send,
             signing_key=self._spool.public_key,
+            metrics=self._metrics,
         )
         self._captures[recording] = capture
         return capture
@@ -372,32 +388,3 @@ class Worker:
             return int(time.time() * 1000)
         now_ms = self._now_ms()
         return round(now_ms + self._clock.estimate(now_ms)[0])
-
-
-def main(config: WorkerConfig, disk: Disk | None = None) -> None:
-    """Run a worker until SIGTERM or SIGINT."""
-    # aioice and aiortc log addresses, which are personal data
-    for name in ("aioice", "aiortc", "websockets"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-
-    async def run() -> None:
-        worker = await _take_over(config, disk)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, worker.stop)
-        await worker.run()
-
-    asyncio.run(run())
-
-
-async def _take_over(config: WorkerConfig, disk: Disk | None) -> Worker:
-    """A worker, as soon as the one before it has let the spool go: it may still be finishing."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + TAKE_OVER_S
-    while True:
-        try:
-            return Worker(config, disk=disk)
-        except Unavailable:
-            if loop.time() > until:
-                raise
-        await asyncio.sleep(TICK_S)

@@ -18,6 +18,8 @@ from avsession.messages.common import (
 )
 from avsession.recording import MAX_LINE
 
+FigureName = Annotated[str, Meta(pattern=r"^[a-z_]{1,40}$(?!\n)")]
+
 # --- a recorder worker speaks
 
 
@@ -37,6 +39,10 @@ class Heartbeat(Message, frozen=True, kw_only=True, tag="worker.heartbeat"):
     """Every second; ``sent`` comes back, so the worker can estimate the clocks' offset."""
 
     sent: float
+    figures: Annotated[dict[FigureName, float], Meta(max_length=64)] = msgspec.field(
+        default_factory=dict
+    )
+    """What the worker counts, by name (``recorder/METRICS.md``); empty when there is no news."""
 
 
 class LegOffer(Message, frozen=True, kw_only=True, tag="worker.leg.offer"):

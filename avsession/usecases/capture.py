@@ -105,7 +105,7 @@ async def _ready(
     """The grant, its recording and its tracks; None when there is no recorder for it."""
     consents = await _committed_consents(tx, state, request)
     recording = await tx.one(Recording, request=request.id)
-    worker = choose_worker(app, recording)
+    worker = await choose_worker(app, tx, recording)
     if worker is None:
         return None
     recording = await _recording(app, tx, session, state, request, recording, worker)
@@ -149,14 +149,28 @@ async def _committed_consents(tx: Reader, state: ConsentState, request: Request)
     return tuple(found)
 
 
-def choose_worker(app: Services, recording: Recording | None) -> WorkerInfo | None:
-    """The recorder that holds the recording's spool, or the least loaded for a new one."""
+async def choose_worker(
+    app: Services, tx: Reader, recording: Recording | None
+) -> WorkerInfo | None:
+    """The recorder that holds the recording's spool, or the least loaded for a new one.
+
+    A recording that waits for its gate to open again keeps its place: that counts as load. A
+    recorder that has said that it has no room is asked only if no other is free: it says why.
+    """
     workers = app.bus.workers()
     if recording is not None and recording.worker is not None:
         holder = (recording.worker, recording.recorder_key)
         return next((w for w in workers if (w.worker, w.recorder_key) == holder), None)
-    free = [w for w in workers if len(app.gate.of_worker(w.worker)) < w.capacity]
-    return min(free, key=lambda w: len(app.gate.of_worker(w.worker)), default=None)
+    free = []
+    for worker in workers:
+        held = [
+            await tx.count(Recording, worker=worker.worker, state=state)
+            for state in (State.ON, State.OFF)
+        ]
+        if sum(held) < worker.capacity:
+            full = not app.figures.taking(worker.worker)
+            free.append((full, sum(held) / worker.capacity, worker))
+    return min(free, key=lambda found: found[:2], default=(True, 1.0, None))[2]
 
 
 async def _recording(

@@ -10,6 +10,7 @@ from avsession.config import Settings
 from avsession.passwords import Passwords
 from avsession.ports import Bus, Clock, Custody, ObjectStore, Store
 from avsession.session import Entropy
+from avsession.usecases.figures import Figures
 from avsession.usecases.gate import Gate
 from avsession.usecases.limits import Limits
 from avsession.usecases.opened import Opened
@@ -39,3 +40,4 @@ class Services:
     passwords: Passwords = dataclasses.field(default_factory=Passwords)
     limits: Limits = dataclasses.field(default_factory=Limits)
     opened: Opened = dataclasses.field(default_factory=Opened)
+    figures: Figures = dataclasses.field(default_factory=Figures)

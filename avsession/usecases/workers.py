@@ -61,6 +61,7 @@ async def worker_gone(app: Services, worker: str) -> None:
 
     May be repeated when it raises: what is still to be recorded is found in the database.
     """
+    app.figures.forget(worker)
     for gate in app.gate.of_worker(worker):
         close_now(app, gate.session, "recorder_lost", final=False)
     async with app.store.read() as tx:
@@ -77,6 +78,7 @@ async def worker_gone(app: Services, worker: str) -> None:
 
 def heartbeat(app: Services, worker: str, message: Heartbeat) -> HeartbeatReply:
     """What is live for this worker right now; from memory, so that it can never lag behind."""
+    app.figures.take(worker, message.figures)
     return HeartbeatReply(
         sent=message.sent,
         server_ms=app.clock.now_ms(),

@@ -20,6 +20,7 @@ class BadDisk(Disk):
     """A disk that does what the file says."""
 
     def __init__(self, control: Path) -> None:
+        super().__init__()
         self._control = control
         self._since = control.with_suffix(".since")
 

@@ -115,8 +115,8 @@ class Party:
 class Call:
     """A call that is being recorded, and what the product says of it."""
 
-    def __init__(self, product: Product, parties: tuple[Party, Party]) -> None:
-        self.product, self.parties = product, parties
+    def __init__(self, product: Product, parties: tuple[Party, Party], agent: str) -> None:
+        self.product, self.parties, self.agent = product, parties, agent
         self.request = ""
         self._changed = parties[0]._changed
 
@@ -142,13 +142,15 @@ class Call:
         await self.parties[0].person.wire.ask("recording.stop", request=self.request)
 
     def recording(self) -> dict[str, Any] | None:
-        """The newest recording's row."""
-        rows = self.product.rows("select * from recording order by created_ms desc limit 1")
+        """The row of this request's recording."""
+        query = "select * from recording where request = ?"
+        rows = self.product.rows(query, self.request)
         return rows[0] if rows else None
 
     def accepted(self) -> int:
-        """How many segments the domain has."""
-        return int(self.product.rows("select count(*) as n from segment")[0]["n"])
+        """How many segments of this recording the domain has."""
+        query = "select count(*) as n from segment join recording r on r.id = recording"
+        return int(self.product.rows(f"{query} where request = ?", self.request)[0]["n"])
 
     async def grown(self, by: int, seconds: float = PATIENCE_S) -> None:
         """Wait for so many more segments."""
@@ -161,18 +163,18 @@ class Call:
 
 
 @asynccontextmanager
-async def calling(product: Product) -> AsyncIterator[Call]:
-    """A call in a running product; nobody records yet."""
+async def calling(product: Product, agent: str = "") -> AsyncIterator[Call]:
+    """A call in a running product; nobody records yet. ``agent``: of another call there."""
     tasks = Tasks()
     async with outside(product) as network:
-        agent = await network.sign_in("agent")
+        agent = agent or await network.sign_in("agent")
         people = await Outside.call(network, agent)
         changed = asyncio.Condition()
         one, other = (Party(person, changed) for person in people)
         for party in (one, other):
             tasks.spawn(party.run(), name="party")
         try:
-            yield Call(product, (one, other))
+            yield Call(product, (one, other), agent)
         finally:
             await tasks.close()
             for party in (one, other):

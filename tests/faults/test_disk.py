@@ -183,3 +183,4 @@ async def test_a_server_that_cannot_store(tmp_path: Path) -> None:
         # and it can be asked for again
         await call.record()
         await call.grown(4)
+        assert (call.recording() or {})["id"] != recorded.recording

@@ -84,7 +84,7 @@ async def get_metrics(call: Call[Nothing]) -> object:
     if not _is_here(auth.address(call.request)) or headers.keys() & PROXIED:
         raise NotPermitted
     async with call.app.store.read() as tx:
-        lines = await _gauges(call, tx)
+        lines = await _gauges(call, tx) + call.app.figures.lines()
     return web.Response(
         body=("\n".join(lines) + "\n").encode(),
         headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
