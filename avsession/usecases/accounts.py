@@ -180,7 +180,8 @@ async def authenticate(app: Services, token: str) -> Principal:
 
 
 async def sign_out(app: Services, token: str) -> None:
-    """End the token's session; nothing happens when there is none."""
+    """End the token's session, and what it watches; nothing happens when there is none."""
+    app.opened.sign_out(secret_hash(token))
     async with app.store.write() as tx:
         auth = await tx.get(AuthSession, secret_hash(token))
         if auth is None:

@@ -237,6 +237,7 @@ async def withdraw(app: Services, party_id: str, message: WithdrawConsent) -> di
         after, answer = await _record_withdrawal(app, party_id, message)
     if after is not None:
         await effects.speak(app, after, open_gate)
+        await withdrawals.hide(app, message.request)
     return answer
 
 

@@ -26,11 +26,13 @@ from avsession.usecases.common import leaf
 from avsession.usecases.mydata import event_view
 from avsession.usecases.permissions import RECORDING_PLAY, REVIEW_READ, Principal, require
 from avsession.usecases.services import Services
+from avsession.usecases.withdrawals import withheld
 
 MIN_REASON = 3
 MAX_REASON = 500
 """Characters of a stated reason."""
 PLAYABLE = (State.SEALED, State.INTERRUPTED)
+WITHHELD = "Consent was taken back; it is not decided yet what is kept."
 MAX_ENTRIES = 1_000_000
 """Manifest entries of one recording that are read at once."""
 
@@ -141,7 +143,8 @@ async def _parties(tx: Reader, session_id: str) -> list[Party]:
 async def _recording(tx: Reader, row: Recording) -> dict[str, Any]:
     tracks = {t.party: t for t in await tx.find(TrackRecord, recording=row.id)}
     parties = [p for p in await _parties(tx, row.session) if p.id in tracks]
-    left = any(t.erased_ms is None for t in tracks.values())
+    hidden = await withheld(tx, row)
+    left = any(t.erased_ms is None and t.party not in hidden for t in tracks.values())
     return {
         "recording": row.id,
         "session": row.session,
@@ -198,6 +201,9 @@ async def open_recording(
             raise Conflict("The recording is not finished yet.")
         if purpose not in row.purposes:
             raise ConsentRequired("Not everyone consented to that purpose.")
+        hidden = await withheld(tx, row)
+        if hidden >= {t.party for t in await tx.find(TrackRecord, recording=row.id)}:
+            raise ConsentRequired(WITHHELD)
         owner = await tx.get(Session, row.session)
         access = Access(
             id=new_id("acs", app.entropy),
@@ -239,7 +245,7 @@ async def open_recording(
                 ],
             }
             for track in tracks
-            if track.erased_ms is None and manifest.segments(track.id)
+            if track.erased_ms is None and track.party not in hidden and manifest.segments(track.id)
         ],
     }
 
@@ -258,12 +264,13 @@ async def track_file(app: Services, who: Principal, access_id: str, track_id: st
             app.opened.expire(app.clock.now_ms())
             raise NotFound
         row = await tx.get(Recording, track.recording)
+        hidden = await withheld(tx, row) if row is not None else frozenset()
     if row is None or row.state is State.ERASED or track.erased_ms is not None:
         app.opened.forget(track.id)
         raise Erased
-    return await app.opened.get(
-        access.id, track.id, access.expires_ms, lambda: _open(app, row, track)
-    )
+    if track.party in hidden:
+        raise ConsentRequired(WITHHELD)
+    return await app.opened.get(access, track.id, lambda: _open(app, row, track))
 
 
 async def _open(app: Services, row: Recording, track: TrackRecord) -> VirtualFile:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+
 from msgspec.structs import replace
 
-from avsession.errors import Conflict, Erased
+from avsession.errors import AvsessionError, Conflict, Erased
 from avsession.ports import Reader, Writer
 from avsession.recording import State
-from avsession.records import ConsentEvent, Recording, RecordingRequest, Withdrawal
-from avsession.session import Party
+from avsession.records import (
+    ConsentEvent,
+    Recording,
+    RecordingRequest,
+    TrackRecord,
+    Withdrawal,
+)
+from avsession.session import Party, Role
 from avsession.usecases.services import Services
+
+log = logging.getLogger("avsession.withdrawals")
 
 
 async def may_withdraw(tx: Reader, party: str, request: str) -> bool:
@@ -47,6 +57,42 @@ async def open_choice(app: Services, tx: Writer, party: Party, request: Recordin
         )
     )
     return True
+
+
+async def hide(app: Services, request: str) -> None:
+    """After a withdrawal was committed: whoever is watching what it is about sees no more."""
+    try:
+        async with app.store.read() as tx:
+            recording = await tx.one(Recording, request=request)
+            if recording is None:
+                return
+            hidden = await withheld(tx, recording)
+            tracks = await tx.find(TrackRecord, recording=recording.id)
+    except AvsessionError as error:
+        log.warning("open players end with their next request: %s", error.code)
+        return
+    for track in tracks:
+        if track.party in hidden:
+            app.opened.forget(track.id)
+
+
+async def withheld(tx: Reader, recording: Recording) -> frozenset[str]:
+    """Whose tracks nobody may watch now: it is to be destroyed, or not decided to be kept."""
+    parties: set[str] = set()
+    for row in await tx.find(Withdrawal, request=recording.request):
+        if row.fate == "keep":
+            continue
+        party = await tx.get(Party, row.party)
+        if party is not None:
+            parties |= await _covered(tx, recording, party)
+    return frozenset(parties)
+
+
+async def _covered(tx: Reader, recording: Recording, party: Party) -> set[str]:
+    """Whose tracks a party's choice is about: a customer's is about the whole recording."""
+    if party.role is not Role.CUSTOMER:
+        return {party.id}
+    return {track.party for track in await tx.find(TrackRecord, recording=recording.id)}
 
 
 async def choose(app: Services, tx: Writer, party: str, request: str, fate: str) -> None:

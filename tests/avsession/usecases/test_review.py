@@ -234,6 +234,9 @@ async def test_a_sessions_story(world: World) -> None:
     assert [e["kind"] for e in story["events"]] == ["requested", "given", "given", "withdrawn"]
     assert story["requests"][0]["outcome"] == "stopped"
     assert story["recordings"][0]["recording"] == recording
+    assert story["recordings"][0]["playable"] is False, "nobody has decided yet that it is kept"
+    await world.choose(world.customer, request, "keep")
+    story = await review.session(world.app, world.admin, world.session)
     assert story["recordings"][0]["playable"] is True
     event = story["events"][-1]
     document = await review.event(world.app, world.admin, event["event"])
