@@ -174,6 +174,13 @@ def sign_entry(entry: AnyEntry, key: Ed25519PrivateKey) -> Line:
     return Line(entry, b64(key.sign(CONTEXT + canonical(entry))))
 
 
+def sign_line(entry: AnyEntry, key: Ed25519PrivateKey) -> tuple[bytes, str]:
+    """The entry's line, signed, as `encode_line` makes it, and its digest; written out once."""
+    body = canonical(entry)
+    signature = b64(key.sign(CONTEXT + body))
+    return b'{"entry":%s,"signature":"%s"}' % (body, signature.encode()), sha256_hex(body)
+
+
 def encode_line(line: Line) -> bytes:
     """One line of the manifest file, without the newline."""
     return canonical(line)

@@ -19,6 +19,8 @@ log = logging.getLogger("recorder.journal")
 
 MAX_JOBS = 64
 """Waiting for the disk; a recording that has more is stopped, since the disk does not keep up."""
+MAX_AT_ONCE = 8
+"""Handed to the spool's thread together."""
 ANSWER_MS = 10_000.0
 """A domain that has not answered an entry for so long does not store anything either."""
 STALL_MS = 1_500.0
@@ -52,6 +54,7 @@ class Journal:
         """When to send again what the domain has not accepted."""
         self._tries = 0
         self._busy_since: float | None = None
+        self._done: list[_Then] = []
         self._idle = asyncio.Event()
         self._idle.set()
         tasks.spawn(self._run(), name="journal")
@@ -136,21 +139,35 @@ class Journal:
         while True:
             if self._jobs.empty():
                 self._idle.set()
-            job = await self._jobs.get()
+            # what waits goes at once, so that a thread is woken for several
+            jobs = [await self._jobs.get()]
+            while len(jobs) < MAX_AT_ONCE and not self._jobs.empty():
+                jobs.append(self._jobs.get_nowait())
+            while jobs:
+                self._busy_since = self._now_ms()
+                try:
+                    await loop.run_in_executor(self._executor, self._work, jobs)
+                except OSError as error:
+                    log.warning("the spool cannot be written: errno %s", error.errno)
+                    self._on_failure("disk.failed")
+                except (AvsessionError, ValueError) as error:
+                    log.warning("a job of the spool failed: %s", type(error).__name__)
+                    self._on_failure("spool.failed")
+                finally:
+                    self._busy_since = None
+                for job in self._done:
+                    job.then()
+                self._done.clear()
+                self._flush()
+
+    def _work(self, jobs: list[Callable[[], None]]) -> None:
+        """In the spool's thread: one job after the other, until one fails; it is taken out too."""
+        while jobs:
             self._busy_since = self._now_ms()
-            try:
-                await loop.run_in_executor(self._executor, job)
-            except OSError as error:
-                log.warning("the spool cannot be written: errno %s", error.errno)
-                self._on_failure("disk.failed")
-            except (AvsessionError, ValueError) as error:
-                log.warning("a job of the spool failed: %s", type(error).__name__)
-                self._on_failure("spool.failed")
-            finally:
-                self._busy_since = None
+            job = jobs.pop(0)
             if isinstance(job, _Then):
-                job.then()
-            self._flush()
+                self._done.append(job)
+            job()
 
     def _flush(self) -> None:
         if not self._synced:

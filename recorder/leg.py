@@ -39,6 +39,8 @@ SILENCE_MS = 8_000.0
 """Nothing from the peer for this long: the path is gone. Browsers check every 2.5 s at least."""
 MAX_STUN_PER_SECOND = 200
 """ICE needs a dozen; more is a flood and is dropped unread."""
+CALM_MS = 60.0
+"""While nothing is missing, the socket is read only so often: the rarer, the cheaper a packet."""
 FLOOD_FACTOR, FLOOD_SECONDS = 5, 3
 """A sender at more than so many times the agreed rate for so many seconds loses its leg."""
 
@@ -119,7 +121,7 @@ class Leg:
         self._candidates = 0
         self._peer: tuple[Any, tuple[str, int]] | None = None
         self._intake: Intake | None = None
-        self._second_ms = 0.0
+        self._next_ms = self._second_ms = 0.0
         self._second_size = self._flooded = 0
         self._stun_ms, self._stun_count = 0.0, 0
 
@@ -196,11 +198,20 @@ class Leg:
         """Ask the browser for a keyframe, at the next tick."""
         self.receiver.request_keyframe()
 
+    @property
+    def hurried(self) -> bool:
+        """Whether something is missing, so that every tick counts."""
+        return self.receiver.waiting
+
     def tick(self) -> None:
         """What happens by time: gaps given up, feedback sent, silence and floods noticed."""
         if self.state is not LegState.CONNECTED:
             return
         now = self._now_ms()
+        if now < self._next_ms and not self.hurried:
+            return
+        # the same moments for all legs: woken once for all of them
+        self._next_ms = (now // CALM_MS + 1) * CALM_MS
         if intake := self._intake:
             intake.drain(now)
             if intake.closed:

@@ -23,7 +23,7 @@ RETRY_MS = (200.0, 500.0, 1_000.0, 2_000.0, 4_000.0, 8_000.0)
 """How long after each failure in a row the next leg is offered; the last goes on for ever."""
 HOLD_MARGIN_MS = 20.0
 """A gap in video is given up this much before its frame would leave the delay line."""
-HAND_ON_MS = 100.0
+HAND_ON_MS = 240.0
 """How often the delay line is emptied into clusters: nothing is done a tick that can wait."""
 MIN_HOLD_MS = 100.0
 """But not sooner than a retransmission can come."""
@@ -36,6 +36,8 @@ class LegSettings:
     certificate: Certificate
     ice_servers: Sequence[IceServer]
     now_ms: Callable[[], float]
+    hurried: bool = False
+    """Set by a leg that wants the next tick soon; who ticks looks at it, and resets it."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +89,15 @@ class Party:
         """What happens by time: the leg's own ticks, clusters that are due, the next attempt."""
         if self._closed:
             return
-        if self._leg is not None:
-            self._leg.tick()
-            if self._leg.state is LegState.NEW and now_ms > self._answer_ms:
+        if (leg := self._leg) is not None:
+            leg.tick()
+            if leg.hurried:
+                self._settings.hurried = True
+            if leg.state is LegState.NEW and now_ms > self._answer_ms:
                 self._failed("no answer")
         if now_ms >= self._hand_on_ms:
-            self._hand_on_ms = now_ms + HAND_ON_MS
+            # the same moments for all parties: the disk is woken once for all of them
+            self._hand_on_ms = (now_ms // HAND_ON_MS + 1) * HAND_ON_MS
             self._hand_on(self._buffer.due(now_ms))
         if self._leg is None and self._retry_ms is not None and now_ms >= self._retry_ms:
             self._begin(now_ms)

@@ -200,6 +200,11 @@ class Receiver:
             self._audio(self.audio.reorder.give_up(now_ms), now_ms)
         return self.collect()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a packet is missing that may still come."""
+        return self.video.reorder.waiting or self.audio.reorder.waiting
+
     def request_keyframe(self) -> None:
         """Ask for a keyframe with the next feedback."""
         self._keyframe_wanted = True

@@ -32,9 +32,8 @@ from avsession.recording import (
     Sealed,
     check_next,
     decode_line,
-    encode_line,
     entry_digest,
-    sign_entry,
+    sign_line,
 )
 from recorder.disk import Disk
 
@@ -128,6 +127,8 @@ class Chain:
         self.end_ms: dict[str, int] = {}
         """Where each track's last listed segment ends, on the timeline."""
         self._folder, self._key, self._disk, self._now_ms = folder, key, disk, now_ms
+        self._digest = ""
+        """Of the last entry, if it was made here."""
         self._live: set[tuple[str, int]] = set()
         self._headers: dict[str, int] = {}
         disk.folder(folder)
@@ -164,11 +165,12 @@ class Chain:
         number = 0 if self.last is None else self.last.n + 1
         if number >= MAX_ENTRIES:
             raise Conflict("The manifest is full.")
-        prev = GENESIS if self.last is None else entry_digest(self.last)
+        prev = self._digest or (GENESIS if self.last is None else entry_digest(self.last))
         entry = kind(recording=self.recording, n=number, prev=prev, at_ms=self._now_ms(), **fields)
-        line = encode_line(sign_entry(entry, self._key))
+        line, digest = sign_line(entry, self._key)
         self._disk.append(self._folder / MANIFEST, line + b"\n")
         self._take(entry, line.decode())
+        self._digest = digest
         return number
 
     def seal(self, track: str, sealed: bytes, may_list: Callable[[], bool], **fields: Any) -> int:

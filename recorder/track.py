@@ -104,10 +104,12 @@ class SegmentWriter:
 
         The generation is checked for every frame, and once more before the segment is listed.
         """
-        frames = [f for f in frames if self._gate.admits(generation, f.latest_ms)]
+        closed_ms = self._gate.closed_at(generation)
+        if closed_ms is not None:
+            frames = [f for f in frames if f.latest_ms <= closed_ms]
         if not frames:
             return
-        latest_ms = max(frame.latest_ms for frame in frames)
+        latest_ms = max([f.arrival_ms for f in frames] + [f.timestamp_ms for f in frames])
         offset, uncertainty = self._timeline.server()
         floor = self._chain.end_ms.get(self.track, -1)
         start, end = onto_timeline(frames, self._timeline.shift_ms, floor)
@@ -180,10 +182,12 @@ def onto_timeline(frames: list[EncodedFrame], shift_ms: int, floor_ms: int) -> t
     Nothing comes before ``floor_ms``, where the segment before ended (-1: there is none).
     Players and muxers take two frames of one moment for an error.
     """
-    latest = floor_ms
-    last = dict.fromkeys(Kind, floor_ms)
+    latest = video = audio = floor_ms
     for frame in frames:
-        moment = int(frame.timestamp_ms + shift_ms)
-        latest = last[frame.kind] = max(moment, latest, last[frame.kind] + 1)
-        frame.timestamp_ms = latest
+        moment = max(latest, int(frame.timestamp_ms + shift_ms))
+        if frame.kind is Kind.VIDEO:
+            video = moment = max(moment, video + 1)
+        else:
+            audio = moment = max(moment, audio + 1)
+        frame.timestamp_ms = latest = moment
     return int(frames[0].timestamp_ms), latest

@@ -23,6 +23,10 @@ DEFAULT_WIDTH, DEFAULT_HEIGHT = 640, 360
 
 _UNKNOWN_SIZE = b"\x01\xff\xff\xff\xff\xff\xff\xff"
 
+_SMALL_BLOCK = struct.Struct(">BBBhB").pack
+_BLOCK = struct.Struct(">BHBhB").pack
+_BLOCK_HEAD = struct.Struct(">BhB").pack
+
 # OpusHead, RFC 7845 section 5.1. Pre-skip is 0: the tap is in mid-stream, there is no priming
 # to discard, and cutting real sound would be worse than the encoder's 6.5 ms of delay.
 OPUS_HEAD = b"OpusHead" + struct.pack("<BBHIhB", 1, 2, 0, 48000, 0, 0)
@@ -112,8 +116,15 @@ def cluster(frames: Sequence[EncodedFrame]) -> bytes:
             raise ValueError("frames out of order, or too far apart for one cluster")
         last = relative
         flags = 0x80 if frame.keyframe else 0
-        parts.append(b"\xa3" + size(len(frame.data) + 4))  # SimpleBlock
-        parts.append(struct.pack(">BhB", 0x80 | frame.kind, relative, flags))
+        track = 0x80 | frame.kind
+        length = len(frame.data) + 4
+        # SimpleBlock A3, its size in the shortest form: see `size`
+        if length < 0x7F:
+            parts.append(_SMALL_BLOCK(0xA3, 0x80 | length, track, relative, flags))
+        elif length < 0x3FFF:
+            parts.append(_BLOCK(0xA3, 0x4000 | length, track, relative, flags))
+        else:
+            parts.append(b"\xa3" + size(length) + _BLOCK_HEAD(track, relative, flags))
         parts.append(frame.data)
     return element(0x1F43B675, b"".join(parts))
 

@@ -58,6 +58,8 @@ from recorder.spool import Spool
 log = logging.getLogger("recorder.worker")
 
 TICK_S = 0.02
+CALM_TICK_S = 0.06
+"""While no leg misses a packet."""
 HEARTBEAT_S = 1.0
 STOP_S = 4.0
 """SIGTERM: everything is finalised in this time, or left for the next start."""
@@ -154,7 +156,8 @@ class Worker:
 
     async def _tick(self) -> None:
         while True:
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(TICK_S if self._legs.hurried else CALM_TICK_S)
+            self._legs.hurried = False
             now_ms = self._now_ms()
             for capture in list(self._captures.values()):
                 try:
