@@ -35,6 +35,7 @@ from avsession.recording import (
     State,
     check_next,
     decode_line,
+    encode_line,
     entry_digest,
     may_become,
 )
@@ -96,6 +97,9 @@ async def _manifest_line(
 ) -> EntryAccepted | EntryRefused:
     line = decode_line(message.line)
     entry = line.entry
+    if not _canonical(line, message.line):
+        # it is stored as it came: one line for anybody's tools, with nothing beside the entry
+        raise ManifestBroken("An entry must be canonical JSON.")
     if entry.recording != message.recording:
         raise ManifestBroken("The entry belongs to another recording.")
     async with app.store.read() as tx:
@@ -122,6 +126,13 @@ async def _manifest_line(
     elif recording.state is State.CLOSING:
         app.gate.progress[recording.id] = app.clock.now_ms()
     return EntryAccepted(recording=recording.id, n=entry.n)
+
+
+def _canonical(line: Line, text: str) -> bool:
+    try:
+        return encode_line(line).decode() == text
+    except ValueError:  # a number that JSON cannot hold exactly
+        return False
 
 
 async def _accept(app: Services, recording_id: str, line: Line, data: bytes) -> _Outcome:

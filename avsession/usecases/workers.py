@@ -26,11 +26,19 @@ class Hello(Protocol):
     @property
     def worker(self) -> str: ...
     @property
+    def fingerprint(self) -> str: ...
+    @property
     def recordings(self) -> tuple[str, ...]: ...
 
 
 async def worker_joined(app: Services, hello: Hello) -> WorkerWelcome:
-    """A worker is connected: what the domain knows of the recordings in its spool."""
+    """A worker is connected: what the domain knows of the recordings in its spool.
+
+    One that was started anew before its old connection was seen to be dead has a new certificate
+    and none of its legs: what was live for it is over first.
+    """
+    if any(gate.fingerprint != hello.fingerprint for gate in app.gate.of_worker(hello.worker)):
+        await worker_gone(app, hello.worker)
     async with app.store.read() as tx:
         known = {rec: await _known(tx, hello.worker, rec) for rec in hello.recordings}
     return WorkerWelcome(ice_servers=app.settings.media.recorder_ice_servers, known=known)

@@ -23,6 +23,7 @@ from avsession.recording import (
     Begin,
     Cluster,
     End,
+    Gap,
     Sealed,
     TrackInfo,
     encode_line,
@@ -35,7 +36,7 @@ from recorder import webm
 from recorder.frames import EncodedFrame, Kind
 from tests.faults.outside import Outside, Person, Said, Wire
 
-E = TypeVar("E", Begin, Attach, Sealed, End)
+E = TypeVar("E", Begin, Attach, Sealed, Gap, End)
 
 
 def now_ms() -> int:
