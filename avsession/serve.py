@@ -39,6 +39,7 @@ from signaling.front import Front, tls_context
 from signaling.hub import Hub
 from signaling.server import SignalingServer
 from web.app import create_app
+from web.protocol import connections
 
 log = logging.getLogger("avsession.serve")
 
@@ -212,15 +213,13 @@ async def _run(
 ) -> None:
     credential = keys.credential(files.keys / "recorder.credential", app.entropy)
     signaling = SignalingServer(hub, bind(app), origins=settings.origins, credential=credential)
-    runner = aiohttp_web.AppRunner(
-        create_app(app), access_log=None, auto_decompress=False, keepalive_timeout=KEEP_ALIVE_S
-    )
+    runner = aiohttp_web.AppRunner(create_app(app))
     await runner.setup()
     if runner.server is None:
         raise RuntimeError("the web application did not start")
     front = Front(
         {"/signaling": signaling.party, "/recorder": signaling.recorder},
-        runner.server,
+        connections(runner.server, settings, keep_alive_s=KEEP_ALIVE_S),
         tls_context(*tls_files(settings, files)),
     )
     await front.start(settings.listen, settings.port)

@@ -27,7 +27,7 @@ TABLE: tuple[routing.Route, ...] = (
 def create_app(services: Services, *, root: Path = pages.HERE) -> web.Application:
     """The application, ready for an ``AppRunner``. Reads the pages below ``root`` once; blocking.
 
-    Give the runner ``access_log=None``: requests are noted here, without who asked. Raises
+    Its connections are made by ``web.protocol``: requests are noted here, without who asked. Raises
     FileNotFoundError when a page is missing.
     """
     app = web.Application(client_max_size=routing.MAX_BODY)

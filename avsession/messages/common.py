@@ -34,7 +34,8 @@ Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{16,64}$(?!\n)")]
 """An idempotency key: the same key again changes nothing and is acknowledged again."""
 Token = Annotated[str, Meta(max_length=MAX_TOKEN)]
 Generation = Annotated[int, Meta(ge=0, lt=2**53)]
-Reason = Annotated[str, Meta(max_length=64)]
+Reason = Annotated[str, Meta(max_length=64, pattern=r"^[a-z0-9 ._-]*$(?!\n)")]
+"""A code, no text of somebody's own: it is logged, and passed on."""
 
 
 class Message(
