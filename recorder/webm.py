@@ -108,7 +108,9 @@ def cluster(frames: Sequence[EncodedFrame]) -> bytes:
     start = int(frames[0].timestamp_ms)
     if start < 0:
         raise ValueError("before the recording's epoch")
-    parts = [unsigned(0xE7, start)]  # Timestamp
+    timestamp = unsigned(0xE7, start)
+    parts = [b"", timestamp]
+    total = len(timestamp)
     last = 0
     for frame in frames:
         relative = int(frame.timestamp_ms) - start
@@ -119,14 +121,19 @@ def cluster(frames: Sequence[EncodedFrame]) -> bytes:
         track = 0x80 | frame.kind
         length = len(frame.data) + 4
         # SimpleBlock A3, its size in the shortest form: see `size`
+        total += length + 2
         if length < 0x7F:
             parts.append(_SMALL_BLOCK(0xA3, 0x80 | length, track, relative, flags))
         elif length < 0x3FFF:
+            total += 1
             parts.append(_BLOCK(0xA3, 0x4000 | length, track, relative, flags))
         else:
-            parts.append(b"\xa3" + size(length) + _BLOCK_HEAD(track, relative, flags))
+            shown = size(length)
+            total += len(shown) - 1
+            parts.append(b"\xa3" + shown + _BLOCK_HEAD(track, relative, flags))
         parts.append(frame.data)
-    return element(0x1F43B675, b"".join(parts))
+    parts[0] = b"\x1f\x43\xb6\x75" + size(total)  # Cluster
+    return b"".join(parts)
 
 
 class Cutter:
