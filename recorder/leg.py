@@ -38,7 +38,7 @@ CONNECT_S = 15.0
 SILENCE_MS = 8_000.0
 """Nothing from the peer for this long: the path is gone. Browsers check every 2.5 s at least."""
 MAX_STUN_PER_SECOND = 200
-"""ICE needs a dozen; more is a flood and is dropped unread."""
+"""From the peer, and from all others together. ICE needs a dozen; a flood is dropped unread."""
 CALM_MS = 60.0
 """While nothing is missing, the socket is read only so often: the rarer, the cheaper a packet."""
 FLOOD_FACTOR, FLOOD_SECONDS = 5, 3
@@ -123,7 +123,7 @@ class Leg:
         self._intake: Intake | None = None
         self._next_ms = self._second_ms = 0.0
         self._second_size = self._flooded = 0
-        self._stun_ms, self._stun_count = 0.0, 0
+        self._stun_ms, self._stun_counts = 0.0, [0, 0]
 
     @property
     def packets(self) -> int:
@@ -337,12 +337,13 @@ class Leg:
     def _stun(self, handle: Callable[[], None], source: tuple[Any, Any]) -> None:
         now = self._now_ms()
         if now - self._stun_ms >= 1_000.0:
-            self._stun_ms, self._stun_count = now, 0
-        self._stun_count += 1
-        if self._stun_count > MAX_STUN_PER_SECOND:
+            self._stun_ms, self._stun_counts = now, [0, 0]
+        known = source == self._peer  # counted apart: strangers must not use up the peer's share
+        self._stun_counts[known] += 1
+        if self._stun_counts[known] > MAX_STUN_PER_SECOND:
             self._count.refused += 1
             return
-        if source == self._peer:
+        if known:
             self._count.heard_ms = now
         handle()
 

@@ -199,6 +199,25 @@ async def test_hostile_datagrams_change_nothing(
     assert captured.leg._ice._queue.qsize() == 0
 
 
+async def test_a_strangers_flood_does_not_silence_the_peer(
+    captured: Captured, publisher: AiortcPublisher
+) -> None:
+    """The browser's checks must be answered, or its consent to send (RFC 7675) runs out."""
+    await captured.leg.accept(await publisher.answer(await captured.leg.offer()))
+    captured.start()
+    await captured.until(lambda: captured.leg._peer is not None)
+    protocol, address = captured.leg._peer or pytest.fail("no peer")
+    check = b"\x00\x11\x00\x00\x21\x12\xa4\x42" + bytes(12)  # an indication: no answer
+    for _ in range(2 * leg_module.MAX_STUN_PER_SECOND):
+        protocol.datagram_received(check, ("192.0.2.1", 9))
+    refused = captured.leg.refused
+    protocol.datagram_received(check, address)
+    assert captured.leg.refused == refused
+    for _ in range(2 * leg_module.MAX_STUN_PER_SECOND):
+        protocol.datagram_received(check, address)
+    assert captured.leg.refused >= refused + leg_module.MAX_STUN_PER_SECOND
+
+
 async def test_a_stun_flood_is_dropped_unread(captured: Captured) -> None:
     await captured.leg.offer()
     protocol = captured.leg._ice._protocols[0]
