@@ -224,7 +224,9 @@ class Capture:
     def accepted(self, number: int) -> None:
         """The domain has this entry."""
         self.journal.answered(number)
-        self.journal.post(partial(self._chain.accept, number))
+        # while capturing nobody waits for it
+        post = self.journal.post_later if self.live else self.journal.post
+        post(partial(self._chain.accept, number))
 
     def refused(self, number: int, code: str) -> None:
         """The domain does not take this entry.

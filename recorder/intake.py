@@ -19,6 +19,7 @@ log = logging.getLogger("recorder.intake")
 
 MAX_DATAGRAM = 1_500
 """Larger ones are not ours."""
+TOO_LONG = MAX_DATAGRAM + 1
 MAX_BATCHES = 8
 """Read in one tick: 12800 packets a second; what is more is lost in the socket."""
 
@@ -95,32 +96,38 @@ class Intake:
             if self._inlet is None:  # closed by what came before
                 return
             count = batch.receive(self._inlet)
+            received = total = refused = start = 0
             for slot in range(count):
-                start, size = slot * SLOT, lengths[slot * STRIDE]
-                if not (
-                    12 <= size <= MAX_DATAGRAM
+                size = lengths[slot * STRIDE]
+                if (
+                    sources[4 * slot] == key
                     and 127 < data[start] < 192
                     and not 191 < data[start + 1] < 224  # RTCP (RFC 5761 section 4)
-                    and sources[4 * slot] == key
+                    and 11 < size < TOO_LONG
                     and not (
                         inet6 and (sources[4 * slot + 1] != key1 or sources[4 * slot + 2] != key2)
                     )
                 ):
-                    if self.closed:
-                        return
+                    received += 1
+                    total += size
+                    length[0] = size
+                    if unprotect(context, slots[slot], length):
+                        refused += 1
+                    else:
+                        try:
+                            take(data, start, start + length[0], now_ms)
+                        except Exception as error:  # noqa: BLE001
+                            counters.complain(error)
+                elif self.closed:
+                    break
+                else:
                     self._other(bytes(data[start : start + size]), batch.source(slot))
-                    continue
-                counters.packets += 1
-                counters.size += size
-                length[0] = size
-                if unprotect(context, slots[slot], length):
-                    counters.refused += 1
-                    continue
+                start += SLOT
+            counters.packets += received
+            counters.size += total
+            counters.refused += refused
+            if received > refused:
                 counters.heard_ms = now_ms
-                try:
-                    take(data, start, start + length[0], now_ms)
-                except Exception as error:  # noqa: BLE001
-                    counters.complain(error)
             if count < SLOTS:
                 return
 

@@ -19,6 +19,8 @@ log = logging.getLogger("recorder.journal")
 
 MAX_JOBS = 64
 """Waiting for the disk; a recording that has more is stopped, since the disk does not keep up."""
+LATER_S = 0.4
+"""How long a job may wait for another, to go with it."""
 MAX_AT_ONCE = 8
 """Handed to the spool's thread together."""
 ANSWER_MS = 10_000.0
@@ -55,6 +57,7 @@ class Journal:
         self._tries = 0
         self._busy_since: float | None = None
         self._done: list[_Then] = []
+        self._later: list[Callable[[], None]] = []
         self._idle = asyncio.Event()
         self._idle.set()
         tasks.spawn(self._run(), name="journal")
@@ -103,8 +106,22 @@ class Journal:
         """Whether entries wait for the domain's word; asked while idle."""
         return bool(self.chain.lines)
 
+    def post_later(self, job: Callable[[], None]) -> None:
+        """As `post`, but nobody waits for it: with the next job, or after LATER_S."""
+        self._idle.clear()
+        self._later.append(job)
+        if len(self._later) == 1:
+            asyncio.get_running_loop().call_later(LATER_S, self._hasten)
+
+    def _hasten(self) -> None:
+        """What could wait goes now."""
+        later, self._later = self._later, []
+        for job in later:
+            self.post(job)
+
     def post(self, job: Callable[[], None]) -> None:
         """Run this in the spool's thread, after everything posted before."""
+        self._hasten()
         try:
             self._jobs.put_nowait(job)
             self._idle.clear()
@@ -137,7 +154,7 @@ class Journal:
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            if self._jobs.empty():
+            if self._jobs.empty() and not self._later:
                 self._idle.set()
             # what waits goes at once, so that a thread is woken for several
             jobs = [await self._jobs.get()]

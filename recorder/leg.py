@@ -39,8 +39,10 @@ SILENCE_MS = 8_000.0
 """Nothing from the peer for this long: the path is gone. Browsers check every 2.5 s at least."""
 MAX_STUN_PER_SECOND = 200
 """From the peer, and from all others together. ICE needs a dozen; a flood is dropped unread."""
-CALM_MS = 60.0
+CALM_MS = 80.0
 """While nothing is missing, the socket is read only so often: the rarer, the cheaper a packet."""
+SETTLE_MS = 3_000.0
+"""Not so at first: the clocks are learned from the earliest arrivals."""
 FLOOD_FACTOR, FLOOD_SECONDS = 5, 3
 """A sender at more than so many times the agreed rate for so many seconds loses its leg."""
 
@@ -121,7 +123,7 @@ class Leg:
         self._candidates = 0
         self._peer: tuple[Any, tuple[str, int]] | None = None
         self._intake: Intake | None = None
-        self._next_ms = self._second_ms = 0.0
+        self._next_ms = self._second_ms = self._settled_ms = 0.0
         self._second_size = self._flooded = 0
         self._stun_ms, self._stun_counts = 0.0, [0, 0]
 
@@ -200,8 +202,8 @@ class Leg:
 
     @property
     def hurried(self) -> bool:
-        """Whether something is missing, so that every tick counts."""
-        return self.receiver.waiting
+        """Whether something is missing, or the leg is new, so that every tick counts."""
+        return self.receiver.waiting or self._now_ms() < self._settled_ms
 
     def tick(self) -> None:
         """What happens by time: gaps given up, feedback sent, silence and floods noticed."""
@@ -264,6 +266,7 @@ class Leg:
         self._unprotect = self._dtls._rx_srtp.unprotect
         self._take_socket()
         self._count.heard_ms = self._second_ms = self._now_ms()
+        self._settled_ms = self._second_ms + SETTLE_MS
         self._become(LegState.CONNECTED, "")
 
     def _dtls_changed(self) -> None:

@@ -31,6 +31,10 @@ SSRC_CHANGE_MS = 1_000.0
 MAX_OPUS_BYTES = 1_500
 PLAIN_BYTES = 16
 """Shorter packets are left to the careful road."""
+ROOM_BYTES = MAX_FRAME_BYTES - 2_048
+"""While a frame has no more than this, another packet fits."""
+
+_unpack = rtp.HEADER.unpack_from
 
 
 class _Stream:
@@ -124,30 +128,35 @@ class Receiver:
 
         The same as `on_rtp`, and much cheaper for a packet that is simply the next one.
         """
-        if end - start > PLAIN_BYTES:
-            first, second, sequence, timestamp, ssrc = rtp.HEADER.unpack_from(data, start)
-            if first == rtp.PLAIN_HEADER:
-                video = self.video
-                kind = second & 0x7F
-                if kind == VP8_PAYLOAD:
-                    descriptor = data[start + 12]
-                    # a picture id of 15 bits, as browsers send it, or no extension at all
-                    at = start + 13
-                    if descriptor & 0x80:
-                        long_id = data[start + 13] == 0x80 and data[start + 14] & 0x80
-                        at = start + 16 if long_id else end
-                    if at < end and ssrc == video.ssrc and video.reorder.advance(sequence):
+        first, second, sequence, timestamp, ssrc = _unpack(data, start)
+        if first == rtp.PLAIN_HEADER and end - start > PLAIN_BYTES:
+            video = self.video
+            if ssrc == video.ssrc and second & 0x7F == VP8_PAYLOAD:
+                descriptor = data[start + 12]
+                # a picture id of 15 bits, as browsers send it, or no extension at all
+                at = start + 13
+                if descriptor & 0x80:
+                    long_id = data[start + 13] == 0x80 and data[start + 14] & 0x80
+                    at = start + 16 if long_id else end
+                if at < end and video.reorder.advance(sequence):
+                    if second & 0x80 or descriptor & 0x10 or not self._parts:
                         begins = descriptor & vp8.BEGINS_MASK == vp8.BEGINS
                         self._piece(begins, data[at:end], timestamp, second > 0x7F, now_ms)
-                        return
-                elif (
-                    kind == OPUS_PAYLOAD
-                    and ssrc == self.audio.ssrc
-                    and self.audio.reorder.advance(sequence)
-                ):
-                    self.audio.arrived(timestamp, now_ms)
-                    self._sound(timestamp, bytes(data[start + 12 : end]), now_ms)
+                    elif timestamp == self._parts_timestamp and self._parts_bytes < ROOM_BYTES:
+                        # in the midst of a frame
+                        self._parts.append(data[at:end])
+                        self._parts_bytes += end - at
+                    else:
+                        self._piece(False, data[at:end], timestamp, False, now_ms)
                     return
+            elif (
+                ssrc == self.audio.ssrc
+                and second & 0x7F == OPUS_PAYLOAD
+                and self.audio.reorder.advance(sequence)
+            ):
+                self.audio.arrived(timestamp, now_ms)
+                self._sound(timestamp, bytes(data[start + 12 : end]), now_ms)
+                return
         self._any(bytes(data[start:end]), now_ms)
 
     def on_rtp(self, data: bytes, now_ms: float) -> list[EncodedFrame]:

@@ -58,7 +58,7 @@ from recorder.spool import Spool
 log = logging.getLogger("recorder.worker")
 
 TICK_S = 0.02
-CALM_TICK_S = 0.06
+CALM_TICK_S = 0.08
 """While no leg misses a packet."""
 HEARTBEAT_S = 1.0
 STOP_S = 4.0
