@@ -227,3 +227,12 @@ FORWARD = [
 @pytest.mark.parametrize(("old", "row"), FORWARD)
 def test_a_recording_only_moves_forward(old: State, row: str) -> None:
     assert [may_become(old, new) for new in State] == [word == "yes" for word in row.split()]
+
+
+def test_a_line_written_out_once_is_the_same_line() -> None:
+    chain = Chain()
+    chain.begin()
+    (line,) = chain.lines
+    written, digest = recording.sign_line(line.entry, KEY)
+    assert written == recording.encode_line(line)
+    assert digest == recording.entry_digest(line.entry)

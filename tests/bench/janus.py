@@ -31,7 +31,7 @@ general: {{
   session_timeout = 0
 }}
 media: {{ ipv6 = false }}
-nat: {{ ice_enforce_list = "{interface}" }}
+nat: {{ {nat} }}
 plugins: {{ disable = "libjanus_audiobridge.so,libjanus_duktape.so,libjanus_echotest.so,\
 libjanus_lua.so,libjanus_nosip.so,libjanus_recordplay.so,libjanus_sip.so,libjanus_streaming.so,\
 libjanus_textroom.so,libjanus_videocall.so,libjanus_voicemail.so" }}
@@ -55,6 +55,7 @@ class Janus:
     """One Janus process."""
 
     def __init__(self, folder: Path, interface: str) -> None:
+        """``interface``: the only device to use; empty for any but loopback."""
         self._folder, self._interface = folder, interface
         self._process: asyncio.subprocess.Process | None = None
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -72,7 +73,7 @@ class Janus:
         (self._folder / "mjr").mkdir()
         fields = {
             "folder": self._folder, "libraries": LIBRARIES, "room": ROOM,
-            "interface": self._interface,
+            "nat": f'ice_enforce_list = "{self._interface}"' if self._interface else "",
         }  # fmt: skip
         for name, text in (
             ("janus.jcfg", _CORE), ("janus.transport.pfunix.jcfg", _SOCKET),

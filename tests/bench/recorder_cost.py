@@ -14,7 +14,9 @@ import asyncio
 import json
 import os
 import shutil
+import socket
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -170,7 +172,7 @@ async def compare(
     numbers = {party_names(number)[1]: number for number in range(count)}
     connected: dict[int, asyncio.Future[dict[str, Any]]] = {}
     tasks = Tasks()
-    domain, janus = Domain(folder, offered), Janus(folder, INTERFACE)
+    domain, janus = Domain(folder, offered), Janus(folder, interface())
     try:
         await farm.start(count)
         sides: list[Side] = []
@@ -227,8 +229,11 @@ async def one_slice(farm: Farm, side: Side, count: int, slice_s: float) -> None:
 
 def report(results: dict[int, list[Side]], bits: float) -> None:
     """The table."""
-    print(f"\nrecorder: 720p30 VP8 {bits / 1e6:.2f} Mbit/s and Opus, AES-128-CM SHA1-80")
-    print("publishers        CPU ms per publisher and second    frames stored        RSS  late")
+    print(f"\nrecorder cost: 720p30 VP8 {bits / 1e6:.2f} Mbit/s and Opus, AES-128-CM SHA1-80")
+    print(f"load of this machine over the last minute: {os.getloadavg()[0]:.1f}")
+    print(
+        "publishers        CPU ms per publisher and second    frames stored        RSS  sent late"
+    )
     for count, sides in results.items():
         for side in sides:
             spread = f"({min(side.slices):.2f} to {max(side.slices):.2f})"
@@ -250,20 +255,28 @@ def report(results: dict[int, list[Side]], bits: float) -> None:
             print(f"{one.name}: {more:.2f} MB for each further publisher")
 
 
-def isolate(arguments: list[str]) -> None:
-    """Go on in a network of this process's own, where possible: nobody outside is reached.
+def interface() -> str:
+    """The device of `isolated`, or none in particular."""
+    return INTERFACE if INTERFACE in (name for _, name in socket.if_nameindex()) else ""
 
-    Janus leaves the loopback device out, so the media's address is on a pair of virtual ones.
+
+def isolated(arguments: list[str]) -> int | None:
+    """Measure in a network of its own, where possible: nobody outside is reached.
+
+    Janus leaves the loopback device out, so the media's address is on one of a pair of virtual
+    ones. Returns the exit status, or None where such a network cannot be made.
     """
     if os.geteuid() != 0 or shutil.which("unshare") is None or shutil.which("ip") is None:
-        return
+        return None
     script = (
         f"ip link set lo up && ip link add {INTERFACE} type veth peer name {INTERFACE}p "
         f"&& ip link set {INTERFACE} addrgenmode none && ip addr add 10.9.9.1/24 dev {INTERFACE} "
         f'&& ip link set {INTERFACE} up && ip link set {INTERFACE}p up && exec "$@"'
     )
     again = [sys.executable, "-m", "tests.bench.recorder_cost", "--inside", *arguments]
-    os.execvp("unshare", ["unshare", "--net", "sh", "-c", script, "sh", *again])  # noqa: S606
+    return subprocess.run(
+        ["unshare", "--net", "sh", "-c", script, "sh", *again], check=False
+    ).returncode
 
 
 def main(arguments: list[str]) -> int:
@@ -275,8 +288,8 @@ def main(arguments: list[str]) -> int:
     options.add_argument("--only", choices=["ours", "janus"], default="")
     options.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     given = options.parse_args(arguments)
-    if not given.inside:
-        isolate(arguments)
+    if not given.inside and (status := isolated(arguments)) is not None:
+        return status
     if shutil.which("janus") is None and given.only != "ours":
         print("recorder: janus is not installed; ours alone (Debian: apt-get install janus)")
         given.only = "ours"

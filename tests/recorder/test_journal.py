@@ -145,3 +145,29 @@ async def test_a_refusal_is_tried_again_and_not_for_ever(desk: Desk) -> None:
     assert desk.sent == [0] * (1 + len(AGAIN_MS))
     desk.journal.disconnected()
     assert not desk.journal.synced
+
+
+async def test_what_can_wait_goes_with_the_next_job_or_soon(desk: Desk) -> None:
+    ran: list[int] = []
+    desk.journal.post_later(lambda: ran.append(1))
+    desk.journal.post_later(lambda: ran.append(2))
+    assert not desk.journal.idle
+    desk.journal.post(lambda: ran.append(3))
+    await desk.journal.drained()
+    assert ran == [1, 2, 3]
+    desk.journal.post_later(lambda: ran.append(4))
+    await desk.journal.drained()
+    assert ran == [1, 2, 3, 4]
+
+
+async def test_jobs_that_go_together_fail_apart(desk: Desk) -> None:
+    ran: list[int] = []
+
+    def broken() -> None:
+        raise OSError(errno.EIO, "broken")
+
+    for job in (lambda: ran.append(1), broken, lambda: ran.append(2), broken):
+        desk.journal.post(job)
+    await desk.journal.drained()
+    assert ran == [1, 2]
+    assert desk.failures == ["disk.failed", "disk.failed"]

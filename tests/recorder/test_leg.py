@@ -261,6 +261,34 @@ async def test_a_flood_ends_the_leg(publisher: AiortcPublisher) -> None:
     await captured.close()
 
 
+async def test_a_calm_leg_is_read_seldom_and_a_new_one_at_each_tick(
+    publisher: AiortcPublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late_ms = 0.0
+    captured = Captured(now_ms=lambda: 1_000.0 + late_ms)
+    await captured.leg.accept(await publisher.answer(await captured.leg.offer()))
+    await captured.until(lambda: captured.leg.state is LegState.CONNECTED)
+    async with asyncio.timeout(10):
+        while publisher.pc.connectionState != "connected":  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    drained: list[float] = []
+    intake = captured.leg._intake or pytest.fail("no intake")
+    monkeypatch.setattr(intake, "drain", drained.append)
+
+    def ticks(number: int) -> int:
+        nonlocal late_ms
+        drained.clear()
+        for _ in range(number):
+            late_ms += 20.0
+            captured.leg.tick()
+        return len(drained)
+
+    assert ticks(10) == 10
+    late_ms += leg_module.SETTLE_MS
+    assert 1 <= ticks(20) <= 20 * 20 // leg_module.CALM_MS + 1
+    await captured.close()
+
+
 async def test_nobody_there_is_a_timeout(
     captured: Captured, publisher: AiortcPublisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
