@@ -6,8 +6,7 @@ milliseconds on the recorder's monotonic clock; the caller maps the server's ont
 
 from __future__ import annotations
 
-import heapq
-import itertools
+import operator
 
 from avsession.errors import GrantStale
 from recorder.frames import EncodedFrame
@@ -101,37 +100,46 @@ class DelayLine:
 
     def __init__(self, delay_ms: float) -> None:
         self.delay_ms = min(max(0.0, delay_ms), MAX_DELAY_MS)
-        self._heap: list[tuple[float, int, EncodedFrame]] = []
-        self._count = itertools.count()
+        self._frames: list[EncodedFrame] = []
+        """As they came; put into order when some are let go, which is seldomer."""
         self._bytes = 0
         self._released_ms = float("-inf")
 
     def __len__(self) -> int:
-        return len(self._heap)
+        return len(self._frames)
 
     def add(self, frame: EncodedFrame) -> None:
         """Take a frame in."""
         frame.timestamp_ms = max(frame.timestamp_ms, self._released_ms)
-        heapq.heappush(self._heap, (frame.timestamp_ms, next(self._count), frame))
+        self._frames.append(frame)
         self._bytes += len(frame.data)
 
     def release(self, now_ms: float) -> list[EncodedFrame]:
-        """The frames whose time has come, in order."""
-        out: list[EncodedFrame] = []
-        while self._heap and (
-            self._heap[0][0] <= now_ms - self.delay_ms
-            or len(self._heap) > MAX_DELAYED_FRAMES
-            or self._bytes > MAX_DELAYED_BYTES
-        ):
-            self._released_ms, _, frame = heapq.heappop(self._heap)
+        """The frames whose time has come, in order; those of one time as they came."""
+        frames = self._frames
+        frames.sort(key=_time)
+        latest_ms = now_ms - self.delay_ms
+        count = 0
+        for frame in frames:
+            if (
+                frame.timestamp_ms > latest_ms
+                and len(frames) - count <= MAX_DELAYED_FRAMES
+                and self._bytes <= MAX_DELAYED_BYTES
+            ):
+                break
             self._bytes -= len(frame.data)
-            out.append(frame)
+            count += 1
+        out, self._frames = frames[:count], frames[count:]
+        if out:
+            self._released_ms = out[-1].timestamp_ms
         return out
 
     def drop_after(self, moment_ms: float) -> int:
         """Forget every frame that arrived, or was captured, after the moment; how many."""
-        kept = [item for item in self._heap if item[2].latest_ms <= moment_ms]
-        dropped = len(self._heap) - len(kept)
-        heapq.heapify(kept)
-        self._heap, self._bytes = kept, sum(len(item[2].data) for item in kept)
+        kept = [frame for frame in self._frames if frame.latest_ms <= moment_ms]
+        dropped = len(self._frames) - len(kept)
+        self._frames, self._bytes = kept, sum(len(frame.data) for frame in kept)
         return dropped
+
+
+_time = operator.attrgetter("timestamp_ms")
