@@ -5,7 +5,8 @@ grant, the manifest and how to seal. It cannot read what it stored, and it decod
 
 A packet's way::
 
-    leg      one party's WebRTC connection (the only file that touches aiortc); sdp: its offer
+    leg      one party's WebRTC connection (the only file that touches aiortc); sdp: its offer,
+             dtls: what may reach it, intake: its SRTP, read in batches (sockets) at each tick
     receive  RTP to whole frames: rtp (bytes), reorder (loss), clock (time), vp8 (frames)
     gate     is this generation live, is this frame from before the closing moment? delay line
     track    one party's clusters, sealed; webm: frames to clusters
