@@ -13,7 +13,7 @@ log = logging.getLogger("avsession.supervisor")
 BACKOFF_S = (0.0, 0.1, 0.3, 1.0, 2.0, 5.0)
 """Waits before a worker is started again; the last goes on. The first is none: while the gate is
 open a recording waits for it."""
-STEADY_S = 5.0
+STEADY_S = 2.0
 """A worker that lived this long, or ended in order, starts the waits from the beginning."""
 STOP_S = 8.0
 """How long a worker may take to stop before it is killed."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
@@ -26,8 +27,14 @@ from avsession.errors import AvsessionError, Unavailable
 from avsession.messages import Asked, AskOver, Parties, RecordingChanged, RecordingStatus
 from avsession.messages import CloseGate as CloseGateMessage
 from avsession.ports import Reader, Writer
-from avsession.recording import State, may_become
-from avsession.records import GrantRecord, Recording, RecordingRequest
+from avsession.recording import Sealed, State, decode_line, may_become
+from avsession.records import (
+    EntryRecord,
+    GrantRecord,
+    Recording,
+    RecordingRequest,
+    SegmentRecord,
+)
 from avsession.session import Party, Session
 from avsession.usecases import events, views
 from avsession.usecases.closing import close_now
@@ -35,6 +42,9 @@ from avsession.usecases.common import leaf, load_state
 from avsession.usecases.services import Services
 
 log = logging.getLogger("avsession.effects")
+
+RECENT = 200
+"""Entries that are looked through for the last one that was accepted."""
 
 Opener = Callable[[Services, str], Awaitable[None]]
 """``capture.open_gate``, given by the caller so that files import one way."""
@@ -81,18 +91,39 @@ async def _record_one(
 
 
 async def _gate_closed(app: Services, tx: Writer, session: Session, effect: CloseGate) -> None:
-    """The generation ended: at the moment at which memory closed it, if it did so before."""
+    """The generation ended: at the moment at which memory closed it, if it did so before.
+
+    One that this process never held open was open when an earlier one died. What was said to that
+    one and not written down is unknown, so it ended with the last thing that was accepted.
+    """
     for recording in await tx.find(Recording, session=session.id):
         grant = await tx.get(GrantRecord, recording.id, effect.generation)
         if grant is None or grant.closed_ms is not None:
             continue
-        closed = app.gate.closed_ms(recording.id, effect.generation) or app.clock.now_ms()
+        closed = app.gate.closed_ms(recording.id, effect.generation)
+        if closed is None and app.gate.live(recording.id, effect.generation) is not None:
+            closed = app.clock.now_ms()
+        if closed is None:
+            closed = await _last_accepted(tx, recording.id, grant)
         await tx.put(replace(grant, closed_ms=closed, reason=effect.reason))
         if may_become(recording.state, State.OFF):
             await tx.put(replace(recording, state=State.OFF, reason=effect.reason))
         refs = {"recording": recording.id, "generation": effect.generation, "reason": effect.reason}
         await leaf(app, tx, "grant.revoked", session=session, refs=refs)
         await leaf(app, tx, "recording.off", session=session, refs=refs)
+
+
+async def _last_accepted(tx: Reader, recording: str, grant: GrantRecord) -> int:
+    """When the last frame was captured that was accepted under this grant (server time, ms)."""
+    rows = await tx.find(EntryRecord, recording=recording, order="-n", limit=RECENT)
+    entries = [decode_line(row.line).entry for row in rows]
+    last = grant.issued_ms
+    for entry in entries:
+        if not isinstance(entry, Sealed) or entry.generation != grant.generation:
+            continue
+        if await tx.get(SegmentRecord, entry.track, entry.index) is not None:
+            last = max(last, math.ceil(entry.captured_ms + entry.uncertainty_ms))
+    return last
 
 
 async def _request_ended(app: Services, tx: Writer, session: Session, effect: RequestEnded) -> None:

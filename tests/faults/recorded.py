@@ -70,4 +70,5 @@ class Recorded:
                 out += pyrage.decrypt(data, [identity])
             path = folder / f"{track}.webm"
             path.write_bytes(out)
-            assert await asyncio.to_thread(decode, path) == ""
+            said = await asyncio.to_thread(decode, path)
+            assert said == "", said

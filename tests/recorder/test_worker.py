@@ -45,7 +45,8 @@ async def test_a_recording_from_grant_to_end(
 
     header, *segments = manifest.segments(TRACK)
     assert (header.index, header.clusters) == (0, ())
-    assert segments[0].clusters[0].keyframe
+    # a sender may be a moment late with its picture
+    assert next(s for s in segments if s.video_frames).clusters[0].keyframe
     last_end = 0
     for segment in segments:
         assert segment.captured_ms + segment.uncertainty_ms <= moment
