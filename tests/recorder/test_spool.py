@@ -191,6 +191,7 @@ class Failing(Disk):
     """Fails at the nth operation from now."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.left = -1
 
     def _count(self) -> None:
@@ -231,6 +232,7 @@ class Recorded(Disk):
     """Notes each durable step as what a power loss right after it would leave."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.steps: list[tuple[str, Path, bytes, Path | None]] = []
 
     def folder(self, path: Path) -> None:

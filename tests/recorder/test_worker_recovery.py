@@ -104,10 +104,13 @@ async def test_a_crash_leaves_a_spool_that_the_next_worker_offers(
     await signaling.capture()
     await signaling.until(lambda: stored(signaling) >= 3)
     await signaling.stop()  # nothing more is accepted…
-    await asyncio.sleep(1.2)  # …while a second of media is sealed into the spool
+    manifest = signaling.spool / RECORDING / "manifest.jsonl"
+    async with asyncio.timeout(10):  # …while more media is sealed into the spool
+        while manifest.read_bytes().count(b"\n") <= len(signaling.lines):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
     await first.kill()
-    left = (signaling.spool / RECORDING / "manifest.jsonl").read_bytes()
-    (signaling.spool / RECORDING / "manifest.jsonl").write_bytes(left + b'{"entry":{"kind":"en')
+    left = manifest.read_bytes()
+    manifest.write_bytes(left + b'{"entry":{"kind":"en')
     known = len(signaling.lines)
     assert left.count(b"\n") > known
 
