@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from tests.bench import call, recorder_cost
+from tests.bench import call, crash, recorder_cost
 
 
 def main() -> int:
     """Run all of them; the exit status says only whether they ran."""
     asyncio.run(call.measure())
+    asyncio.run(crash.measure())
     return recorder_cost.main([])
 
 
