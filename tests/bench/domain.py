@@ -99,7 +99,7 @@ class Domain:
             *command, sys.executable, "-m", "recorder",
             "--url", f"ws://127.0.0.1:{port}/recorder", "--worker", WORKER,
             "--credential", str(credential),
-            "--grant-key", b64(self._key.public_key().public_bytes_raw()),
+            f"--grant-key={b64(self._key.public_key().public_bytes_raw())}",
             "--spool", str(self._folder / "spool"), "--capacity", str(capacity),
             "--log-level", "WARNING", "--stop-with-stdin",
             stdin=asyncio.subprocess.PIPE,
