@@ -111,7 +111,7 @@ def _password(given: argparse.Namespace) -> str:
 
 def _show_keys(settings: Settings) -> dict[str, str]:
     files = Files.of(settings)
-    custodian = files.custody / "custodian.key"
+    custodian = files.root / "custody" / "custodian.key"  # asking makes no folder
     if not custodian.exists():
         raise SettingsInvalid("There are no keys yet; the first start makes them.")
     grant = keys.signing_key(files.keys / "grant.key").public_key().public_bytes_raw().hex()
@@ -137,6 +137,9 @@ def run(arguments: list[str]) -> int:
     except AvsessionError as error:
         print(error, file=sys.stderr)
         return FOUND_WRONG
+    except (EOFError, KeyboardInterrupt):
+        print("Nothing was changed.", file=sys.stderr)
+        return USED_WRONG
     except OSError as error:
         print(f"The system refused: {error}", file=sys.stderr)
         return FOUND_WRONG

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import fcntl
 import hashlib
 import logging
+import os
 import secrets
 import signal
 import time
@@ -23,7 +25,7 @@ from avsession import __version__, keys
 from avsession.audit import log as audit_log
 from avsession.canonical import b64
 from avsession.config import Settings
-from avsession.errors import Conflict
+from avsession.errors import Conflict, Unavailable
 from avsession.records import Account
 from avsession.sealing.custody import LocalCustody, create_custodian
 from avsession.storage.engine import sqlite_url
@@ -84,6 +86,21 @@ class Files:
     def spool(self) -> Path:
         """One folder a recorder worker."""
         return keys.private_folder(self.root / "spool")
+
+    def lock(self) -> int:
+        """Take the folder for this server; the descriptor holds it until it is closed.
+
+        A second server would take everyone for absent and end what the first one records.
+        Raises Unavailable when another has it.
+        """
+        keys.private_folder(self.root)
+        lock = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(lock)
+            raise Unavailable(f"Another server uses {self.root}.") from error
+        return lock
 
     @property
     def objects(self) -> Path:
@@ -196,6 +213,7 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _ask, stop, number)
     hub = Hub()
+    lock = files.lock()
     app = await open_services(settings, files, hub)
     tasks = Tasks()
     try:
@@ -206,6 +224,7 @@ async def serve(settings: Settings) -> None:
     finally:
         await tasks.close()
         await close_store(app)
+        os.close(lock)
 
 
 async def _run(

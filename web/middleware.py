@@ -114,7 +114,9 @@ async def note_requests(request: web.Request, handler: Handler) -> web.StreamRes
         return response
     finally:
         resource = request.match_info.route.resource
-        access_log.info(
+        quiet = resource is not None and resource.canonical.startswith("/static/")
+        access_log.log(
+            logging.DEBUG if quiet else logging.INFO,
             "%s %s %d %d ms",
             request.method if resource else "-",
             resource.canonical if resource else "-",

@@ -226,6 +226,8 @@ class Welcome(Message, frozen=True, kw_only=True, tag="welcome"):
     """The live request, if this party's ``given`` for it is committed."""
     fate_due: str | None = None
     """A request whose withdrawal by this party still awaits keep or destroy."""
+    fate_ms: int = 0
+    """Milliseconds from now until no choice means destroy."""
 
 
 class Pong(Message, frozen=True, kw_only=True, tag="pong"):

@@ -67,6 +67,8 @@ async def leg_state(app: Services, worker: str, message: LegState) -> None:
 
     A recorder makes a new leg when one fails; when its disk does, the recording is over.
     """
+    if app.gate.live(message.recording, message.generation) is None:
+        return  # the gate has closed meanwhile: that its legs end is no news
     gate = _workers_gate(app, worker, message.recording, message.generation)
     log.info(
         "leg %s", message.state, extra={"recording": message.recording, "reason": message.reason}

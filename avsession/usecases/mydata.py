@@ -125,7 +125,7 @@ async def _accesses(tx: Reader, row: Recording) -> list[dict[str, Any]]:
             "at_ms": access.at_ms,
             "reason": access.reason,
             "purpose": access.purpose,
-            "by": "a reviewer of the company",
+            "by": "reviewer",
         }
         for access in await tx.find(Access, recording=row.id, order="at_ms")
     ]

@@ -68,6 +68,7 @@ async def _welcome(app: Services, party_id: str) -> Welcome:
             grant=grant.token if grant else None,
             given=_given(state, party_id),
             fate_due=choice.request if choice else None,
+            fate_ms=max(0, choice.due_ms - app.clock.now_ms()) if choice else 0,
         )
 
 

@@ -91,3 +91,19 @@ def test_keys_show_the_public_halves(
     shown = json.loads(capsys.readouterr().out)
     assert shown["custodian"].startswith("age1")
     assert len(bytes.fromhex(shown["grant"])) == 32
+
+
+def test_a_password_that_is_not_typed_is_no_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def gone(_prompt: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("getpass.getpass", gone)
+    assert run(["admin", "create", "--login", "a", "--name", "A", "--data", str(tmp_path)]) == 2
+    assert "Nothing was changed" in capsys.readouterr().err
+
+
+def test_asking_for_keys_makes_no_folder(tmp_path: Path) -> None:
+    assert run(["keys", "show", "--data", str(tmp_path / "none")]) == 2
+    assert not (tmp_path / "none").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from avsession.audit.log import KINDS
 from avsession.canonical import unb64
 from avsession.config import Settings
-from avsession.errors import LinkSpent
+from avsession.errors import LinkSpent, Unavailable
 from avsession.serve import (
     Files,
     build_name,
@@ -72,3 +73,12 @@ def test_the_build_is_named_after_the_pages_code() -> None:
     assert build_name() == build_name()
     assert len(build_name()) <= 64
     assert "log.started" in KINDS
+
+
+def test_one_server_a_data_folder(tmp_path: Path) -> None:
+    files = Files(tmp_path / "data")
+    lock = files.lock()
+    with pytest.raises(Unavailable, match="Another server uses"):
+        files.lock()
+    os.close(lock)
+    os.close(files.lock())

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from avsession import __version__, notices
-from avsession.config import Controller, Settings, phrase
+from avsession.config import Controller, Settings
 from avsession.errors import NotPermitted
 from avsession.ports import Reader
 from avsession.recording import State
@@ -20,14 +20,14 @@ from web import auth
 from web.routing import Call, Nothing, Route
 
 
-def controller(who: Controller) -> dict[str, str]:
+def controller(who: Controller) -> dict[str, Any]:
     """The company that answers to the law, as every page names it."""
     return {
         "name": who.name,
         "address": who.address,
         "contact": who.contact,
         "dpo": who.dpo,
-        "authority": phrase(who.authority, "en"),
+        "authority": who.authority,
     }
 
 

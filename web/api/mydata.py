@@ -87,7 +87,7 @@ EXAMPLE: dict[str, Any] = {
             "at_ms": examples.NOW,
             "reason": "Complaint 4711",
             "purpose": "quality",
-            "by": "a reviewer of the company",
+            "by": "reviewer",
         }
     ],
 }

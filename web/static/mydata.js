@@ -77,6 +77,9 @@ function recording(one, secret, changed) {
   );
   if (one.mine_erased) item.append(el("p", {}, t("mydata.erased")));
   if (one.withdrawn) item.append(el("p", {}, t("mydata.withdrawn")), el("p", {}, fateText(one.fate)));
+  if (one.withdrawn && !one.fate && !one.mine_erased) {
+    item.append(button(t("fate.choose"), () => choose(one, secret, changed), { class: "strong" }));
+  }
   if (one.can_withdraw) {
     item.append(button(t("recording.withdraw"), () => withdraw(one, secret, changed), { class: "strong" }));
   }
@@ -95,17 +98,37 @@ function fateText(fate) {
  * @param {(error: unknown) => void} changed
  */
 async function withdraw(one, secret, changed) {
-  const said = { secret, request: one.request };
-  /** @param {object} more */
-  const tell = (more) => post("/api/my-data/withdraw", { ...said, ...more, key: randomKey() });
   try {
-    await tell({});
+    await tell(one, secret, {});
+    await choose(one, secret, changed);
+  } catch (error) {
+    changed(error);
+  }
+}
+
+/**
+ * Keep or destroy, while that may still be chosen.
+ * @param {MyRecording} one
+ * @param {string} secret
+ * @param {(error: unknown) => void} changed
+ */
+async function choose(one, secret, changed) {
+  try {
     const fate = await chooseFate();
-    if (fate) await tell({ fate });
+    if (fate) await tell(one, secret, { fate });
     changed(null);
   } catch (error) {
     changed(error);
   }
+}
+
+/**
+ * @param {MyRecording} one
+ * @param {string} secret
+ * @param {object} more
+ */
+function tell(one, secret, more) {
+  return post("/api/my-data/withdraw", { secret, request: one.request, ...more, key: randomKey() });
 }
 
 /** @param {string[]} ids */
@@ -143,7 +166,7 @@ function event(one) {
 function accesses(data) {
   if (data.accesses.length === 0) return el("p", {}, t("mydata.no_accesses"));
   const items = data.accesses.map(({ at_ms, by, reason, purpose }) =>
-    el("li", {}, el("time", {}, dateTime(at_ms)), ` ${t("mydata.watched", { by, reason, purpose: purposes([purpose]) })}`),
+    el("li", {}, el("time", {}, dateTime(at_ms)), ` ${t("mydata.watched", { by: sentence("by", by), reason, purpose: purposes([purpose]) })}`),
   );
   return el("ol", { class: "story" }, ...items);
 }

@@ -22,7 +22,7 @@ export function openRecording(recording, labelOf) {
   for (const id of recording.purposes) purpose.append(el("option", { value: id }, labelOf(id)));
   const hint = el("p", { class: "hint", "aria-live": "polite" });
   const submit = async () => {
-    if (!reason.value.trim()) {
+    if (reason.value.trim().length < 3) {
       hint.textContent = t("open.reason_missing");
       reason.focus();
       return;

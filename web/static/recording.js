@@ -107,7 +107,9 @@ export class Recording {
     if (welcome.grant) this.leg.setGrant(welcome.grant);
     if (welcome.ask) this.asked(welcome.ask);
     else this.consent.close();
-    if (welcome.fate_due) void this.chooseFate(welcome.fate_due, Promise.resolve({}));
+    if (welcome.fate_due) {
+      void this.chooseFate(welcome.fate_due, Promise.resolve({}), welcome.fate_ms / 1000);
+    }
   }
 
   /** @param {import("./types.js").PartyInfo[]} parties */
@@ -251,17 +253,19 @@ export class Recording {
   /**
    * @param {string} request
    * @param {Promise<Record<string, string>>} recorded when the withdrawal is on record
+   * @param {number} [seconds] how long there is left to choose
    */
-  async chooseFate(request, recorded) {
+  async chooseFate(request, recorded, seconds = this.options.about.consent.fate_s) {
     if (this.choosing) return;
     this.choosing = true;
     const failed = recorded.then(
       () => false,
       (error) => this.refused(error),
     );
-    const fate = await askFate(this.options.about.consent.fate_s, this.agent);
-    if (!(await failed) && fate) await this.change({ type: "consent.fate", request, fate });
-    this.stage?.setNote(`withdraw.done_${fate ?? "destroy"}`);
+    const fate = await askFate(seconds, this.agent);
+    // What is said to have become of it is what the server has on record, not what was pressed.
+    const known = !(await failed) && (!fate || (await this.change({ type: "consent.fate", request, fate })));
+    if (known) this.stage?.setNote(`withdraw.done_${fate ?? "destroy"}`);
     this.choosing = false;
     this.draw();
   }

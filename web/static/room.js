@@ -18,6 +18,7 @@ import { Stage } from "./stage.js";
  * @property {Media} media
  * @property {boolean} agent whether this party may ask to record
  * @property {(reason: string) => void} ended the call is over for this page
+ * @property {() => void} [met] somebody else is in the call
  */
 
 export class Room {
@@ -123,6 +124,7 @@ export class Room {
       this.peers.delete(party);
     }
     this.stage.setParties(this.you, parties);
+    if (parties.some(({ party, role }) => party !== this.you && role !== "recorder")) this.options.met?.();
     for (const { party, presence } of parties) {
       if (presence !== "present") continue;
       const peer = this.peer(party);

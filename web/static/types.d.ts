@@ -61,6 +61,7 @@ export interface Welcome {
   ask: Ask | null;
   grant: string | null;
   fate_due: string | null;
+  fate_ms: number;
   given?: string | null;
 }
 
@@ -91,7 +92,7 @@ export interface Controller {
   address: string;
   contact: string;
   dpo: string;
-  authority: string;
+  authority: Record<string, string>;
 }
 
 export interface About {

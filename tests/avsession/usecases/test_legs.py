@@ -1,5 +1,6 @@
 """Offers and answers pass only between the granted recorder and the party itself."""
 
+import msgspec
 import pytest
 
 from avsession.errors import AvsessionError, GrantStale, NotPermitted, SdpRefused
@@ -66,13 +67,15 @@ async def test_with_another_fingerprint(world: World) -> None:
 
 
 async def test_with_the_fingerprint_of_a_connection_that_is_not_the_grants(world: World) -> None:
-    """The same worker connected anew under another certificate: the grant names the first."""
+    """The same worker connected anew under another certificate: what the first had is over."""
     await world.record()
-    message = offer(world)
+    old = offer(world)
     world.recorder.fingerprint = fingerprint()
     await world.recorder.join()
-    await turned_away(world, offer(world), SdpRefused)
-    await legs.leg_offer(world.app, world.recorder.worker, message)
+    await turned_away(world, old, GrantStale)
+    mixed = msgspec.structs.replace(offer(world), sdp=old.sdp)
+    await turned_away(world, mixed, SdpRefused)
+    await legs.leg_offer(world.app, world.recorder.worker, offer(world))
 
 
 async def test_for_somebody_without_a_leg(world: World) -> None:

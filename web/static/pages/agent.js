@@ -75,8 +75,13 @@ function begin(media, clickedAt) {
   show(byId("lobby", HTMLElement), false);
   show(byId("call", HTMLElement), true);
   document.body.classList.add("in-call");
-  room = new Room({ ticket, about, media, agent: true, ended });
+  room = new Room({ ticket, about, media, agent: true, ended, met });
   room.start(clickedAt);
+}
+
+/** The invitation was used; handed out again, it would open nothing. */
+function met() {
+  show(byId("hand-over", HTMLElement), false);
 }
 
 /** @param {string} reason */

@@ -38,7 +38,7 @@ function draw() {
     ["privacy.controller", `${name}, ${address}`],
     ["privacy.contact", contact],
     ["privacy.dpo", dpo],
-    ["privacy.authority", authority],
+    ["privacy.authority", authority[language()] ?? authority["en"]],
   ];
   byId("controller", HTMLElement).replaceChildren(
     ...rows.flatMap(([key = "", text = ""]) => [el("dt", {}, t(key)), el("dd", {}, text)]),
