@@ -39,6 +39,7 @@ class Call(RuleBasedStateMachine):
         self.patches.enter_context(mock.patch("recorder.worker.Link", Line))
         self.patches.enter_context(mock.patch("recorder.party.Leg", DummyLeg))
         self.patches.enter_context(mock.patch("recorder.metrics.Metrics.leg"))
+        self.patches.enter_context(mock.patch("recorder.journal.LATER_S", 0.0))
         self.loop = asyncio.new_event_loop()
         self.folder = tempfile.TemporaryDirectory()
         self.opened = opened(Path(self.folder.name))
@@ -199,6 +200,7 @@ async def test_the_pair_stores_what_was_sent_while_the_gate_was_open(tmp_path: P
         mock.patch("recorder.worker.Link", Line),
         mock.patch("recorder.party.Leg", DummyLeg),
         mock.patch("recorder.metrics.Metrics.leg"),
+        mock.patch("recorder.journal.LATER_S", 0.0),
     ):
         async with opened(tmp_path) as world:
             pair = Pair(world, 12_345)
@@ -226,6 +228,7 @@ async def test_a_withdrawal_that_could_not_be_written_down_outlives_a_crash(tmp_
         mock.patch("recorder.worker.Link", Line),
         mock.patch("recorder.party.Leg", DummyLeg),
         mock.patch("recorder.metrics.Metrics.leg"),
+        mock.patch("recorder.journal.LATER_S", 0.0),
     ):
         async with opened(tmp_path) as world:
             pair = Pair(world, 0)
