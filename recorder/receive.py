@@ -37,6 +37,11 @@ ROOM_BYTES = MAX_FRAME_BYTES - 2_048
 _unpack = rtp.HEADER.unpack_from
 
 
+OPUS_TICKS_PER_MS = 48
+MAX_BEGINNING_MS = 1_000.0
+"""First sound that says it is older than this before the newest is stamped like the newest."""
+
+
 class _Stream:
     """What audio and video share: one SSRC, its order, its clock, its report."""
 
@@ -110,6 +115,8 @@ class Receiver:
         self._round_trip_ms = DEFAULT_ROUND_TRIP_MS
         self.ready: list[EncodedFrame] = []
         """Whole frames that nobody has collected yet."""
+        self._beginning: list[tuple[int, bytes, float]] | None = []
+        """The first sound, until it is collected: RTP timestamp, packet, arrival."""
         self._parts: list[bytes | bytearray] = []
         self._parts_bytes = 0
         self._parts_timestamp = 0
@@ -166,8 +173,26 @@ class Receiver:
 
     def collect(self) -> list[EncodedFrame]:
         """The frames that have become whole since this was asked last."""
+        if self._beginning:
+            self._begin_sound(self._beginning)
+            self._beginning = None
         frames, self.ready = self.ready, []
         return frames
+
+    def _begin_sound(self, heard: list[tuple[int, bytes, float]]) -> None:
+        """Times for the first sound, by the newest of it.
+
+        What was read together was captured one after the other, the newest last: by the first,
+        the others would be squeezed into the moment of reading.
+        """
+        newest, _, now_ms = heard[-1]
+        end_ms = self.audio.clock.at(newest, now_ms)
+        first = []
+        for timestamp, data, arrived_ms in heard:
+            age_ms = ((newest - timestamp) & 0xFFFFFFFF) / OPUS_TICKS_PER_MS
+            captured_ms = end_ms - (age_ms if age_ms < MAX_BEGINNING_MS else 0.0)
+            first.append(EncodedFrame(Kind.AUDIO, captured_ms, arrived_ms, data))
+        self.ready[:0] = first
 
     def _any(self, data: bytes, now_ms: float) -> None:
         packet = rtp.parse(data)
@@ -258,7 +283,11 @@ class Receiver:
 
     def _sound(self, timestamp: int, data: bytes, now_ms: float) -> None:
         # silence (DTX) needs nothing: its packets are absent and the timestamps go on
-        if 0 < len(data) <= MAX_OPUS_BYTES:
+        if not 0 < len(data) <= MAX_OPUS_BYTES:
+            return
+        if self._beginning is not None:
+            self._beginning.append((timestamp, data, now_ms))
+        else:
             captured_ms = self.audio.clock.at(timestamp, now_ms)
             self.ready.append(EncodedFrame(Kind.AUDIO, captured_ms, now_ms, data))
 

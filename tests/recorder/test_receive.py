@@ -248,3 +248,15 @@ def test_stored_frames_always_decode_and_never_go_back(
     times = [frame.timestamp_ms for frame in frames]
     assert times == sorted(times)
     assert all(frame.timestamp_ms <= frame.arrival_ms for frame in frames)
+
+
+def test_the_first_sound_of_one_reading_keeps_its_times() -> None:
+    """Read together, captured one after the other: not squeezed into the moment of reading."""
+    receiver = Receiver()
+    for number in range(4):
+        data = bytearray(audio_packet(number, 960 * number))
+        receiver.take(data, 0, len(data), 1_000.0)
+    assert [frame.captured_ms for frame in receiver.collect()] == [940.0, 960.0, 980.0, 1_000.0]
+    data = bytearray(audio_packet(4, 960 * 4))
+    receiver.take(data, 0, len(data), 1_020.0)
+    assert [frame.captured_ms for frame in receiver.collect()] == [1_020.0]
