@@ -256,7 +256,7 @@ def test_the_first_sound_of_one_reading_keeps_its_times() -> None:
     for number in range(4):
         data = bytearray(audio_packet(number, 960 * number))
         receiver.take(data, 0, len(data), 1_000.0)
-    assert [frame.captured_ms for frame in receiver.collect()] == [940.0, 960.0, 980.0, 1_000.0]
+    assert [frame.timestamp_ms for frame in receiver.collect()] == [940.0, 960.0, 980.0, 1_000.0]
     data = bytearray(audio_packet(4, 960 * 4))
     receiver.take(data, 0, len(data), 1_020.0)
-    assert [frame.captured_ms for frame in receiver.collect()] == [1_020.0]
+    assert [frame.timestamp_ms for frame in receiver.collect()] == [1_020.0]
