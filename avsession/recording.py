@@ -109,7 +109,8 @@ class Sealed(Entry, frozen=True, kw_only=True, tag="sealed"):
     start_ms: int
     end_ms: int
     captured_ms: int
-    """Server time when the last frame in it arrived, as estimated."""
+    """Server time when the last frame in it was read, as estimated: never before it arrived, and
+    at most about 80 ms after."""
     uncertainty_ms: float
     """How far ``captured_ms`` may be off."""
     sha256: str
