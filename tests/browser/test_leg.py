@@ -11,7 +11,7 @@ from playwright.async_api import Browser
 
 from avsession.recording import Sealed
 from tests.browser.between import Between
-from tests.browser.people import Person, ask, new_call, staff
+from tests.browser.people import Person, ask, new_call, staff, window
 from tests.browser.plain import download
 from tests.browser.product import Product, until
 from tests.browser.story import accepted, open_player, record, state_of_newest
@@ -149,3 +149,59 @@ async def expired(product: Product, customer: Person) -> None:
     assert ended[0]["at"] - asked > 25_000, "there was more time than the first 20 s"
     assert not product.segments()
     await customer.dialog("Recording consent").wait_for(state="hidden")
+
+
+GOVERN = """
+async () => {
+    const { Governor } = await import('/static/governor.js');
+    const canvas = document.createElement('canvas');
+    canvas.width = 1280;
+    canvas.height = 720;
+    canvas.getContext('2d');
+    const [track] = canvas.captureStream(5).getTracks();
+    const [leg, other] = [new RTCPeerConnection(), new RTCPeerConnection()];
+    const sender = leg.addTrack(track);
+    await leg.setLocalDescription();
+    await other.setRemoteDescription(leg.localDescription);
+    await other.setLocalDescription();
+    await leg.setRemoteDescription(other.localDescription);
+    let reason = 'none';
+    const report = { type: 'outbound-rtp', kind: 'video' };
+    const call = { getStats: async () => [{ ...report, qualityLimitationReason: reason }] };
+    const governor = new Governor(leg, () => call, { height: 360, bitrate: 1_000_000 });
+    governor.stop();
+    const seen = [];
+    const round = async (times) => {
+        for (let n = 0; n < times; n += 1) await governor.round();
+        const [{ maxBitrate, scaleResolutionDownBy, priority }] = sender.getParameters().encodings;
+        seen.push([maxBitrate, scaleResolutionDownBy, priority]);
+    };
+    await round(1);
+    reason = 'bandwidth';
+    await round(1);
+    await round(9);
+    reason = 'none';
+    await round(3);
+    await round(1);
+    await round(60);
+    leg.close();
+    other.close();
+    return seen;
+}
+"""
+
+
+async def test_the_leg_gives_way_to_the_call(browser: Browser, product: Product) -> None:
+    """While the call's own picture is short of bandwidth the leg halves, and comes back slowly."""
+    person = await window(browser)
+    await person.page.goto(f"{product.url}/cookies")
+    seen = await person.page.evaluate(GOVERN)
+    assert [bitrate for bitrate, _, _ in seen] == [
+        1_000_000,  # what was granted
+        500_000,  # the call is short: half at once
+        100_000,  # never less than a recording needs
+        100_000,  # quiet, but not for long enough
+        125_000,  # then back in small steps
+        1_000_000,  # up to what was granted, and no more
+    ]
+    assert {(scale, priority) for _, scale, priority in seen} == {(2, "low")}
