@@ -116,7 +116,8 @@ class Receiver:
         self.ready: list[EncodedFrame] = []
         """Whole frames that nobody has collected yet."""
         self._beginning: list[tuple[int, bytes, float]] | None = []
-        """The first sound, until it is collected: RTP timestamp, packet, arrival."""
+        """The first sound, all of one reading: RTP timestamp, packet, arrival. None once told."""
+        self._begins_at = 0
         self._parts: list[bytes | bytearray] = []
         self._parts_bytes = 0
         self._parts_timestamp = 0
@@ -175,7 +176,6 @@ class Receiver:
         """The frames that have become whole since this was asked last."""
         if self._beginning:
             self._begin_sound(self._beginning)
-            self._beginning = None
         frames, self.ready = self.ready, []
         return frames
 
@@ -192,7 +192,8 @@ class Receiver:
             age_ms = ((newest - timestamp) & 0xFFFFFFFF) / OPUS_TICKS_PER_MS
             captured_ms = end_ms - (age_ms if age_ms < MAX_BEGINNING_MS else 0.0)
             first.append(EncodedFrame(Kind.AUDIO, captured_ms, arrived_ms, data))
-        self.ready[:0] = first
+        self.ready[self._begins_at : self._begins_at] = first
+        self._beginning = None
 
     def _any(self, data: bytes, now_ms: float) -> None:
         packet = rtp.parse(data)
@@ -285,7 +286,11 @@ class Receiver:
         # silence (DTX) needs nothing: its packets are absent and the timestamps go on
         if not 0 < len(data) <= MAX_OPUS_BYTES:
             return
+        if self._beginning and self._beginning[-1][2] != now_ms:
+            self._begin_sound(self._beginning)
         if self._beginning is not None:
+            if not self._beginning:
+                self._begins_at = len(self.ready)
             self._beginning.append((timestamp, data, now_ms))
         else:
             captured_ms = self.audio.clock.at(timestamp, now_ms)

@@ -176,18 +176,24 @@ class SegmentWriter:
         )
 
 
+SOUNDS_APART_MS = 2
+"""Two packets of sound one ms apart may decode to one moment: ffmpeg carries a sample-exact time
+on, up to half a ms from what the block says. Opus has 400 packets a second at most."""
+
+
 def onto_timeline(frames: list[EncodedFrame], shift_ms: int, floor_ms: int) -> tuple[int, int]:
     """Give the frames their place: whole ms, in order, no two of a kind at once; both ends.
 
     Nothing comes before ``floor_ms``, where the segment before ended (-1: there is none).
     Players and muxers take two frames of one moment for an error.
     """
-    latest = video = audio = floor_ms
+    latest = video = floor_ms
+    audio = floor_ms - 1 if floor_ms < 0 else floor_ms
     for frame in frames:
         moment = max(latest, int(frame.timestamp_ms + shift_ms))
         if frame.kind is Kind.VIDEO:
             video = moment = max(moment, video + 1)
         else:
-            audio = moment = max(moment, audio + 1)
+            audio = moment = max(moment, audio + SOUNDS_APART_MS)
         frame.timestamp_ms = latest = moment
     return int(frames[0].timestamp_ms), latest
