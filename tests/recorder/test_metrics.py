@@ -131,19 +131,17 @@ async def test_heartbeats_tell_them(
 ) -> None:
     await signaling.capture()
     await signaling.until(lambda: stored(signaling) >= 3)
-    seen = len(signaling.told)
 
     def newest() -> dict[str, float]:
         return next((m.figures for m in signaling.said(Heartbeat)[::-1] if m.figures), {})
 
-    await signaling.until(
-        lambda: any(isinstance(m, Heartbeat) and m.figures for m in signaling.told[seen:])
-    )
+    # a sender's first picture may be late
+    await signaling.until(lambda: newest().get("frames_total", 0) > 20)
+    await signaling.until(lambda: newest().get("fsyncs_total", 0) > 10)
     said = newest()
     assert (said["recordings"], said["publishers"], said["taking"]) == (1, 1, 1)
-    assert said["packets_total"] > said["frames_total"] > 20
+    assert said["packets_total"] > said["frames_total"]
     assert said["spool_free_bytes"] > 0
-    assert said["fsyncs_total"] > 10
     await signaling.close_gate(final=True)
     await signaling.until(lambda: newest().get("gate_closed_total") == 1)
     assert newest()["recordings"] == 0
