@@ -1,0 +1,81 @@
+"""Which details may be missing beside the log, and which were taken away without a word.
+
+A leaf commits to details that are kept beside it. Erasing a person destroys those details with
+their salts, and says so with a ``subject.erased`` leaf, whose references are the rule:
+
+- ``party``: the pseudonym of who was erased. Every detail of a leaf about it (``subject``) that
+  stands before the erasure may be missing, and none may be left.
+- ``texts``: the numbers of leaves about the same session whose free text (:data:`TEXTS`) went
+  with it, because somebody may have written a name there.
+
+Any other missing detail was taken away by somebody who did not say so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+ERASED = "subject.erased"
+TEXTS = frozenset({"reason", "asked_by"})
+"""Fields of details that hold what somebody typed."""
+
+
+class Fault(msgspec.Struct, frozen=True, order=True):
+    """A detail that is not as the log says."""
+
+    leaf: int
+    field: str
+    what: str
+    """``missing``: gone without an erasure. ``left``: still there after one."""
+
+
+class Absences:
+    """What the erasures in a log allow. Feed it every ``subject.erased``, in any order."""
+
+    def __init__(self) -> None:
+        self._parties: dict[str, int] = {}
+        self._texts: set[int] = set()
+
+    def add(self, body: dict[str, Any]) -> None:
+        """Take a leaf's body into account; only ``subject.erased`` says anything."""
+        if body["kind"] != ERASED:
+            return
+        index, refs = body["index"], body["refs"]
+        party = refs.get("party")
+        if isinstance(party, str):
+            self._parties[party] = max(index, self._parties.get(party, -1))
+        self._texts |= {n for n in refs.get("texts", ()) if isinstance(n, int) and n < index}
+
+    def allows(self, body: dict[str, Any], field: str) -> bool:
+        """Whether this leaf's detail may be missing."""
+        return self._of_party(body) or (body["index"] in self._texts and field in TEXTS)
+
+    def _of_party(self, body: dict[str, Any]) -> bool:
+        erased = self._parties.get(body["subject"] or "", -1)
+        return bool(body["index"] < erased)
+
+
+def faults(leaves: Iterable[bytes], details: Iterable[tuple[int, str]]) -> list[Fault]:
+    """What is missing without an erasure, or is left after one, in the log's order.
+
+    ``leaves`` are the leaves' bytes, ``details`` the leaf's number and the field of each detail
+    that is there. Holds every leaf that commits to anything in memory.
+    """
+    absences, committed = Absences(), []
+    for data in leaves:
+        body = json.loads(data)
+        absences.add(body)
+        if body["commitments"]:
+            committed.append(body)
+    there = set(details)
+    found = []
+    for body in committed:
+        for field in body["commitments"]:
+            gone, may_go = (body["index"], field) not in there, absences.allows(body, field)
+            if gone != may_go:
+                found.append(Fault(body["index"], field, "missing" if gone else "left"))
+    return sorted(found)
