@@ -110,7 +110,7 @@ class Sealed(Entry, frozen=True, kw_only=True, tag="sealed"):
     end_ms: int
     captured_ms: int
     """Server time when the last frame in it was read, as estimated: never before it arrived, and
-    at most about 80 ms after."""
+    at most about 125 ms after."""
     uncertainty_ms: float
     """How far ``captured_ms`` may be off."""
     sha256: str

@@ -339,9 +339,9 @@ class Capture:
                 watch.cut()
             self._send(LegState(state=name, reason=reason, **here))  # type: ignore[arg-type]
 
-        def cluster(frames: list[EncodedFrame], gap_reason: str) -> None:
+        def segment(frames: list[EncodedFrame], gap_reason: str) -> None:
             if not self._broken:
-                watch.cluster(frames)
+                watch.segment(frames)
                 job = partial(writer.write, grant.generation, frames, gap_reason)
                 self.journal.post(self._metrics.timed(job))
 
@@ -349,7 +349,7 @@ class Capture:
             grant,
             writer,
             settings=self._legs,
-            reports=Reports(offer, state, cluster, self._retire),
+            reports=Reports(offer, state, segment, self._retire),
             tasks=self._tasks,
             gap_reason=self._gap_reason,
         )

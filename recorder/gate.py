@@ -15,9 +15,10 @@ CONFIRM_MS = 5_000.0
 """Without signaling for this long the gate closes by itself (promise 1)."""
 MAX_DELAY_MS = 400
 """The longest a frame may be held before it goes into a cluster."""
-MAX_DELAYED_FRAMES = 1_024
+MAX_DELAYED_FRAMES = 2_048
 MAX_DELAYED_BYTES = 8 * 1024 * 1024
-"""Beyond either the oldest frames go on at once: ten times the agreed rate fits."""
+"""Beyond either the oldest frames go on at once: ten times the agreed rate fits, for the delay
+and the second until a segment is cut."""
 
 
 class Gate:
@@ -107,6 +108,11 @@ class DelayLine:
 
     def __len__(self) -> int:
         return len(self._frames)
+
+    @property
+    def full(self) -> bool:
+        """Whether more waits than may: `release` is to be called now."""
+        return len(self._frames) > MAX_DELAYED_FRAMES or self._bytes > MAX_DELAYED_BYTES
 
     def add(self, frame: EncodedFrame) -> None:
         """Take a frame in."""

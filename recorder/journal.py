@@ -184,7 +184,14 @@ class Journal:
             job = jobs.pop(0)
             if isinstance(job, _Then):
                 self._done.append(job)
-            job()
+            try:
+                job()
+            except BaseException:
+                # what was stored before is good, and is listed all the same
+                self.chain.list_stored()
+                raise
+        self._busy_since = self._now_ms()
+        self.chain.list_stored()
 
     def _flush(self) -> None:
         if not self._synced:

@@ -39,7 +39,7 @@ SILENCE_MS = 8_000.0
 """Nothing from the peer for this long: the path is gone. Browsers check every 2.5 s at least."""
 MAX_STUN_PER_SECOND = 200
 """From the peer, and from all others together. ICE needs a dozen; a flood is dropped unread."""
-CALM_MS = 80.0
+CALM_MS = 125.0
 """While nothing is missing, the socket is read only so often: the rarer, the cheaper a packet."""
 SETTLE_MS = 3_000.0
 """Not so at first: the clocks are learned from the earliest arrivals."""

@@ -104,8 +104,8 @@ class Watch:
         self._metrics = metrics
         self._last_ms: float | None = None
 
-    def cluster(self, frames: Sequence[EncodedFrame]) -> None:
-        """A cluster is on its way to the disk; it holds less than a second."""
+    def segment(self, frames: Sequence[EncodedFrame]) -> None:
+        """A segment is on its way to the disk; it holds less than a second."""
         self._metrics.count("segments_total")
         self._metrics.count("frames_total", len(frames))
         first = next((f for f in frames if f.kind is Kind.VIDEO), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,8 @@ from avsession.tasks import Tasks
 from recorder.frames import EncodedFrame
 from recorder.leg import Certificate, Leg, LegState
 from recorder.receive import Receiver
-from recorder.track import CutCluster, SegmentWriter, TrackBuffer
+from recorder.track import CutSegment, SegmentWriter, TrackBuffer
+from recorder.webm import SEGMENT_MS
 
 log = logging.getLogger("recorder.party")
 
@@ -23,8 +25,9 @@ RETRY_MS = (200.0, 500.0, 1_000.0, 2_000.0, 4_000.0, 8_000.0)
 """How long after each failure in a row the next leg is offered; the last goes on for ever."""
 HOLD_MARGIN_MS = 20.0
 """A gap in video is given up this much before its frame would leave the delay line."""
-HAND_ON_MS = 240.0
-"""How often the delay line is emptied into clusters: nothing is done a tick that can wait."""
+PHASES = 8
+"""Recordings end their segments in so many places within a second, so that not all of a
+worker's come to the disk at one moment. All parties of one end them together."""
 MIN_HOLD_MS = 100.0
 """But not sooner than a retransmission can come."""
 
@@ -42,18 +45,18 @@ class LegSettings:
 
 @dataclass(frozen=True)
 class Reports:
-    """Whom a party tells: its leg's offer and state, clusters that are complete, legs to close."""
+    """Whom a party tells: its leg's offer and state, segments that are complete, legs to close."""
 
     offer: Callable[[str], None]
     state: Callable[[str, str], None]
-    cluster: Callable[[list[EncodedFrame], str], None]
+    segment: Callable[[list[EncodedFrame], str], None]
     retire: Callable[[Leg], None]
 
 
 class Party:
     """Keeps one leg going while its generation is live.
 
-    The owner's duty: `tick` every 20 ms, `close` once. Frames reach ``reports.cluster`` only
+    The owner's duty: `tick` every 20 ms, `close` once. Frames reach ``reports.segment`` only
     through the delay line, so that `close` can still drop what came after the moment.
     """
 
@@ -69,7 +72,10 @@ class Party:
     ) -> None:
         self.writer = writer
         self._grant, self._settings, self._reports, self._tasks = grant, settings, reports, tasks
-        self._buffer = TrackBuffer(grant.delay_ms, gap_reason)
+        # handed on at the moment at which it is complete, which is the same for all parties
+        handed_on = zlib.crc32(grant.recording.encode()) % PHASES * SEGMENT_MS / PHASES
+        self._buffer = TrackBuffer(grant.delay_ms, gap_reason, handed_on - grant.delay_ms)
+        self._phase_ms = handed_on
         self._leg: Leg | None = None
         self._failures = 0
         self._retry_ms: float | None = settings.now_ms()
@@ -95,9 +101,10 @@ class Party:
                 self._settings.hurried = True
             if leg.state is LegState.NEW and now_ms > self._answer_ms:
                 self._failed("no answer")
-        if now_ms >= self._hand_on_ms:
-            # the same moments for all parties: the disk is woken once for all of them
-            self._hand_on_ms = (now_ms // HAND_ON_MS + 1) * HAND_ON_MS
+        if now_ms >= self._hand_on_ms or self._buffer.full:
+            # nothing is done in a tick that can wait
+            seconds = (now_ms - self._phase_ms) // SEGMENT_MS + 1
+            self._hand_on_ms = seconds * SEGMENT_MS + self._phase_ms
             self._hand_on(self._buffer.due(now_ms))
         if self._leg is None and self._retry_ms is not None and now_ms >= self._retry_ms:
             self._begin(now_ms)
@@ -127,8 +134,8 @@ class Party:
         """The gate closed: hand on what is from before, drop the rest; how many frames dropped."""
         self._closed = True
         self._retry_ms = None
-        clusters, dropped = self._buffer.close(moment_ms)
-        self._hand_on(clusters)
+        segments, dropped = self._buffer.close(moment_ms)
+        self._hand_on(segments)
         if self._leg is not None:
             self._drop_leg()
             self._reports.state("closed", "")
@@ -190,9 +197,9 @@ class Party:
         if leg is not None:
             self._reports.retire(leg)
 
-    def _hand_on(self, clusters: list[CutCluster]) -> None:
-        for frames, gap_reason in clusters:
+    def _hand_on(self, segments: list[CutSegment]) -> None:
+        for frames, gap_reason in segments:
             if not self._capturing and not self._closed:
                 self._capturing = True
                 self._reports.state("capturing", "")
-            self._reports.cluster(frames, gap_reason)
+            self._reports.segment(frames, gap_reason)

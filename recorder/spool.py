@@ -1,19 +1,22 @@
 """Segments and manifests on disk, in an order that a crash at any moment leaves consistent.
 
-A segment is sealed in memory, written under a temporary name, synced, renamed, its folder
-synced, and only then listed in the manifest, which is synced too. Plain media never gets here.
+A segment is sealed in memory, written and synced, its folder synced, and only then listed in the
+manifest, which is synced too; several are listed with one write. What no line lists was never
+written: a start deletes it. Plain media never gets here.
 Nothing in this file is asynchronous: the worker calls it from one thread of its own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -28,6 +31,7 @@ from avsession.recording import (
     Detach,
     Dropped,
     End,
+    Gap,
     Line,
     Sealed,
     check_next,
@@ -106,10 +110,30 @@ class Spool:
         os.close(self._lock)
 
 
+class _Made(NamedTuple):
+    """An entry that is signed and not yet written."""
+
+    entry: AnyEntry
+    line: bytes
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A segment whose file is written and that no line lists yet."""
+
+    track: str
+    path: Path
+    may_list: Callable[[], bool]
+    gap: tuple[int, int, str] | None
+    fields: dict[str, Any]
+
+
 class Chain:
     """One recording's folder: the manifest and the segments it lists.
 
-    After an OSError from `append` or `seal` the chain is as before the call.
+    After an OSError from `append` or `list_stored` nothing is stored and unlisted, after one from
+    `store` that segment is not there; the manifest is as it was before the call.
     """
 
     def __init__(
@@ -129,6 +153,9 @@ class Chain:
         self._folder, self._key, self._disk, self._now_ms = folder, key, disk, now_ms
         self._digest = ""
         """Of the last entry, if it was made here."""
+        self._stored: list[_Stored] = []
+        self._folders: dict[str, Path] = {}
+        """Of the tracks; each is known to be there."""
         self._live: set[tuple[str, int]] = set()
         self._headers: dict[str, int] = {}
         disk.folder(folder)
@@ -143,6 +170,10 @@ class Chain:
     def count(self) -> int:
         """How many entries there are."""
         return 0 if self.last is None else self.last.n + 1
+
+    def holds(self, track: str) -> bool:
+        """Whether a segment of this track is stored and not yet listed."""
+        return any(stored.track == track for stored in self._stored)
 
     @property
     def begun(self) -> bool:
@@ -159,45 +190,97 @@ class Chain:
         return track not in self._headers
 
     def append(self, kind: type[E], **fields: Any) -> int:
-        """Sign and write the next entry; its number. Raises OSError, or Conflict after the end."""
-        if self.ended:
-            raise Conflict("The manifest has its end.")
-        number = 0 if self.last is None else self.last.n + 1
-        if number >= MAX_ENTRIES:
-            raise Conflict("The manifest is full.")
-        prev = self._digest or (GENESIS if self.last is None else entry_digest(self.last))
-        entry = kind(recording=self.recording, n=number, prev=prev, at_ms=self._now_ms(), **fields)
-        line, digest = sign_line(entry, self._key)
-        self._disk.append(self._folder / MANIFEST, line + b"\n")
-        self._take(entry, line.decode())
-        self._digest = digest
-        return number
+        """Sign and write the next entry, after what is stored; its number.
 
-    def seal(self, track: str, sealed: bytes, may_list: Callable[[], bool], **fields: Any) -> int:
-        """Store a sealed segment and list it; the entry's number, or -1 if it may not be listed.
+        Raises OSError, or Conflict after the end.
+        """
+        self.list_stored()
+        made = self._made([], kind, fields)
+        self._write([made])
+        return made.entry.n
 
-        ``may_list`` is asked when the file is safe, the last thing before it is listed.
+    def store(
+        self,
+        track: str,
+        sealed: bytes,
+        may_list: Callable[[], bool],
+        *,
+        gap: tuple[int, int, str] | None = None,
+        **fields: Any,
+    ) -> None:
+        """Write a sealed segment; `list_stored` lists it, if ``may_list`` says yes then.
+
+        ``gap``: what is missing before it, from when, until when, why.
         """
         if len(sealed) > MAX_SEGMENT:
             raise ValueError("the segment is too large")
-        index = self.next_index.get(track, 0)
-        final = self._path(track, index)
-        temporary = final.with_name(f".tmp-{final.name}")
-        self._disk.folder(final.parent)
-        self._disk.remove(temporary)
-        self._disk.create(temporary, sealed)
+        folder = self._folders.get(track) or self._folder_of(track)
+        index = self.next_index.get(track, 0) + sum(s.track == track for s in self._stored)
+        path = folder / f"{index:06d}.age"
+        self._disk.create(path, sealed)
+        fields |= {"index": index, "sha256": sha256_hex(sealed), "size": len(sealed)}
+        self._stored.append(_Stored(track, path, may_list, gap, fields))
+
+    def list_stored(self) -> int:
+        """List what is stored, with one write, each only if it may be; how many were.
+
+        Whether it may is asked when the files are safe, the last thing before they are listed.
+        """
+        if not self._stored:
+            return 0
+        made: list[_Made] = []
+        listed = 0
         try:
-            self._disk.publish(temporary, final)
-            if not may_list():
-                self._disk.remove(final)
-                return -1
-            return self.append(
-                Sealed, track=track, index=index, sha256=sha256_hex(sealed), size=len(sealed),
-                **fields,
-            )  # fmt: skip
-        except OSError:
-            self._disk.remove(final)
+            for folder in {stored.path.parent for stored in self._stored}:
+                self._disk.sync_folder(folder)
+            refused: set[str] = set()
+            for stored in self._stored:
+                # after one that may not be listed, indices would leave a hole
+                if stored.track in refused or not stored.may_list():
+                    refused.add(stored.track)
+                    self._disk.remove(stored.path)
+                    continue
+                if stored.gap is not None:
+                    start_ms, end_ms, reason = stored.gap
+                    gap = {"start_ms": start_ms, "end_ms": end_ms, "reason": reason}
+                    made.append(self._made(made, Gap, {"track": stored.track, **gap}))
+                made.append(self._made(made, Sealed, {"track": stored.track, **stored.fields}))
+                listed += 1
+            if made:
+                self._write(made)
+        except (OSError, Conflict):
+            self._unstore()
             raise
+        self._stored.clear()
+        return listed
+
+    def _made(self, before: list[_Made], kind: type[E], fields: dict[str, Any]) -> _Made:
+        """The entry that follows those; raises Conflict after the end."""
+        if self.ended:
+            raise Conflict("The manifest has its end.")
+        if before:
+            number, prev = before[-1].entry.n + 1, before[-1].digest
+        elif self.last is None:
+            number, prev = 0, GENESIS
+        else:
+            number, prev = self.last.n + 1, self._digest or entry_digest(self.last)
+        if number >= MAX_ENTRIES:
+            raise Conflict("The manifest is full.")
+        entry = kind(recording=self.recording, n=number, prev=prev, at_ms=self._now_ms(), **fields)
+        return _Made(entry, *sign_line(entry, self._key))
+
+    def _write(self, made: list[_Made]) -> None:
+        lines = b"".join(b"%s\n" % each.line for each in made)
+        self._disk.append(self._folder / MANIFEST, lines)
+        for each in made:
+            self._take(each.entry, each.line.decode())
+        self._digest = made[-1].digest
+
+    def _unstore(self) -> None:
+        stored, self._stored = self._stored, []
+        for each in stored:
+            with contextlib.suppress(OSError):  # unlisted, it goes at the next start
+                self._disk.remove(each.path)
 
     def accept(self, number: int) -> None:
         """The domain has this entry, and its segment if it names one: the copy here goes."""
@@ -230,6 +313,12 @@ class Chain:
 
     def _path(self, track: str, index: int) -> Path:
         return self._folder / _safe(track) / f"{index:06d}.age"
+
+    def _folder_of(self, track: str) -> Path:
+        folder = self._folder / _safe(track)
+        self._disk.folder(folder)
+        self._folders[track] = folder
+        return folder
 
     def _forget(self, track: str, index: int) -> None:
         self._live.discard((track, index))

@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-from avsession.recording import Cluster, Gap
 from avsession.sealing.seal import Sealer
 from recorder import webm
 from recorder.frames import EncodedFrame, Kind
@@ -18,15 +19,11 @@ from recorder.spool import Chain
 
 GAP_MS = 500
 """Nothing stored for longer than this is a gap, even if no leg or gate explains it."""
-FLUSH_AFTER_MS = 150.0
-"""A cluster whose second is over waits this much longer for a frame, then it is sealed."""
-
-
 NO_MEDIA = "no.media"
 """The reason of a gap that nothing explains: the browser sent nothing."""
 
-CutCluster = tuple[list[EncodedFrame], str]
-"""A cluster's frames, and why there is a gap before it, if there is one."""
+CutSegment = tuple[list[EncodedFrame], str]
+"""A segment's frames, and why there is a gap before it, if there is one."""
 
 
 @dataclass(frozen=True)
@@ -40,56 +37,60 @@ class Timeline:
 
 
 class TrackBuffer:
-    """What is not yet on its way to the disk: the delay line and the open cluster.
+    """What is not yet on its way to the disk: the delay line and the open segment.
 
-    Clusters come out with a reason: why there is a gap before them, if there is one.
+    Segments come out with a reason: why there is a gap before them, if there is one.
     """
 
-    def __init__(self, delay_ms: float, reason: str) -> None:
+    def __init__(self, delay_ms: float, reason: str, phase_ms: float = 0.0) -> None:
+        """``phase_ms``: when within a second segments end, on the recorder's clock."""
         self._delay = DelayLine(delay_ms)
-        self._cutter = webm.Cutter()
+        self._cutter = webm.Cutter(phase_ms)
         self._reason = reason
         self._breaks: list[tuple[float, str]] = []
 
     def begin(self, from_ms: float, reason: str) -> None:
-        """Another leg begins at this moment: a cluster is cut there."""
+        """Another leg begins at this moment: a segment is cut there."""
         self._breaks = [*self._breaks[-7:], (from_ms, reason)]
 
     def add(self, frame: EncodedFrame) -> None:
         """A frame from the leg."""
         self._delay.add(frame)
 
-    def due(self, now_ms: float) -> list[CutCluster]:
-        """The clusters that are complete now."""
-        done: list[CutCluster] = []
+    @property
+    def full(self) -> bool:
+        """Whether more waits than may: `due` is to be called now."""
+        return self._delay.full
+
+    def due(self, now_ms: float) -> list[CutSegment]:
+        """The segments that are complete now."""
+        done: list[CutSegment] = []
         for frame in self._delay.release(now_ms):
             if self._breaks and frame.timestamp_ms >= self._breaks[0][0]:
                 self._cut(done, self._cutter.flush())
                 self._reason = self._breaks.pop(0)[1]
             self._cut(done, self._cutter.add(frame))
-        if self._cutter.frames:
-            over = self._cutter.frames[0].timestamp_ms + webm.MAX_CLUSTER_MS
-            if now_ms - self._delay.delay_ms > over + FLUSH_AFTER_MS:
-                self._cut(done, self._cutter.flush())
+        # what comes for that second from now on is too late for it, and is put into the next
+        self._cut(done, self._cutter.over(now_ms - self._delay.delay_ms))
         return done
 
-    def close(self, moment_ms: float) -> tuple[list[CutCluster], int]:
-        """The gate closed: the clusters from before the moment, and how many frames went."""
+    def close(self, moment_ms: float) -> tuple[list[CutSegment], int]:
+        """The gate closed: the segments from before the moment, and how many frames went."""
         dropped = self._delay.drop_after(moment_ms)
         done = self.due(math.inf)
         self._cut(done, self._cutter.flush())
         kept = [([f for f in frames if f.latest_ms <= moment_ms], why) for frames, why in done]
         dropped += sum(len(frames) for frames, _ in done) - sum(len(frames) for frames, _ in kept)
-        return [cluster for cluster in kept if cluster[0]], dropped
+        return [segment for segment in kept if segment[0]], dropped
 
-    def _cut(self, done: list[CutCluster], frames: list[EncodedFrame]) -> None:
+    def _cut(self, done: list[CutSegment], frames: list[EncodedFrame]) -> None:
         if frames:
             done.append((frames, self._reason))
             self._reason = NO_MEDIA
 
 
 class SegmentWriter:
-    """Seals one track's clusters and lists them. Everything here runs in the spool's thread."""
+    """Seals one track's segments and stores them. Everything here runs in the spool's thread."""
 
     def __init__(
         self, track: str, recipient: str, chain: Chain, gate: Gate, timeline: Timeline
@@ -100,42 +101,47 @@ class SegmentWriter:
         self._chain, self._gate, self._timeline = chain, gate, timeline
 
     def write(self, generation: int, frames: list[EncodedFrame], gap_reason: str) -> None:
-        """One cluster as one segment, the header before it if it is the first; raises OSError.
+        """One segment, the header before it if it is the first; raises OSError.
 
-        The generation is checked for every frame, and once more before the segment is listed.
+        It is listed with the chain's next `list_stored`. The generation is checked for every
+        frame, and once more before the segment is listed.
         """
         closed_ms = self._gate.closed_at(generation)
         if closed_ms is not None:
             frames = [f for f in frames if f.latest_ms <= closed_ms]
         if not frames:
             return
+        if self._chain.holds(self.track):
+            self._chain.list_stored()  # this one begins where that one ends
         latest_ms = max([f.arrival_ms for f in frames] + [f.timestamp_ms for f in frames])
         offset, uncertainty = self._timeline.server()
-        floor = self._chain.end_ms.get(self.track, -1)
+        before = self._chain.end_ms.get(self.track)
+        floor = -1 if before is None else before
         start, end = onto_timeline(frames, self._timeline.shift_ms, floor)
-        common = {
+        common: dict[str, Any] = {
+            "generation": generation,
             "captured_ms": math.ceil(latest_ms + offset),
             "uncertainty_ms": round(uncertainty, 3),
         }
-        before = self._chain.end_ms.get(self.track)
-        explained = gap_reason != NO_MEDIA
-        gap = None
-        if before is not None and start - before > (0 if explained else GAP_MS):
-            gap = (before, gap_reason)
+        may_list = partial(self._gate.admits, generation, latest_ms)
         if self._chain.needs_header(self.track):
             keys = [frame for frame in frames if frame.width]
             header = webm.header(keys[0].width, keys[0].height) if keys else webm.header()
-            self._seal(header, generation, latest_ms, None, start_ms=start, end_ms=start, **common)
+            self._chain.store(
+                self.track, self._sealer.seal(header), may_list, start_ms=start, end_ms=start,
+                plain_size=len(header), **common,
+            )  # fmt: skip
         videos = [frame for frame in frames if frame.kind is Kind.VIDEO]
-        seekable = bool(videos) and videos[0].keyframe
-        self._seal(
-            webm.cluster(frames),
-            generation,
-            latest_ms,
-            gap,
+        plain, clusters = webm.clusters(frames)
+        self._chain.store(
+            self.track,
+            self._sealer.seal(plain),
+            may_list,
+            gap=self._gap(before, start, gap_reason),
             start_ms=start,
             end_ms=end,
-            clusters=(Cluster(offset=0, start_ms=start, keyframe=seekable),),
+            plain_size=len(plain),
+            clusters=clusters,
             video_frames=len(videos),
             audio_frames=len(frames) - len(videos),
             width=max((frame.width for frame in videos), default=0),
@@ -143,37 +149,13 @@ class SegmentWriter:
             **common,
         )
 
-    def _seal(
-        self,
-        plain: bytes,
-        generation: int,
-        latest_ms: float,
-        gap: tuple[int, str] | None,
-        **fields: int | float | tuple[Cluster, ...],
-    ) -> None:
-        """Seal and list; ``gap``: what is missing before it, from when, why."""
-
-        def may_list() -> bool:
-            if not self._gate.admits(generation, latest_ms):
-                return False
-            if gap is not None:
-                self._chain.append(
-                    Gap,
-                    track=self.track,
-                    start_ms=gap[0],
-                    end_ms=fields["start_ms"],
-                    reason=gap[1],
-                )
-            return True
-
-        self._chain.seal(
-            self.track,
-            self._sealer.seal(plain),
-            may_list,
-            generation=generation,
-            plain_size=len(plain),
-            **fields,
-        )
+    @staticmethod
+    def _gap(before: int | None, start: int, reason: str) -> tuple[int, int, str] | None:
+        """What is missing before a segment that starts there: from when, until when, why."""
+        explained = reason != NO_MEDIA
+        if before is None or start - before <= (0 if explained else GAP_MS):
+            return None
+        return before, start, reason
 
 
 SOUNDS_APART_MS = 2

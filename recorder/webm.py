@@ -6,15 +6,17 @@ Element ids and types are those of RFC 9559 (Matroska) and RFC 8794 (EBML).
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Sequence
 
+from avsession.recording import Cluster
 from recorder.frames import EncodedFrame, Kind
 
-MAX_CLUSTER_MS = 1000
-"""A cluster spans less than this; a crash loses what is not yet sealed."""
-MAX_CLUSTER_BYTES = 2 * 1024 * 1024
-"""A cluster is cut earlier when it holds this much: ten times the agreed rate still fits."""
+SEGMENT_MS = 1000
+"""A segment spans no more than this; a crash loses what is not yet sealed."""
+MAX_SEGMENT_BYTES = 2 * 1024 * 1024
+"""A segment is cut earlier when it holds this much: ten times the agreed rate still fits."""
 MAX_FRAME_BYTES = 2 * 1024 * 1024
 """No frame at 720p comes near it; a sender that exceeds it is broken."""
 
@@ -136,42 +138,72 @@ def cluster(frames: Sequence[EncodedFrame]) -> bytes:
     return b"".join(parts)
 
 
-class Cutter:
-    """Collects frames in timestamp order and says when a cluster is full. Holds one cluster.
+def clusters(frames: Sequence[EncodedFrame]) -> tuple[bytes, tuple[Cluster, ...]]:
+    """Frames as whole clusters, one after the other, and where each begins.
 
-    The caller's duty: after `add` returned frames, render and seal them before the next call
-    can lose them; call `flush` when time passes without frames.
+    A video keyframe is always the first video block of its cluster, so that a player can seek
+    there. Frames are as `cluster` wants them, on whole ms, and it raises what that raises.
+    """
+    parts: list[bytes] = []
+    found: list[Cluster] = []
+    offset = begins = 0
+    for end in (*_cuts(frames), len(frames)):
+        some = frames[begins:end]
+        part = cluster(some)
+        first = next((frame for frame in some if frame.kind is Kind.VIDEO), None)
+        seekable = first is not None and first.keyframe
+        found.append(Cluster(offset, int(some[0].timestamp_ms), seekable))
+        parts.append(part)
+        offset += len(part)
+        begins = end
+    return b"".join(parts), tuple(found)
+
+
+def _cuts(frames: Sequence[EncodedFrame]) -> list[int]:
+    """Where another cluster begins: at each keyframe that has video before it."""
+    videos = [n for n, frame in enumerate(frames) if frame.kind is Kind.VIDEO]
+    return [n for n in videos[1:] if frames[n].keyframe]
+
+
+class Cutter:
+    """Collects frames in timestamp order and says when a segment is full. Holds one segment.
+
+    Segments end at fixed moments, a second apart, whatever comes: so all that is recorded
+    together is sealed together, and a process is woken once for all of it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, phase_ms: float = 0.0) -> None:
+        """``phase_ms``: the moments are this much later than whole seconds."""
+        self._phase_ms = phase_ms
         self.frames: list[EncodedFrame] = []
         self._bytes = 0
+        self._end_ms, self._gone_ms = 0.0, -math.inf
 
     def add(self, frame: EncodedFrame) -> list[EncodedFrame]:
-        """Take a frame in; return the finished cluster's frames if this one starts the next.
+        """Take a frame in; return the finished segment's frames if this one starts the next.
 
-        A cluster is cut before each video keyframe (so that it starts with it), before it would
-        span MAX_CLUSTER_MS, and before it would exceed MAX_CLUSTER_BYTES.
+        A segment is cut at its end, and before it would exceed MAX_SEGMENT_BYTES.
         """
         done: list[EncodedFrame] = []
         if self.frames and (
-            (frame.kind is Kind.VIDEO and frame.keyframe)
-            or int(frame.timestamp_ms) - int(self.frames[0].timestamp_ms) >= MAX_CLUSTER_MS
-            or self._bytes + len(frame.data) > MAX_CLUSTER_BYTES
+            frame.timestamp_ms >= self._end_ms or self._bytes + len(frame.data) > MAX_SEGMENT_BYTES
         ):
-            done = self.flush()
+            done = self.over(frame.timestamp_ms) or self.flush()
+        if not self.frames:
+            whole = (frame.timestamp_ms - self._phase_ms) // SEGMENT_MS + 1
+            self._end_ms = max(whole * SEGMENT_MS + self._phase_ms, self._gone_ms + SEGMENT_MS)
         self.frames.append(frame)
         self._bytes += len(frame.data)
         return done
+
+    def over(self, moment_ms: float) -> list[EncodedFrame]:
+        """The segment, if it ends no later than this; what comes late for it is in the next."""
+        if not self.frames or self._end_ms > moment_ms:
+            return []
+        self._gone_ms = self._end_ms
+        return self.flush()
 
     def flush(self) -> list[EncodedFrame]:
         """Hand out what is held, and begin anew."""
         done, self.frames, self._bytes = self.frames, [], 0
         return done
-
-    def drop_after(self, moment_ms: float) -> int:
-        """Forget every frame that arrived, or says it was captured, after the moment; how many."""
-        kept = [frame for frame in self.frames if frame.latest_ms <= moment_ms]
-        dropped = len(self.frames) - len(kept)
-        self.frames, self._bytes = kept, sum(len(frame.data) for frame in kept)
-        return dropped

@@ -48,7 +48,7 @@ from avsession.messages import (
 from avsession.tasks import Tasks
 from recorder.capture import MAX_PARTIES, Capture
 from recorder.disk import Disk
-from recorder.leg import Certificate
+from recorder.leg import CALM_MS, Certificate
 from recorder.link import Link, read_credential
 from recorder.metrics import Metrics
 from recorder.party import LegSettings
@@ -58,8 +58,10 @@ from recorder.spool import Spool
 log = logging.getLogger("recorder.worker")
 
 TICK_S = 0.02
-CALM_TICK_S = 0.08
+CALM_TICK_S = CALM_MS / 1000
 """While no leg misses a packet."""
+LATE_S = 0.001
+"""Ticks come this much after whole multiples, since a sleep may end a little early."""
 HEARTBEAT_S = 1.0
 STOP_S = 4.0
 """SIGTERM: everything is finalised in this time, or left for the next start."""
@@ -156,7 +158,8 @@ class Worker:
 
     async def _tick(self) -> None:
         while True:
-            await asyncio.sleep(TICK_S if self._legs.hurried else CALM_TICK_S)
+            period_s = TICK_S if self._legs.hurried else CALM_TICK_S
+            await asyncio.sleep(period_s - self._now_ms() / 1000 % period_s + LATE_S)
             self._legs.hurried = False
             now_ms = self._now_ms()
             for capture in list(self._captures.values()):

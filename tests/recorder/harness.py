@@ -87,8 +87,8 @@ def as_webm(frames: Sequence[EncodedFrame], epoch_ms: float) -> bytes:
     onto_timeline(ordered, -math.floor(epoch_ms), -1)
     for frame in ordered:
         if done := cutter.add(frame):
-            out += webm.cluster(done)
-    return out + webm.cluster(cutter.flush())
+            out += webm.clusters(done)[0]
+    return out + webm.clusters(cutter.flush())[0]
 
 
 def decode(path: Path) -> str:

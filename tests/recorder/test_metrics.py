@@ -95,10 +95,10 @@ def test_video_that_stands_still_is_a_stall_and_a_lost_leg_is_none() -> None:
     metrics = Metrics()
     watch = Watch(metrics)
     for at_ms in (0.0, 900.0, 900.0 + STALL_MS + 1):
-        watch.cluster([frame(Kind.AUDIO, at_ms), frame(Kind.VIDEO, at_ms)])
-    watch.cluster([frame(Kind.AUDIO, 9_000.0)])
+        watch.segment([frame(Kind.AUDIO, at_ms), frame(Kind.VIDEO, at_ms)])
+    watch.segment([frame(Kind.AUDIO, 9_000.0)])
     watch.cut()
-    watch.cluster([frame(Kind.VIDEO, 20_000.0)])
+    watch.segment([frame(Kind.VIDEO, 20_000.0)])
     said = metrics.figures()
     assert (said["stalls_total"], said["segments_total"], said["frames_total"]) == (1, 5, 8)
 

@@ -59,12 +59,17 @@ def plain(tmp_path: Path, entry: Sealed) -> bytes:
     return pyrage.decrypt(path.read_bytes(), [IDENTITY])
 
 
-def test_a_cluster_becomes_a_header_and_a_segment(
+def write(writer: SegmentWriter, generation: int, frames: list[EncodedFrame], reason: str) -> None:
+    writer.write(generation, frames, reason)
+    writer._chain.list_stored()
+
+
+def test_frames_become_a_header_and_a_segment(
     tmp_path: Path, chain: Chain, writer: SegmentWriter
 ) -> None:
     frames = [audio(100_010), video(100_020.7, keyframe=True), video(100_050, keyframe=False)]
     frames[2].arrival_ms = 100_070.2
-    writer.write(1, frames, NO_MEDIA)
+    write(writer, 1, frames, NO_MEDIA)
     header, segment = entries(chain)
     assert isinstance(header, Sealed)
     assert isinstance(segment, Sealed)
@@ -81,19 +86,19 @@ def test_a_cluster_becomes_a_header_and_a_segment(
 
 def test_the_gate_is_asked_for_every_frame(chain: Chain, gate: Gate, writer: SegmentWriter) -> None:
     gate.close(1, 100_030)
-    writer.write(1, [audio(100_010), audio(100_020, 100_040), audio(100_030)], NO_MEDIA)
+    write(writer, 1, [audio(100_010), audio(100_020, 100_040), audio(100_030)], NO_MEDIA)
     _, segment = entries(chain)
     assert isinstance(segment, Sealed)
     assert (segment.audio_frames, segment.end_ms) == (2, 30)
-    writer.write(1, [audio(100_031)], NO_MEDIA)
-    writer.write(2, [audio(100_020)], NO_MEDIA)
+    write(writer, 1, [audio(100_031)], NO_MEDIA)
+    write(writer, 2, [audio(100_020)], NO_MEDIA)
     assert len(entries(chain)) == 2
 
 
 def test_a_gate_that_closes_while_sealing_leaves_nothing(
     tmp_path: Path, chain: Chain, gate: Gate, writer: SegmentWriter
 ) -> None:
-    writer.write(1, [audio(100_010)], NO_MEDIA)
+    write(writer, 1, [audio(100_010)], NO_MEDIA)
     before = len(entries(chain))
     seal = writer._sealer.seal
 
@@ -102,7 +107,7 @@ def test_a_gate_that_closes_while_sealing_leaves_nothing(
         return seal(data)
 
     writer._sealer.seal = slow  # type: ignore[method-assign, assignment]
-    writer.write(1, [audio(100_600)], NO_MEDIA)
+    write(writer, 1, [audio(100_600)], NO_MEDIA)
     assert len(entries(chain)) == before
     files = sorted(p.name for p in (tmp_path / "spool" / "rec_x" / TRACK).iterdir())
     assert files == ["000000.age", "000001.age"]
@@ -115,8 +120,8 @@ def test_a_gate_that_closes_while_sealing_leaves_nothing(
 def test_gaps_are_said(
     chain: Chain, writer: SegmentWriter, pause: int, reason: str, gap: bool
 ) -> None:
-    writer.write(1, [audio(100_010)], NO_MEDIA)
-    writer.write(1, [audio(100_010 + pause)], reason)
+    write(writer, 1, [audio(100_010)], NO_MEDIA)
+    write(writer, 1, [audio(100_010 + pause)], reason)
     found = [entry for entry in entries(chain) if isinstance(entry, Gap)]
     assert [(g.start_ms, g.end_ms, g.reason) for g in found] == (
         [(10, 10 + pause, reason)] if gap else []
@@ -129,17 +134,40 @@ def test_what_is_no_age_key_is_refused(chain: Chain, gate: Gate) -> None:
 
 
 def test_the_buffer_cuts_by_time_even_without_more_frames() -> None:
-    buffer = TrackBuffer(200, "gate.closed")
-    buffer.add(audio(1000))
-    assert buffer.due(2300) == []
-    ((frames, reason),) = buffer.due(2351)
-    assert ([f.timestamp_ms for f in frames], reason) == ([1000], "gate.closed")
+    buffer = TrackBuffer(200, "gate.closed", 300)
+    buffer.add(audio(1290))
+    buffer.add(audio(1310))
+    assert buffer.due(1499) == []
+    ((frames, reason),) = buffer.due(1500)
+    assert ([f.timestamp_ms for f in frames], reason) == ([1290], "gate.closed")
+    assert buffer.due(2499) == []
+    ((frames, _),) = buffer.due(2500)
+    assert [f.timestamp_ms for f in frames] == [1310]
     buffer.add(audio(3000))
     ((_, reason),) = buffer.due(9999)
     assert reason == NO_MEDIA
 
 
-def test_another_leg_begins_another_cluster() -> None:
+def test_what_comes_too_late_for_its_second_is_in_the_next() -> None:
+    buffer = TrackBuffer(200, NO_MEDIA)
+    buffer.add(audio(900))
+    buffer.add(audio(1100))
+    ((frames, _),) = buffer.due(1200)
+    buffer.add(audio(950, 1201))
+    buffer.add(audio(1150))
+    ((more, _),) = buffer.due(2200)
+    assert [f.timestamp_ms for f in (*frames, *more)] == [900, 950, 1100, 1150]
+
+
+def test_a_second_of_one_track_waits_for_the_first(chain: Chain, writer: SegmentWriter) -> None:
+    writer.write(1, [audio(100_010), audio(100_020)], NO_MEDIA)
+    writer.write(1, [audio(100_015), audio(100_030)], NO_MEDIA)
+    chain.list_stored()
+    segments = [entry for entry in entries(chain) if isinstance(entry, Sealed)]
+    assert [(s.start_ms, s.end_ms) for s in segments] == [(10, 10), (10, 20), (22, 30)]
+
+
+def test_another_leg_begins_another_segment() -> None:
     buffer = TrackBuffer(0, NO_MEDIA)
     buffer.add(audio(10))
     buffer.begin(50, "leg.lost")

@@ -71,38 +71,38 @@ def test_a_size_that_vp8_cannot_have_is_refused(width: int, height: int) -> None
     st.lists(
         st.tuples(st.sampled_from(Kind), st.floats(0, 400), st.booleans(), st.integers(1, 700_000)),
         max_size=60,
-    )
+    ),
+    st.integers(-400, 900),
 )
-def test_every_frame_is_in_one_cluster_of_less_than_a_second(
-    steps: list[tuple[Kind, float, bool, int]],
+def test_every_frame_is_in_one_segment_of_a_second_and_seekable_clusters(
+    steps: list[tuple[Kind, float, bool, int]], phase: int
 ) -> None:
-    cutter, clusters, now = webm.Cutter(), [], 0.0
+    cutter, segments, now = webm.Cutter(phase), [], 0.0
     frames = []
     for kind, step, keyframe, length in steps:
         now += step
         made = frame(kind, now, bytes(length), keyframe=keyframe or kind is Kind.AUDIO)
         frames.append(made)
         if done := cutter.add(made):
-            clusters.append(done)
-    if rest := cutter.flush():
-        clusters.append(rest)
-    assert [f for c in clusters for f in c] == frames
-    for group in clusters:
-        webm.cluster(group)
-        assert int(group[-1].timestamp_ms) - int(group[0].timestamp_ms) < webm.MAX_CLUSTER_MS
-        assert not any(f.kind is Kind.VIDEO and f.keyframe for f in group[1:])
+            segments.append(done)
+        elif done := cutter.over(now):
+            pytest.fail("a segment ended before its time")
+    if not cutter.over(now) and (rest := cutter.over(now + webm.SEGMENT_MS)):
+        segments.append(rest)
+    assert not cutter.frames
+    assert [f for s in segments for f in s] == frames
+    for group in segments:
+        seconds = {(f.timestamp_ms - phase) // webm.SEGMENT_MS for f in group}
+        assert len(seconds) == 1
         if len(group) > 1:
-            assert sum(len(f.data) for f in group) <= webm.MAX_CLUSTER_BYTES
-
-
-def test_a_closing_gate_takes_frames_out_again() -> None:
-    cutter = webm.Cutter()
-    for ms in (0, 100, 200):
-        cutter.add(frame(Kind.AUDIO, ms))
-    cutter.add(EncodedFrame(Kind.AUDIO, 210.0, 260.0, b"late"))
-    assert cutter.drop_after(205.0) == 1
-    assert cutter.drop_after(150.0) == 1
-    assert [f.timestamp_ms for f in cutter.flush()] == [0, 100]
+            assert sum(len(f.data) for f in group) <= webm.MAX_SEGMENT_BYTES
+        plain, clusters = webm.clusters(group)
+        videos = [f for f in group if f.kind is Kind.VIDEO]
+        assert len(clusters) == 1 + sum(f.keyframe for f in videos[1:])
+        assert sum(c.keyframe for c in clusters) == sum(f.keyframe for f in videos)
+        ends = [*(c.offset for c in clusters[1:]), len(plain)]
+        for cluster, end in zip(clusters, ends, strict=True):
+            assert plain[cluster.offset : end].startswith(b"\x1f\x43\xb6\x75")
 
 
 def test_ffprobe_reads_header_and_clusters(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_ffprobe_reads_header_and_clusters(tmp_path: Path) -> None:
     cutter = webm.Cutter()
     for n in range(150):
         if done := cutter.add(frame(Kind.AUDIO, 20 * n, b"\xf8\xff\xfe")):
-            clusters += webm.cluster(done)
+            clusters += webm.clusters(done)[0]
     path = tmp_path / "a.webm"
     path.write_bytes(webm.header() + clusters + webm.cluster(cutter.flush()))
     shown = subprocess.run(

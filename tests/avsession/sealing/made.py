@@ -164,14 +164,8 @@ def make(source: Iterable[Frame]) -> Made:
 
     def seal(group: list[EncodedFrame]) -> None:
         if group:
-            keyframe = next((f.keyframe for f in group if f.kind is Kind.VIDEO), False)
-            start = int(group[0].timestamp_ms)
-            made.seal(
-                webm.cluster(group),
-                start,
-                int(group[-1].timestamp_ms),
-                [Cluster(0, start, keyframe)],
-            )
+            plain, clusters = webm.clusters(group)
+            made.seal(plain, int(group[0].timestamp_ms), int(group[-1].timestamp_ms), clusters)
 
     for at, kind, keyframe, data in source:
         seal(cutter.add(EncodedFrame(kind, at, at, data, keyframe)))
