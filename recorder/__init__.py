@@ -6,7 +6,8 @@ grant, the manifest and how to seal. It cannot read what it stored, and it decod
 A packet's way::
 
     leg      one party's WebRTC connection (the only file that touches aiortc); sdp: its offer,
-             dtls: what may reach it, intake: its SRTP, read in batches (sockets) at each tick
+             dtls: what may reach it, shares: and how much, private_names: what it relies on;
+             intake: its SRTP, read in batches (sockets) at each tick
     receive  RTP to whole frames: rtp (bytes), reorder (loss), clock (time), vp8 (frames)
     gate     is this generation live, is this frame from before the closing moment? delay line
     track    one party's clusters, sealed; webm: frames to clusters
@@ -18,7 +19,8 @@ Who decides, from the inside out::
     capture  one recording: its gate, its parties, its journal (the spool's one thread)
     worker   the process: grants, heartbeats, many recordings; link: the road to signaling
 
-`rtp`, `reorder`, `clock`, `vp8`, `receive`, `sdp`, `gate`, `webm`, `server_clock` do no I/O.
+`rtp`, `reorder`, `clock`, `vp8`, `receive`, `sdp`, `shares`, `gate`, `webm`, `server_clock` do no
+I/O.
 
 Five nouns: a *leg* brings *frames*; a *gate* lets them pass while its *generation* is live; a
 *segment* is a sealed cluster of them. FORMAT.md says what is on disk and how anyone opens it.

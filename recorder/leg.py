@@ -3,7 +3,7 @@
 aioice does ICE, aiortc the DTLS handshake; SRTP packets never enter their queues. Once connected,
 the leg's socket is taken out of the event loop: each tick reads what waits there, many datagrams
 with one system call, and libsrtp decrypts them where they lie. A recorder is in no hurry.
-`PRIVATE_NAMES` lists every private name used here; tests/recorder/test_leg.py fails when one moves.
+`private_names` lists every private name used here; its test fails when one moves.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import enum
 import ipaddress
-import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
@@ -30,33 +29,18 @@ from recorder.dtls import DtlsPipe, without_plain_alerts
 from recorder.frames import EncodedFrame
 from recorder.intake import MAX_DATAGRAM, Counters, Intake
 from recorder.receive import Receiver
-
-log = logging.getLogger("recorder.leg")
+from recorder.shares import Flood, Shares
 
 CONNECT_S = 15.0
 """ICE and DTLS together; a leg that needs longer has failed."""
 SILENCE_MS = 8_000.0
 """Nothing from the peer for this long: the path is gone. Browsers check every 2.5 s at least."""
-MAX_STUN_PER_SECOND = 200
-"""From the peer, and from all others together. ICE needs a dozen; a flood is dropped unread."""
+MAX_PAIRS = 256
+"""Of addresses, tried before the leg stands; a party's candidates need half of them."""
 CALM_MS = 125.0
 """While nothing is missing, the socket is read only so often: the rarer, the cheaper a packet."""
 SETTLE_MS = 3_000.0
 """Not so at first: the clocks are learned from the earliest arrivals."""
-FLOOD_FACTOR, FLOOD_SECONDS = 5, 3
-"""A sender at more than so many times the agreed rate for so many seconds loses its leg."""
-
-PRIVATE_NAMES = {
-    "aioice.Connection": (
-        "_nominated", "_check_list", "_protocols", "_local_candidates",
-        "data_received", "get_component_candidates", "gather_candidates",
-    ),
-    "aiortc.RTCDtlsTransport": ("_rx_srtp", "_tx_srtp", "_set_role", "_transport", "_recv_next"),
-    "aiortc.RTCCertificate": ("getFingerprints",),
-    "pylibsrtp.Session": ("_srtp",),
-    "asyncio.SelectorEventLoop": ("_remove_reader",),
-}  # fmt: skip
-"""Names this file relies on; instance attributes are looked for on an instance."""
 
 
 class LegState(enum.StrEnum):
@@ -105,7 +89,7 @@ class Leg:
         self._count = Counters()
         self._sink, self._on_state, self._now_ms = sink, on_state, now_ms
         self._certificate = certificate
-        self._cap_bps, self._max_height = cap_bps, max_height
+        self._max_height = max_height
         self._tasks = Tasks(limit=4)
         servers = [
             RTCIceServer(urls=list(s.urls), username=s.username, credential=s.credential)
@@ -123,9 +107,8 @@ class Leg:
         self._candidates = 0
         self._peer: tuple[Any, tuple[str, int]] | None = None
         self._intake: Intake | None = None
-        self._next_ms = self._second_ms = self._settled_ms = 0.0
-        self._second_size = self._flooded = 0
-        self._stun_ms, self._stun_counts = 0.0, [0, 0]
+        self._next_ms = self._settled_ms = 0.0
+        self._shares, self._flood = Shares(), Flood(cap_bps)
 
     @property
     def packets(self) -> int:
@@ -189,7 +172,9 @@ class Leg:
             address = ipaddress.ip_address(parsed.host)
         except (ValueError, IndexError):
             return
-        if parsed.component != 1 or parsed.transport.lower() != "udp" or address.is_multicast:
+        if parsed.component != 1 or parsed.transport.lower() != "udp":
+            return
+        if address.is_multicast or address.is_unspecified:
             return
         if not 0 < parsed.port < 65_536:
             return
@@ -209,7 +194,13 @@ class Leg:
         """What happens by time: gaps given up, feedback sent, silence and floods noticed."""
         if self.state is not LegState.CONNECTED:
             return
-        now = self._now_ms()
+        try:
+            self._tick(self._now_ms())
+        except Exception as error:  # noqa: BLE001 - the other legs of the recording go on
+            self._count.complain(error)
+            self._fail("fault")
+
+    def _tick(self, now: float) -> None:
         if now < self._next_ms and not self.hurried:
             return
         # the same moments for all legs: woken once for all of them
@@ -222,12 +213,10 @@ class Leg:
             self._sink(frames)
         for packet in self.receiver.feedback(now):
             self._send_rtcp(packet)
-        if now - self._second_ms >= 1_000.0:
-            flooding = (self._count.size - self._second_size) * 8 > FLOOD_FACTOR * self._cap_bps
-            self._flooded = self._flooded + 1 if flooding else 0
-            self._second_ms, self._second_size = now, self._count.size
-            if self._flooded >= FLOOD_SECONDS:
-                self._fail("flood")
+        if self._flood.lasts(now, self._count.size):
+            self._fail("flood")
+        if self.receiver.crowded:
+            self._fail("sources")
         if now - self._count.heard_ms > SILENCE_MS:
             self._fail("silent")
 
@@ -260,13 +249,18 @@ class Leg:
         except ConnectionError:
             self._fail("ice")
             return
+        except Exception as error:  # noqa: BLE001 - whatever a peer made these libraries stumble on
+            self._count.complain(error)
+            self._fail("fault")
+            return
         if self._dtls.state != "connected":
             self._fail("dtls")
             return
         self._unprotect = self._dtls._rx_srtp.unprotect
+        self._shares.connected()
         self._take_socket()
-        self._count.heard_ms = self._second_ms = self._now_ms()
-        self._settled_ms = self._second_ms + SETTLE_MS
+        self._count.heard_ms = self._now_ms()
+        self._settled_ms = self._count.heard_ms + SETTLE_MS
         self._become(LegState.CONNECTED, "")
 
     def _dtls_changed(self) -> None:
@@ -330,20 +324,21 @@ class Leg:
                 self._count.refused += 1
             elif 127 < first < 192:
                 self._srtp(data)
-            elif 19 < first < 64:
+            elif 19 < first < 64 and self._shares.dtls.takes(self._now_ms()):
                 data = without_plain_alerts(data)
                 if data:
                     self._pipe.put(data)
+            else:
+                self._count.refused += 1
         except Exception as error:  # noqa: BLE001
             self._count.complain(error)
 
     def _stun(self, handle: Callable[[], None], source: tuple[Any, Any]) -> None:
         now = self._now_ms()
-        if now - self._stun_ms >= 1_000.0:
-            self._stun_ms, self._stun_counts = now, [0, 0]
-        known = source == self._peer  # counted apart: strangers must not use up the peer's share
-        self._stun_counts[known] += 1
-        if self._stun_counts[known] > MAX_STUN_PER_SECOND:
+        known = source == self._peer
+        # each check of a stranger who knows the password would be an address more to try
+        full = self.state is LegState.CONNECTED or len(self._ice._check_list) >= MAX_PAIRS
+        if (full and not known) or not self._shares.stun[known].takes(now):
             self._count.refused += 1
             return
         if known:
@@ -372,6 +367,9 @@ class Leg:
         self._count.size += len(data)
         try:
             if rtp.is_rtcp(data):
+                if not self._shares.rtcp.takes(now):
+                    self._count.refused += 1
+                    return
                 plain = self._dtls._rx_srtp.unprotect_rtcp(data)
                 self.receiver.on_rtcp(plain, now)
                 frames = []

@@ -31,8 +31,15 @@ SSRC_CHANGE_MS = 1_000.0
 MAX_OPUS_BYTES = 1_500
 PLAIN_BYTES = 16
 """Shorter packets are left to the careful road."""
-ROOM_BYTES = MAX_FRAME_BYTES - 2_048
-"""While a frame has no more than this, another packet fits."""
+MAX_PARTS = MAX_FRAME_BYTES // 1_500
+"""Packets of one frame, each a datagram at most: a frame that never ends is given up by their
+number, since a million pieces of one byte weigh more than the bytes."""
+MAX_A_SECOND = 500
+"""Frames of a kind: Opus has 400 at most, browsers send 50. With the 2 ms that FORMAT.md puts
+between two sounds, what comes in a second then never takes more than a second."""
+MAX_SOURCES = 32
+"""SSRCs in a leg's life: three and their changes. libsrtp keeps a state for each and searches them
+one by one, so the owner ends a leg that has more."""
 
 _unpack = rtp.HEADER.unpack_from
 
@@ -119,7 +126,6 @@ class Receiver:
         """The first sound, all of one reading: RTP timestamp, packet, arrival. None once told."""
         self._begins_at = 0
         self._parts: list[bytes | bytearray] = []
-        self._parts_bytes = 0
         self._parts_timestamp = 0
         self._needs_keyframe = True
         self._keyframe_wanted = False
@@ -129,7 +135,11 @@ class Receiver:
         self.malformed = 0
         """Packets that could not be read."""
         self.discarded = 0
-        """Frames not stored: incomplete, or not decodable without a lost one."""
+        """Frames not stored: incomplete, not decodable without a lost one, or too many."""
+        self._sources: set[int] = set()
+        self._counted_ms = float("-inf")
+        self._counts = [0, 0]
+        """Video frames and sounds in the second since then."""
 
     def take(self, data: bytearray, start: int, end: int, now_ms: float) -> None:
         """A decrypted RTP packet in a buffer that is used again; its frames go to `ready`.
@@ -150,10 +160,9 @@ class Receiver:
                     if second & 0x80 or descriptor & 0x10 or not self._parts:
                         begins = descriptor & vp8.BEGINS_MASK == vp8.BEGINS
                         self._piece(begins, data[at:end], timestamp, second > 0x7F, now_ms)
-                    elif timestamp == self._parts_timestamp and self._parts_bytes < ROOM_BYTES:
+                    elif timestamp == self._parts_timestamp and len(self._parts) < MAX_PARTS:
                         # in the midst of a frame
                         self._parts.append(data[at:end])
-                        self._parts_bytes += end - at
                     else:
                         self._piece(False, data[at:end], timestamp, False, now_ms)
                     return
@@ -195,7 +204,24 @@ class Receiver:
         self.ready[self._begins_at : self._begins_at] = first
         self._beginning = None
 
+    @property
+    def crowded(self) -> bool:
+        """Whether there were more than MAX_SOURCES SSRCs: the owner ends the leg then."""
+        return len(self._sources) > MAX_SOURCES
+
+    def _source(self, ssrc: bytes) -> None:
+        if len(self._sources) <= MAX_SOURCES:
+            self._sources.add(int.from_bytes(ssrc, "big"))
+
+    def _too_many(self, kind: Kind, now_ms: float) -> bool:
+        """Count a frame; whether it is one too many."""
+        if now_ms - self._counted_ms >= 1_000.0:
+            self._counted_ms, self._counts = now_ms, [0, 0]
+        self._counts[kind - 1] += 1
+        return self._counts[kind - 1] > MAX_A_SECOND
+
     def _any(self, data: bytes, now_ms: float) -> None:
+        self._source(data[8:12])  # whatever the rest of it is, libsrtp has made a state for it
         packet = rtp.parse(data)
         if packet is None:
             self.malformed += 1
@@ -220,6 +246,7 @@ class Receiver:
 
     def on_rtcp(self, data: bytes, now_ms: float) -> None:
         """A decrypted RTCP compound arrived. A BYE changes nothing: the gate ends a recording."""
+        self._source(data[4:8])
         for packet_type, _count, body in rtp.blocks(data):
             if packet_type != rtp.SR or (report := rtp.sender_report(body)) is None:
                 continue
@@ -286,6 +313,9 @@ class Receiver:
         # silence (DTX) needs nothing: its packets are absent and the timestamps go on
         if not 0 < len(data) <= MAX_OPUS_BYTES:
             return
+        if self._too_many(Kind.AUDIO, now_ms):
+            self.discarded += 1
+            return
         if self._beginning and self._beginning[-1][2] != now_ms:
             self._begin_sound(self._beginning)
         if self._beginning is not None:
@@ -322,8 +352,7 @@ class Receiver:
             self._lose()
             return
         self._parts.append(data)
-        self._parts_bytes += len(data)
-        if self._parts_bytes > MAX_FRAME_BYTES:
+        if len(self._parts) > MAX_PARTS:
             self._lose()
         elif marker:
             # once a frame: its packets left the sender together
@@ -334,12 +363,16 @@ class Receiver:
         """What follows cannot be decoded until a keyframe comes."""
         if self._parts:
             self.discarded += 1
-        self._parts, self._parts_bytes = [], 0
+        self._parts = []
         self._needs_keyframe = True
 
     def _finish(self, now_ms: float) -> None:
         data = b"".join(self._parts)
-        self._parts, self._parts_bytes = [], 0
+        self._parts = []
+        if len(data) > MAX_FRAME_BYTES or self._too_many(Kind.VIDEO, now_ms):
+            self.discarded += 1
+            self._needs_keyframe = True
+            return
         if data[0] & 1:  # not a keyframe
             if self._needs_keyframe:
                 self.discarded += 1

@@ -8,6 +8,9 @@ from recorder.rtp import Packet
 
 MAX_WAITING = 1024
 """Packets held behind a gap; beyond it the oldest gap is given up at once (about 1.5 MB)."""
+MAX_SPAN = 2048
+"""Sequence numbers between the oldest missing one and the highest: few packets with wide gaps
+between them would otherwise be a long list of what to ask for."""
 MAX_JUMP = 512
 """Sequence numbers a packet may be ahead; further ahead is taken for a sender's restart."""
 MAX_TRIES = 10
@@ -86,7 +89,7 @@ class Reorder:
             return out
         self._waiting[extended] = packet
         self._drain(out)
-        while len(self._waiting) > MAX_WAITING:
+        while len(self._waiting) > MAX_WAITING or self.highest - self._next > MAX_SPAN:
             self._skip(out)
         return out
 

@@ -46,10 +46,15 @@ def is_keyframe(frame: bytes) -> bool:
     return bool(frame) and not frame[0] & 0x01
 
 
+MAX_PIXELS = 1 << 25
+"""Of one picture; 8K has 33.2 million. A few bytes can claim 16383x16383, which whoever plays the
+recording would have to find 400 MB for."""
+
+
 def dimensions(frame: bytes) -> tuple[int, int] | None:
     """Width and height of a keyframe in pixels; None when its start code or size is wrong."""
     if len(frame) < 10 or frame[3:6] != b"\x9d\x01\x2a":
         return None
     width = int.from_bytes(frame[6:8], "little") & 0x3FFF
     height = int.from_bytes(frame[8:10], "little") & 0x3FFF
-    return (width, height) if width and height else None
+    return (width, height) if 0 < width * height <= MAX_PIXELS else None

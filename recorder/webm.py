@@ -17,6 +17,11 @@ SEGMENT_MS = 1000
 """A segment spans no more than this; a crash loses what is not yet sealed."""
 MAX_SEGMENT_BYTES = 2 * 1024 * 1024
 """A segment is cut earlier when it holds this much: ten times the agreed rate still fits."""
+MAX_SEGMENT_FRAMES = 1024
+"""Or so many frames: with the ms that keeps each from the next they still fit a cluster's times."""
+KEYFRAMES_APART_MS = 250
+"""Another cluster begins at a keyframe unless one began with a keyframe less than this before: the
+manifest's lines stay short, whatever is sent. A browser is asked every 500 ms at most."""
 MAX_FRAME_BYTES = 2 * 1024 * 1024
 """No frame at 720p comes near it; a sender that exceeds it is broken."""
 
@@ -162,7 +167,15 @@ def clusters(frames: Sequence[EncodedFrame]) -> tuple[bytes, tuple[Cluster, ...]
 def _cuts(frames: Sequence[EncodedFrame]) -> list[int]:
     """Where another cluster begins: at each keyframe that has video before it."""
     videos = [n for n, frame in enumerate(frames) if frame.kind is Kind.VIDEO]
-    return [n for n in videos[1:] if frames[n].keyframe]
+    cuts = []
+    began_ms = -math.inf
+    for n in videos:
+        frame = frames[n]
+        if frame.keyframe and frame.timestamp_ms - began_ms >= KEYFRAMES_APART_MS:
+            began_ms = frame.timestamp_ms
+            if n != videos[0]:
+                cuts.append(n)
+    return cuts
 
 
 class Cutter:
@@ -182,11 +195,14 @@ class Cutter:
     def add(self, frame: EncodedFrame) -> list[EncodedFrame]:
         """Take a frame in; return the finished segment's frames if this one starts the next.
 
-        A segment is cut at its end, and before it would exceed MAX_SEGMENT_BYTES.
+        A segment is cut at its end, and before it would exceed MAX_SEGMENT_BYTES or
+        MAX_SEGMENT_FRAMES.
         """
         done: list[EncodedFrame] = []
         if self.frames and (
-            frame.timestamp_ms >= self._end_ms or self._bytes + len(frame.data) > MAX_SEGMENT_BYTES
+            frame.timestamp_ms >= self._end_ms
+            or self._bytes + len(frame.data) > MAX_SEGMENT_BYTES
+            or len(self.frames) >= MAX_SEGMENT_FRAMES
         ):
             done = self.over(frame.timestamp_ms) or self.flush()
         if not self.frames:

@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder.frames import EncodedFrame, Kind
-from recorder.receive import KEYFRAME_EVERY_MS, PLI_SPACING_MS, Receiver
+from recorder.receive import (
+    KEYFRAME_EVERY_MS,
+    MAX_A_SECOND,
+    MAX_PARTS,
+    MAX_SOURCES,
+    PLI_SPACING_MS,
+    Receiver,
+)
 from recorder.webm import MAX_FRAME_BYTES
 from tests.recorder.packets import (
     AUDIO_SSRC,
@@ -138,7 +145,7 @@ def test_an_endless_frame_is_given_up() -> None:
         packet = rtp_packet(payload, payload_type=96, sequence=n, timestamp=5, ssrc=VIDEO_SSRC)
         assert receiver.on_rtp(packet, 0) == []
         first = False
-        assert receiver._parts_bytes <= MAX_FRAME_BYTES
+        assert sum(map(len, receiver._parts)) <= MAX_FRAME_BYTES
 
 
 @given(st.lists(st.tuples(st.binary(max_size=60), st.booleans()), max_size=40))
@@ -260,3 +267,45 @@ def test_the_first_sound_of_one_reading_keeps_its_times() -> None:
     data = bytearray(audio_packet(4, 960 * 4))
     receiver.take(data, 0, len(data), 1_020.0)
     assert [frame.timestamp_ms for frame in receiver.collect()] == [1_020.0]
+
+
+def test_a_frame_of_a_million_pieces_is_given_up_by_their_number() -> None:
+    """A byte a piece: the pieces weigh a hundred times what is in them."""
+    receiver = Receiver()
+    for n in range(3 * MAX_PARTS):
+        payload = b"\x10\x10" if n == 0 else b"\x00\x00\x00\x00\x00\x00"
+        packet = rtp_packet(payload, payload_type=96, sequence=n, timestamp=5, ssrc=VIDEO_SSRC)
+        data = bytearray(packet)
+        receiver.take(data, 0, len(data), 0.0)
+        assert len(receiver._parts) <= MAX_PARTS
+    assert receiver.discarded == 1
+
+
+def test_more_frames_than_anyone_sends_are_left_out() -> None:
+    receiver, source = Receiver(), VideoSource()
+    heard = shown = 0
+    for n in range(2 * MAX_A_SECOND):
+        heard += len(receiver.on_rtp(audio_packet(n, 48 * n), 500.0))
+        shown += len(feed(receiver, source.frame(n, keyframe=True), 500.0))
+    assert (heard, shown) == (MAX_A_SECOND, MAX_A_SECOND)
+    assert receiver.discarded == 2 * MAX_A_SECOND
+    # a second later all is well
+    assert len(receiver.on_rtp(audio_packet(n + 1, 48 * n + 48_000), 1_500.0)) == 1
+    assert len(feed(receiver, source.frame(9, keyframe=True), 1_500.0)) == 1
+
+
+def test_a_sender_of_ever_new_ssrcs_is_found_out() -> None:
+    """libsrtp keeps a state for each of them."""
+    receiver = Receiver()
+    for n in range(MAX_SOURCES):
+        receiver.on_rtp(audio_packet(n, n)[:8] + n.to_bytes(4, "big") + b"abcd", 0.0)
+    crowded = receiver.crowded
+    assert not crowded
+    receiver.on_rtp(b"\x80\xff" + bytes(6) + b"\xff\xff\xff\xff", 0.0)  # no codec of ours
+    crowded = receiver.crowded
+    assert crowded
+    fresh = Receiver()
+    for n in range(2 * MAX_SOURCES):
+        fresh.on_rtcp(sender_report(n, 0.0, 0), 0.0)
+    assert fresh.crowded
+    assert len(fresh._sources) <= MAX_SOURCES + 1

@@ -3,7 +3,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.reorder import MAX_JUMP, MAX_TRIES, MAX_WAITING, Reorder
+from recorder.reorder import MAX_JUMP, MAX_SPAN, MAX_TRIES, MAX_WAITING, Reorder
 from recorder.rtp import Packet
 
 
@@ -111,3 +111,12 @@ def test_what_comes_out_is_in_order_once_and_every_loss_is_said(
     for before, after in itertools.pairwise(out):
         if before is not None and after is not None:
             assert after == before + 1
+
+
+def test_few_packets_far_apart_are_no_long_list_of_missing_ones() -> None:
+    buffer = Reorder(10_000)
+    for n in range(1_000):
+        buffer.push(packet(n * (MAX_JUMP - 1)), 0)
+        assert len(buffer._missing) <= MAX_SPAN
+    assert len(buffer.to_nack(20, 50)) <= MAX_SPAN
+    assert buffer.lost > 100 * MAX_JUMP

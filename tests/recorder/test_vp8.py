@@ -43,3 +43,14 @@ def test_knows_a_keyframe_and_its_size() -> None:
     assert vp8.dimensions(key[:9]) is None
     assert vp8.dimensions(b"\0" * 20) is None
     assert vp8.dimensions(key[:6] + b"\0" * 4) is None
+
+
+def test_a_picture_that_nobody_could_hold_is_no_picture() -> None:
+    def claims(width: int, height: int) -> bytes:
+        sizes = width.to_bytes(2, "little") + height.to_bytes(2, "little")
+        return b"\x10\x02\x00\x9d\x01\x2a" + sizes
+
+    assert vp8.dimensions(claims(16383, 16383)) is None
+    assert vp8.dimensions(claims(16383, 4096)) is None
+    assert vp8.dimensions(claims(7680, 4320)) == (7680, 4320)
+    assert vp8.dimensions(claims(4320, 7680)) == (4320, 7680)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from recorder import webm
 from recorder.frames import EncodedFrame, Kind
+from recorder.track import onto_timeline
 
 
 def frame(kind: Kind, ms: float, data: bytes = b"x", *, keyframe: bool = True) -> EncodedFrame:
@@ -98,8 +99,12 @@ def test_every_frame_is_in_one_segment_of_a_second_and_seekable_clusters(
             assert sum(len(f.data) for f in group) <= webm.MAX_SEGMENT_BYTES
         plain, clusters = webm.clusters(group)
         videos = [f for f in group if f.kind is Kind.VIDEO]
-        assert len(clusters) == 1 + sum(f.keyframe for f in videos[1:])
-        assert sum(c.keyframe for c in clusters) == sum(f.keyframe for f in videos)
+        keys: list[float] = []
+        for key in (f for f in videos if f.keyframe):
+            if not keys or key.timestamp_ms - keys[-1] >= webm.KEYFRAMES_APART_MS:
+                keys.append(key.timestamp_ms)
+        assert sum(c.keyframe for c in clusters) == len(keys)
+        assert len(clusters) == len(keys) + (not videos or not videos[0].keyframe)
         ends = [*(c.offset for c in clusters[1:]), len(plain)]
         for cluster, end in zip(clusters, ends, strict=True):
             assert plain[cluster.offset : end].startswith(b"\x1f\x43\xb6\x75")
@@ -120,3 +125,21 @@ def test_ffprobe_reads_header_and_clusters(tmp_path: Path) -> None:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "opus,150" in shown.stdout.split()
+
+
+def test_keyframes_in_a_hurry_do_not_each_begin_a_cluster() -> None:
+    """A line of the manifest names each cluster, and has a limit of its own."""
+    frames = [frame(Kind.VIDEO, n, b"abc", keyframe=True) for n in range(1_000)]
+    _, clusters = webm.clusters(frames)
+    assert [c.start_ms for c in clusters] == [0, 250, 500, 750]
+    assert all(c.keyframe for c in clusters)
+
+
+def test_a_segment_has_so_many_frames_and_no_more() -> None:
+    cutter = webm.Cutter()
+    most = webm.MAX_SEGMENT_FRAMES
+    added = (cutter.add(frame(Kind.AUDIO, 5.0, b"abc")) for _ in range(3 * most))
+    segments = [done for done in added if done]
+    assert [len(s) for s in segments] == [most] * 2
+    onto_timeline(segments[0], 0, -1)
+    webm.clusters(segments[0])  # and fits its times, however far they are moved apart
