@@ -151,6 +151,8 @@ class Settings(_Section, frozen=True, kw_only=True):
     """Recordings that each recorder carries at once."""
     recorder_min_free_mb: Annotated[int, Meta(ge=0, le=10_000_000)] = 512
     """With less free space than this (MiB, in a recorder's spool) no recording starts."""
+    log_origin: Annotated[str, Meta(pattern=r"^[^\s+]+$(?!\n)", max_length=200)] | None = None
+    """The audit log's name in its checkpoints; none: ``<public host>/avsession``."""
     log_json: bool = False
     log_level: Annotated[str, Meta(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$(?!\n)")] = "INFO"
     controller: Controller = Controller()

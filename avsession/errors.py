@@ -7,6 +7,7 @@ person. The tree::
     ├── Invalid              the input is wrong; nothing was changed
     │   ├── MessageInvalid, SdpRefused, NoticeMismatch, PurposesRefused
     │   ├── GrantInvalid, GrantExpired, GrantStale
+    │   ├── CheckpointInvalid, ProofInvalid
     │   └── ManifestBroken, RecordingTruncated, SettingsInvalid
     ├── Refused              the caller may not do this
     │   ├── SignInRequired, SignInFailed, LinkSpent, TicketRefused
@@ -17,7 +18,9 @@ person. The tree::
     │   ├── AlreadyAnswered, RequestOver, AskingEnded, SessionOver
     │   └── SegmentRefused, Erased
     └── Unavailable          a part we need is not there; recording stops, the call goes on
-        └── StorageFull, RecorderStopping
+        ├── StorageFull, RecorderStopping, SignerFailed
+        └── LogBroken
+            └── LogShrunk, LogForked, AnchorMissing, AnchorInvalid
 """
 
 from __future__ import annotations
@@ -101,6 +104,20 @@ class RecordingTruncated(Invalid):
 
     code = "recording.truncated"
     sentence = "A segment of the recording is damaged or incomplete."
+
+
+class CheckpointInvalid(Invalid):
+    """A checkpoint, or a key of the log, is malformed or not signed by the log's key."""
+
+    code = "checkpoint.invalid"
+    sentence = "The checkpoint does not verify."
+
+
+class ProofInvalid(Invalid):
+    """A proof is malformed, or does not lead from the leaf to the checkpoint."""
+
+    code = "proof.invalid"
+    sentence = "The proof does not verify."
 
 
 class SettingsInvalid(Invalid):
@@ -248,3 +265,45 @@ class RecorderStopping(Unavailable):
 
     code = "recorder.stopping"
     sentence = "The recorder is stopping."
+
+
+class SignerFailed(Unavailable):
+    """The audit log's key cannot be used: no new checkpoint, and so no new recording."""
+
+    code = "log.signer"
+    sentence = "The audit log cannot be signed right now."
+
+
+class LogBroken(Unavailable):
+    """The audit log's tree is not whole. ``avsession audit verify`` says where."""
+
+    code = "log.broken"
+    sentence = "The audit log is damaged."
+
+
+class LogShrunk(LogBroken):
+    """The database has fewer leaves than were signed: an older copy, or leaves were removed."""
+
+    code = "log.shrunk"
+    sentence = "The audit log has fewer leaves than were signed."
+
+
+class LogForked(LogBroken):
+    """The database's leaves are others than were signed."""
+
+    code = "log.forked"
+    sentence = "The audit log is another one than was signed."
+
+
+class AnchorMissing(LogBroken):
+    """The log was signed before, but the checkpoint that is kept beside the database is gone."""
+
+    code = "log.anchor_missing"
+    sentence = "The checkpoint that is kept outside the database is gone."
+
+
+class AnchorInvalid(LogBroken):
+    """The checkpoint that is kept beside the database cannot be read, or is not this log's."""
+
+    code = "log.anchor_invalid"
+    sentence = "The checkpoint that is kept outside the database is not this log's."

@@ -69,6 +69,23 @@ def signing_key(path: Path) -> Ed25519PrivateKey:
     return loaded
 
 
+class FileSigner:
+    """``ports.LogSigner`` with its key in a file; made on first use."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises SettingsInvalid when the file is not such a key, or others can read it."""
+        self._key = signing_key(path)
+
+    @property
+    def public_key(self) -> bytes:
+        """As ``ports.LogSigner.public_key``."""
+        return self._key.public_key().public_bytes_raw()
+
+    async def sign(self, data: bytes) -> bytes:
+        """As ``ports.LogSigner.sign``; this one never fails."""
+        return self._key.sign(data)
+
+
 def public_file(key: Ed25519PrivateKey, path: Path) -> Path:
     """Write the public half beside it (SubjectPublicKeyInfo PEM), for the recorders."""
     path.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
@@ -27,6 +28,9 @@ class Reader(Protocol):
         """The record whose columns equal ``where``, or None; which one, if there are several,
         is not said."""
 
+    async def get_all(self, kind: type[R], /, keys: Sequence[tuple[Any, ...]]) -> list[R | None]:
+        """The record of each of these primary keys, or None, in their order; one question."""
+
     async def find(
         self,
         kind: type[R],
@@ -35,12 +39,14 @@ class Reader(Protocol):
         order: str = "",
         limit: int = 10_000,
         below: Any = None,
+        above: Any = None,
         **where: Any,
     ) -> list[R]:
         """Records whose columns equal ``where``.
 
-        ``order``: a column, ``-`` in front for descending. ``below``: only records whose
-        ``order`` column is less than this (for due times and paging). At most ``limit``.
+        ``order``: a column, ``-`` in front for descending. ``below``, ``above``: only records
+        whose ``order`` column is less, or more, than this (for due times and paging). At most
+        ``limit``.
         """
 
     async def count(self, kind: type[Any], /, **where: Any) -> int:
@@ -121,6 +127,31 @@ class Custody(Protocol):
 
     async def destroy(self, track: str) -> bool:
         """Destroy the private half; False when it was gone already."""
+
+
+class LogSigner(Protocol):
+    """Holds the audit log's Ed25519 key: in a file, in another process, in a KMS."""
+
+    @property
+    def public_key(self) -> bytes:
+        """The public half, 32 bytes (RFC 8032)."""
+
+    async def sign(self, data: bytes) -> bytes:
+        """The signature over ``data``, 64 bytes. Raises SignerFailed."""
+
+
+class Anchor(Protocol):
+    """Keeps the log's last checkpoint where whoever writes the database does not."""
+
+    @property
+    def name(self) -> str:
+        """What people know it by, for messages."""
+
+    async def get(self) -> str | None:
+        """The note that was kept last, or None. Raises AnchorInvalid when it cannot be read."""
+
+    async def put(self, note: str) -> None:
+        """Keep this note instead, durably. Raises Unavailable."""
 
 
 class Bus(Protocol):

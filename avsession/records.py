@@ -232,3 +232,21 @@ class Detail(_Record, frozen=True, kw_only=True):
     salt: bytes
     party: str | None = None
     """Whose detail it is, so that erasure finds it."""
+
+
+class TreeNode(_Record, frozen=True, kw_only=True):
+    """A node of the log's Merkle tree over a complete subtree. Append-only."""
+
+    level: int
+    """0: a leaf's own hash."""
+    index: int
+    hash: bytes
+
+
+class SignedHead(_Record, frozen=True, kw_only=True):
+    """A checkpoint that was signed. Append-only."""
+
+    size: int
+    note: str
+    """The whole signed note."""
+    at_ms: int

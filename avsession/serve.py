@@ -28,13 +28,15 @@ from avsession.config import Settings
 from avsession.errors import Conflict, Unavailable
 from avsession.records import Account
 from avsession.sealing.custody import LocalCustody, create_custodian
+from avsession.storage.anchor import FileAnchor
 from avsession.storage.engine import sqlite_url
 from avsession.storage.folders import FolderKeys, FolderObjects
 from avsession.storage.sql import SqlStore
 from avsession.supervisor import Supervisor
 from avsession.tasks import Tasks
-from avsession.usecases import accounts, presence, stopping, timers
+from avsession.usecases import accounts, evidence, presence, stopping, timers
 from avsession.usecases.gate import Gate
+from avsession.usecases.notary import Notary
 from avsession.usecases.services import Services
 from signaling.cases import bind
 from signaling.front import Front, tls_context
@@ -83,6 +85,11 @@ class Files:
         return keys.private_folder(self.root / "custody")
 
     @property
+    def anchor(self) -> Path:
+        """The log's last checkpoint, outside the database."""
+        return keys.private_folder(self.root / "anchor")
+
+    @property
     def spool(self) -> Path:
         """One folder a recorder worker."""
         return keys.private_folder(self.root / "spool")
@@ -118,11 +125,30 @@ def build_name() -> str:
 
 
 async def open_services(settings: Settings, files: Files, bus: Hub) -> Services:
-    """The use cases' world: store migrated and open, keys there. The caller closes the store."""
+    """The use cases' world: store migrated and open, keys there. The caller closes the store.
+
+    Raises LogBroken (or what is under it) when the audit log is not the one that was signed.
+    """
     keys.private_folder(files.root)
-    url = settings.database or sqlite_url(files.root / "avsession.sqlite3")
-    store = SqlStore(url)
+    store = SqlStore(database_url(settings, files))
     await store.open()
+    try:
+        app = await _services(settings, files, bus, store)
+        await evidence.opened(app)
+    except BaseException:
+        await store.close()
+        raise
+    return app
+
+
+def database_url(settings: Settings, files: Files) -> str:
+    """The database that is set, or the one in the data folder."""
+    return settings.database or sqlite_url(files.root / "avsession.sqlite3")
+
+
+async def _services(settings: Settings, files: Files, bus: Hub, store: SqlStore) -> Services:
+    anchors = (FileAnchor(files.anchor),)
+    origin = await evidence.origin(settings, store, anchors)
     custodian = files.custody / "custodian.key"
     if not custodian.exists():
         create_custodian(custodian)
@@ -137,6 +163,7 @@ async def open_services(settings: Settings, files: Files, bus: Hub) -> Services:
         grant_key=keys.signing_key(files.keys / "grant.key"),
         build=build_name(),
         gate=Gate(),
+        notary=Notary(origin, keys.FileSigner(files.keys / "log.key"), anchors),
     )
 
 

@@ -1,14 +1,21 @@
-"""Appending leaves. One leaf an event, in the transaction that makes it true."""
+"""Appending leaves. One leaf an event, in the transaction that makes it true.
+
+With the leaf go the nodes that it adds to the Merkle tree: one on average beside its own hash.
+Writes are serialised by the store, whoever writes, so the tree never forks and never skips.
+"""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from avsession.audit import merkle
+from avsession.audit.merkle import Part
 from avsession.canonical import canonical, commitment
-from avsession.ports import Clock, Writer
-from avsession.records import Detail, Leaf
+from avsession.errors import LogBroken
+from avsession.ports import Clock, Reader, Writer
+from avsession.records import Detail, Leaf, TreeNode
 from avsession.session import Entropy
 
 _KINDS = """
@@ -53,12 +60,11 @@ async def append(  # noqa: PLR0913 - a leaf has this many parts
     stand in the leaf as they are: opaque identifiers, digests, counts and codes only.
     ``details`` are committed to, each with a salt of its own, and kept in a table beside;
     ``party`` says whose they are, so that erasure finds them. Raises ValueError for a kind
-    that is not in :data:`KINDS`.
+    that is not in :data:`KINDS`, LogBroken when the tree so far is not whole.
     """
     if kind not in KINDS:
         raise ValueError(f"unknown kind of leaf: {kind}")
-    last = await tx.find(Leaf, order="-index", limit=1)
-    index = last[0].index + 1 if last else 0
+    index = await size(tx)
     now = clock.now_ms()
     salts = {field: entropy(SALT) for field in details or {}}
     body: dict[str, Any] = {
@@ -75,9 +81,49 @@ async def append(  # noqa: PLR0913 - a leaf has this many parts
             for field, value in (details or {}).items()
         },
     }
-    await tx.add(Leaf(index=index, kind=kind, session=session, at_ms=now, data=canonical(body)))
+    data = canonical(body)
+    await tx.add(Leaf(index=index, kind=kind, session=session, at_ms=now, data=data))
+    await _grow(tx, index, data)
     for field, value in (details or {}).items():
         await tx.add(
             Detail(leaf=index, field=field, value=canonical(value), salt=salts[field], party=party)
         )
     return index
+
+
+async def _grow(tx: Writer, index: int, data: bytes) -> None:
+    """Add the leaf's nodes to the tree."""
+    carried = await nodes(tx, merkle.carries(index))
+    for node, found in merkle.append(index, merkle.leaf_hash(data), carried):
+        await tx.add(TreeNode(level=node.level, index=node.number, hash=found))
+
+
+async def size(tx: Reader) -> int:
+    """How many leaves there are."""
+    last = await tx.find(Leaf, order="-index", limit=1)
+    return last[0].index + 1 if last else 0
+
+
+async def nodes(tx: Reader, part: Part) -> list[bytes]:
+    """The hashes of these nodes; raises LogBroken when one is not there."""
+    if not part:
+        return []
+    found = await tx.get_all(TreeNode, part)
+    return [_hash(node) for node in found]
+
+
+def _hash(node: TreeNode | None) -> bytes:
+    if node is None or len(node.hash) != merkle.HASH:
+        raise LogBroken
+    return node.hash
+
+
+async def root(tx: Reader, size: int) -> bytes:
+    """The root over the first ``size`` leaves, from the stored nodes. Raises LogBroken."""
+    return merkle.fold(await nodes(tx, merkle.edge(size)))
+
+
+async def hashes(tx: Reader, parts: Sequence[Part]) -> tuple[bytes, ...]:
+    """A proof's hashes, in one question. Raises LogBroken."""
+    found = iter(await nodes(tx, tuple(node for part in parts for node in part)))
+    return tuple(merkle.fold([next(found) for _ in part]) for part in parts)

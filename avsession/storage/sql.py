@@ -12,12 +12,23 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Table, and_, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    and_,
+    delete,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy import exc as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,6 +37,9 @@ from avsession.storage.engine import BUSY_MS, SCRUB_MS, WRITES, make_engine, pre
 from avsession.storage.tables import APPEND_ONLY, TABLES
 
 R = TypeVar("R")
+
+MOST_KEYS = 400
+"""Keys asked for in one statement; SQLite takes a thousand parameters in any build of it."""
 
 
 @contextmanager
@@ -88,6 +102,18 @@ class SqlReader:
         found = await self.find(kind, limit=1, **where)
         return found[0] if found else None
 
+    async def get_all(self, kind: type[R], /, keys: Sequence[tuple[Any, ...]]) -> list[R | None]:
+        """As ``ports.Reader.get_all``."""
+        table = _table(kind)
+        names = [column.key for column in table.primary_key]
+        found: dict[tuple[Any, ...], R] = {}
+        for start in range(0, len(keys), MOST_KEYS):
+            some = keys[start : start + MOST_KEYS]
+            query = select(table).where(tuple_(*table.primary_key).in_(some))
+            for record in await self._records(kind, query):
+                found[tuple(getattr(record, name) for name in names)] = record
+        return [found.get(tuple(key)) for key in keys]
+
     async def find(
         self,
         kind: type[R],
@@ -96,6 +122,7 @@ class SqlReader:
         order: str = "",
         limit: int = 10_000,
         below: Any = None,
+        above: Any = None,
         **where: Any,
     ) -> list[R]:
         """As ``ports.Reader.find``; equals, and everything without ``order``, by primary key."""
@@ -109,11 +136,16 @@ class SqlReader:
             query = query.order_by(column.desc() if order.startswith("-") else column.asc())
             if below is not None:
                 query = query.where(column < _plain(below))
-        elif below is not None:
-            raise TypeError("below needs an order")
+            if above is not None:
+                query = query.where(column > _plain(above))
+        elif below is not None or above is not None:
+            raise TypeError("below and above need an order")
+        return await self._records(kind, query.order_by(*table.primary_key))
+
+    async def _records(self, kind: type[R], query: Select[Any]) -> list[R]:
         with _named():
-            rows = (await self._connection.execute(query.order_by(*table.primary_key))).all()
-        fields = table.c.keys()
+            rows = (await self._connection.execute(query)).all()
+        fields = _table(kind).c.keys()
         return [
             msgspec.convert(
                 dict(zip(fields, row, strict=True)), kind, builtin_types=(bytes,), strict=True

@@ -276,7 +276,7 @@ access = Table(
     _c("expires_ms", BigInteger),
 )
 
-# --- the audit log; the migrations add triggers that keep leaf dense and append-only
+# --- the audit log; the migrations add triggers that keep leaf dense and all but detail append-only
 
 leaf = Table(
     "leaf",
@@ -295,6 +295,20 @@ detail = Table(
     _c("value", LargeBinary),
     _c("salt", LargeBinary),
     _c("party", _ID, null=True, index=True),
+)
+tree_node = Table(
+    "tree_node",
+    metadata,
+    _c("level", BigInteger, key=True),
+    _c("index", BigInteger, key=True),
+    _c("hash", LargeBinary),
+)
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    _c("size", BigInteger, key=True),
+    _c("note", Text),
+    _c("at_ms", BigInteger),
 )
 
 TABLES: dict[type, Table] = {
@@ -318,8 +332,10 @@ TABLES: dict[type, Table] = {
     records.Access: access,
     records.Leaf: leaf,
     records.Detail: detail,
+    records.TreeNode: tree_node,
+    records.SignedHead: checkpoint,
 }
 """Which table keeps which record."""
 
-APPEND_ONLY: frozenset[type] = frozenset({records.Leaf})
+APPEND_ONLY: frozenset[type] = frozenset({records.Leaf, records.TreeNode, records.SignedHead})
 """What is never replaced or removed, erasure included."""

@@ -1,7 +1,8 @@
 """Capture: granting it, passing its legs on, and accepting what was stored.
 
 The domain's lock: a grant is signed only when the database shows a committed ``given`` event
-of every party present for this very request, whatever the state machine says.
+of every party present for this very request, whatever the state machine says, and each of them
+is covered by a signed checkpoint of the audit log.
 """
 
 from __future__ import annotations
@@ -13,18 +14,21 @@ from msgspec.structs import replace
 
 from avsession import grant as grants
 from avsession.consent import ConsentState, Interrupted, Phase, Request
-from avsession.errors import AvsessionError, ConsentRequired, Unavailable
+from avsession.errors import AvsessionError, ConsentRequired, SignerFailed, Unavailable
 from avsession.messages import Capture, Granted, Parties, RecordingChanged, RecordingStatus
 from avsession.ports import Reader, WorkerInfo, Writer
 from avsession.recording import State, may_become
 from avsession.records import ConsentEvent, EntryRecord, GrantRecord, Recording, TrackRecord
 from avsession.session import Session, new_id
-from avsession.usecases import effects, views
+from avsession.usecases import effects, evidence, views
 from avsession.usecases.common import advance, leaf, load_state
 from avsession.usecases.gate import OpenGate
 from avsession.usecases.services import Services
 
 log = logging.getLogger("avsession.capture")
+
+EVIDENCE_TURNS = 4
+"""How often consents that came meanwhile may ask for one more checkpoint, before it waits."""
 
 
 class _Ready(msgspec.Struct, frozen=True):
@@ -42,16 +46,27 @@ async def open_gate(app: Services, session_id: str) -> None:
     on. Does nothing when the state has changed meanwhile. Raises ConsentRequired when the
     database does not bear the state out, Unavailable when it is to be tried again.
     """
+    ready: _Ready | None = None
     try:
-        async with app.store.write() as tx:
-            found = await _may_open(app, tx, session_id)
-            if found is None:
-                app.gate.waiting.pop(session_id, None)
-                return
-            session, state, request = found
-            ready = await _ready(app, tx, session, state, request)
-            if ready is not None:
-                app.gate.prepare(ready.gate)
+        for _ in range(EVIDENCE_TURNS):
+            async with app.store.write() as tx:
+                found = await _may_open(app, tx, session_id)
+                if found is None:
+                    app.gate.waiting.pop(session_id, None)
+                    return
+                session, state, request = found
+                consents = await _committed_consents(tx, state, request)
+                newest = max((event.leaf for event in consents), default=-1)
+                if covered := await evidence.covered(tx, newest):
+                    ready = await _ready(app, tx, session, state, request, consents)
+                    if ready is not None:
+                        app.gate.prepare(ready.gate)
+            if covered:
+                break
+            # outside the write: nobody waits for the signer who does not need it
+            await evidence.checkpoint(app, newest)
+        else:
+            raise SignerFailed("The consents are in no signed checkpoint.")
     except BaseException as error:
         app.gate.abandon(session_id)
         if isinstance(error, Unavailable):
@@ -100,17 +115,21 @@ def _should_open(app: Services, state: ConsentState) -> bool:
 
 
 async def _ready(
-    app: Services, tx: Writer, session: Session, state: ConsentState, request: Request
+    app: Services,
+    tx: Writer,
+    session: Session,
+    state: ConsentState,
+    request: Request,
+    consents: list[ConsentEvent],
 ) -> _Ready | None:
     """The grant, its recording and its tracks; None when there is no recorder for it."""
-    consents = await _committed_consents(tx, state, request)
     recording = await tx.one(Recording, request=request.id)
     worker = await choose_worker(app, tx, recording)
     if worker is None:
         return None
     recording = await _recording(app, tx, session, state, request, recording, worker)
     tracks = await _tracks(app, tx, session, recording, state)
-    token = await _grant(app, tx, session, state, recording, tracks, worker, consents)
+    token = await _grant(app, tx, session, state, recording, tracks, worker, _ids(consents))
     gate = OpenGate(
         session=session.id,
         request=request.id,
@@ -137,7 +156,13 @@ async def _announce(app: Services, ready: _Ready) -> None:
     app.bus.tell_session(gate.session, Parties(parties=parties))
 
 
-async def _committed_consents(tx: Reader, state: ConsentState, request: Request) -> tuple[str, ...]:
+def _ids(events: list[ConsentEvent]) -> tuple[str, ...]:
+    return tuple(event.id for event in events)
+
+
+async def _committed_consents(
+    tx: Reader, state: ConsentState, request: Request
+) -> list[ConsentEvent]:
     """The ``given`` event of every party present; raises ConsentRequired when one is missing."""
     found = []
     for seat in state.seats:
@@ -145,8 +170,8 @@ async def _committed_consents(tx: Reader, state: ConsentState, request: Request)
         taken = await tx.one(ConsentEvent, request=request.id, party=seat.party, kind="withdrawn")
         if given is None or taken is not None:
             raise ConsentRequired
-        found.append(given.id)
-    return tuple(found)
+        found.append(given)
+    return found
 
 
 async def choose_worker(

@@ -13,6 +13,7 @@ from avsession.session import Entropy
 from avsession.usecases.figures import Figures
 from avsession.usecases.gate import Gate
 from avsession.usecases.limits import Limits
+from avsession.usecases.notary import Notary
 from avsession.usecases.opened import Opened
 from avsession.usecases.permissions import Principal
 
@@ -23,8 +24,9 @@ __all__ = ["Principal", "Services"]
 class Services:
     """The parts that the composition root joins. Frozen: nothing is swapped while running.
 
-    ``grant_key`` signs capture grants. ``build`` names the running code, such as
-    ``0.1.0+1a2b3c4``. ``passwords`` and ``limits`` have defaults that suit production.
+    ``grant_key`` signs capture grants, ``notary`` the log's heads. ``build`` names the
+    running code, such as ``0.1.0+1a2b3c4``. ``passwords`` and ``limits`` have defaults that suit
+    production.
     """
 
     store: Store
@@ -37,6 +39,7 @@ class Services:
     grant_key: Ed25519PrivateKey
     build: str
     gate: Gate
+    notary: Notary
     passwords: Passwords = dataclasses.field(default_factory=Passwords)
     limits: Limits = dataclasses.field(default_factory=Limits)
     opened: Opened = dataclasses.field(default_factory=Opened)

@@ -14,7 +14,7 @@ from avsession.recording import State
 from avsession.records import ConsentState as ConsentRow
 from avsession.records import Idempotent, Recording, SignInLink, Ticket, Withdrawal
 from avsession.session import Party, Session
-from avsession.usecases import consent, erasure, retention
+from avsession.usecases import consent, erasure, evidence, retention
 from avsession.usecases.accept import finish, finished
 from avsession.usecases.capture import retry_waiting
 from avsession.usecases.presence import timed_out
@@ -41,7 +41,7 @@ async def tick(app: Services) -> None:
     app.opened.expire(app.clock.now_ms())
     steps = (
         stop_again, _answers, _seats, _choices, _erasures, _drains, retention.apply, _invitations,
-        _leftovers,
+        _leftovers, evidence.keep_signing,
     )  # fmt: skip
     for step in steps:
         await _guarded(step(app))

@@ -28,19 +28,25 @@ CODES = """
     refused auth.required auth.failed link.spent ticket.refused not_permitted origin.refused
     consent.required too_many not_found conflict consent.answered consent.request_over
     consent.asking_ended session.over segment.refused recording.erased unavailable
+    checkpoint.invalid proof.invalid log.signer log.broken log.shrunk log.forked
+    log.anchor_missing log.anchor_invalid
 """
 
 
 def drawn() -> dict[str, str]:
     """Each name in the docstring's tree, and the name of what it hangs under."""
     parents: dict[str, str] = {}
-    branch = ""
+    branch = twig = ""
     for line in (errors.__doc__ or "").splitlines():
         if start := re.match(r"    [├└]── (\w+)", line):
             branch = start[1]
             parents[branch] = "AvsessionError"
         elif re.match(r"    [│ ]   [├└]── ", line):
-            parents |= dict.fromkeys(re.findall(r"\w+", line), branch)
+            names = re.findall(r"\w+", line)
+            parents |= dict.fromkeys(names, branch)
+            twig = names[-1]
+        elif re.match(r"    [│ ]   [│ ]   [├└]── ", line):
+            parents |= dict.fromkeys(re.findall(r"\w+", line), twig)
     return parents
 
 

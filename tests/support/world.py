@@ -13,14 +13,17 @@ from argon2 import PasswordHasher
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from avsession.config import Settings
+from avsession.keys import FileSigner
 from avsession.messages.common import Message
 from avsession.passwords import Passwords
-from avsession.ports import WorkerInfo
+from avsession.ports import LogSigner, WorkerInfo
 from avsession.sealing.custody import LocalCustody, create_custodian
+from avsession.storage.anchor import FileAnchor
 from avsession.storage.engine import sqlite_url
 from avsession.storage.folders import FolderKeys, FolderObjects
 from avsession.storage.sql import SqlStore
 from avsession.usecases.gate import Gate
+from avsession.usecases.notary import Notary
 from avsession.usecases.services import Services
 
 START_MS = 1_750_000_000_000
@@ -64,13 +67,21 @@ class QuietBus:
         return True, True
 
 
+def notary(folder: Path, signer: LogSigner | None = None) -> Notary:
+    """A log with a name, its key and its anchor in ``folder``; the same again for the same one."""
+    key = signer or FileSigner(folder / "log.key")
+    return Notary("test.example/log", key, [FileAnchor(folder / "anchor")])
+
+
 def quick_passwords() -> Passwords:
     """argon2id at its cheapest."""
     return Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @asynccontextmanager
-async def world(folder: Path, **settings: Any) -> AsyncIterator[tuple[Services, Clock]]:
+async def world(
+    folder: Path, *, signer: LogSigner | None = None, **settings: Any
+) -> AsyncIterator[tuple[Services, Clock]]:
     """Everything that the use cases need, in ``folder``."""
     clock = Clock()
     store = SqlStore(sqlite_url(folder / "avsession.db"))
@@ -89,6 +100,7 @@ async def world(folder: Path, **settings: Any) -> AsyncIterator[tuple[Services, 
         grant_key=Ed25519PrivateKey.generate(),
         build="0.1.0+test",
         gate=Gate(),
+        notary=notary(folder, signer),
         passwords=quick_passwords(),
     )
     try:

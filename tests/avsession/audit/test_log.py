@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import hashlib
 import json
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,13 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avsession.audit import log
+from avsession.audit import log, merkle
 from avsession.canonical import canonical, commitment
-from avsession.errors import Conflict
+from avsession.errors import Conflict, LogBroken
 from avsession.ports import Writer
-from avsession.records import Account, Detail, Leaf
+from avsession.records import Account, Detail, Leaf, TreeNode
 from avsession.storage.engine import sqlite_url
 from avsession.storage.sql import SqlStore
+from tests.support.tamper import database
 
 NOW = 1_700_000_000_123
 
@@ -162,6 +165,128 @@ async def test_many_writers_leave_no_hole_and_no_double(store: SqlStore) -> None
 
     numbers = await asyncio.gather(*(write_one() for _ in range(20)))
     assert sorted(numbers) == list(range(20))
+
+
+async def tree(store: SqlStore) -> dict[tuple[int, int], bytes]:
+    async with store.read() as tx:
+        return {(node.level, node.index): node.hash for node in await tx.find(TreeNode)}
+
+
+def whole(data: list[bytes]) -> dict[tuple[int, int], bytes]:
+    """Every complete subtree over these leaves, level by level."""
+    found: dict[tuple[int, int], bytes] = {}
+    row, level = [hashlib.sha256(b"\x00" + one).digest() for one in data], 0
+    while row:
+        found |= {(level, n): one for n, one in enumerate(row)}
+        pairs = zip(row[::2], row[1::2], strict=False)
+        row = [hashlib.sha256(b"\x01" + left + right).digest() for left, right in pairs]
+        level += 1
+    return found
+
+
+async def test_the_tree_grows_with_the_leaves(store: SqlStore) -> None:
+    for n in range(1, 20):
+        async with store.write() as tx:
+            await append(tx, actor=f"a{n}")
+        data = [leaf.data for leaf in await leaves(store)]
+        assert await tree(store) == whole(data)
+        async with store.read() as tx:
+            assert await log.size(tx) == n
+            proof = await log.hashes(tx, merkle.inclusion(n // 2, n))
+            leaf = merkle.leaf_hash(data[n // 2])
+            assert merkle.verify_inclusion(leaf, n // 2, n, proof, await log.root(tx, n))
+
+
+async def test_a_change_that_fails_leaves_no_node(store: SqlStore) -> None:
+    async def fails() -> None:
+        async with store.write() as tx:
+            await append(tx)
+            raise Conflict
+
+    with pytest.raises(Conflict):
+        await fails()
+    assert await tree(store) == {}
+
+
+async def test_nothing_is_appended_to_a_tree_with_a_hole(store: SqlStore, tmp_path: Path) -> None:
+    async with store.write() as tx:
+        await append(tx)
+    with database(tmp_path) as db:
+        db.execute("DELETE FROM tree_node")
+
+    async def fails() -> None:
+        async with store.write() as tx:
+            await append(tx)
+
+    with pytest.raises(LogBroken):
+        await fails()
+    assert len(await leaves(store)) == 1
+
+
+WRITER = """
+import asyncio, secrets, sys
+from avsession.audit import log
+from avsession.storage.engine import sqlite_url
+from avsession.storage.sql import SqlStore
+
+class Clock:
+    def now_ms(self): return 1_700_000_000_000
+
+async def main(path, name, times):
+    store = SqlStore(sqlite_url(path))
+    await store.open()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for n in range(times):
+        async with store.write() as tx:
+            refs = {"n": n}
+            await log.append(tx, Clock(), secrets.token_bytes, "audit.read", actor=name, refs=refs)
+    await store.close()
+
+asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+"""
+
+
+async def test_two_processes_on_one_file_make_one_tree(store: SqlStore, tmp_path: Path) -> None:
+    """They begin together and write as fast as they can; a third one goes on afterwards."""
+    path, times = tmp_path / "avsession.db", 60
+    writers = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", WRITER, str(path), name, str(times),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        )
+        for name in ("one", "two")
+    ]  # fmt: skip
+    for writer in writers:
+        assert writer.stdout is not None
+        assert await writer.stdout.readline() == b"ready\n"
+    await asyncio.gather(*(writer.communicate(b"go\n") for writer in writers))
+    assert [writer.returncode for writer in writers] == [0, 0]
+    async with store.write() as tx:
+        assert await append(tx) == 2 * times, "this one goes on where they stopped"
+    found = await leaves(store)
+    assert [leaf.index for leaf in found] == list(range(2 * times + 1))
+    for name in ("one", "two"):
+        bodies = [json.loads(leaf.data) for leaf in found]
+        assert [b["refs"]["n"] for b in bodies if b["actor"] == name] == list(range(times))
+    assert await tree(store) == whole([leaf.data for leaf in found])
+
+
+async def test_an_older_database_gets_its_tree(store: SqlStore, tmp_path: Path) -> None:
+    async with store.write() as tx:
+        for n in range(13):
+            await append(tx, actor=f"a{n}")
+    before = await tree(store)
+    await store.close()
+    with database(tmp_path) as db:  # as the first version made it
+        db.execute("DROP TABLE tree_node")
+        db.execute("DROP TABLE checkpoint")
+        db.execute("UPDATE alembic_version SET version_num = '0001'")
+    await store.open()
+    assert len(before) == 13 + 6 + 3 + 1
+    assert await tree(store) == before
+    async with store.write() as tx:
+        assert await append(tx) == 13
 
 
 async def test_an_unknown_kind_is_a_mistake_and_leaves_nothing(store: SqlStore) -> None:

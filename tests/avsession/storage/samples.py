@@ -107,6 +107,8 @@ SAMPLES: tuple[Any, ...] = (
         expires_ms=20,
     ),
     records.Detail(leaf=0, field="name", value=b'"Zo\xc3\xab"', salt=b"s" * 32, party="pty_1"),
+    records.TreeNode(level=0, index=0, hash=digest("leaf")),
+    records.SignedHead(size=1, note="log\n1\nroot\n\n— log signature\n", at_ms=11),
 )
 
 

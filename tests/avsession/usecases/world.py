@@ -41,7 +41,7 @@ from avsession.usecases.services import Services
 from signaling.hub import Hub
 from tests.avsession.usecases.parts import Person, Store
 from tests.avsession.usecases.recorder import Recorder
-from tests.support.world import Clock, quick_passwords
+from tests.support.world import Clock, notary, quick_passwords
 
 R = TypeVar("R")
 M = TypeVar("M", bound=Message)
@@ -92,6 +92,7 @@ class World:
             grant_key=self.grant_key,
             build="0.1.0+test",
             gate=Gate(),
+            notary=notary(self.folder),
             passwords=quick_passwords(),
         )
 

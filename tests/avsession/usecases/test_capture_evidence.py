@@ -1,0 +1,98 @@
+"""The gate waits for evidence: no grant before every consent is in a signed, stored checkpoint."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from avsession import grant as grants
+from avsession.audit import proof
+from avsession.errors import SignerFailed
+from avsession.keys import FileSigner
+from avsession.messages import Capture, Granted, RecordingChanged
+from avsession.records import ConsentEvent, GrantRecord, SignedHead
+from avsession.usecases import evidence
+from tests.avsession.usecases.world import World
+
+
+def committed_heads(world: World) -> list[int]:
+    """The sizes of the checkpoints that anybody but the writer sees in the database."""
+    with closing(sqlite3.connect(world.folder / "avsession.db")) as db:
+        return [size for (size,) in db.execute("SELECT size FROM checkpoint ORDER BY size")]
+
+
+async def test_every_consent_is_in_a_stored_checkpoint_before_a_grant_is_signed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    sign = grants.sign
+
+    def signing(*what: object) -> str:
+        seen.append(max(committed_heads(world), default=0))
+        return sign(*what)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(grants, "sign", signing)
+    await world.record()
+    given = await world.find(ConsentEvent, kind="given")
+    assert len(given) == 2
+    assert len(seen) == 1
+    assert all(event.leaf < seen[0] for event in given)
+    for event in given:
+        found = await evidence.proof(world.app, event.leaf, size=seen[0])
+        assert proof.verify(found, world.app.notary.key).size == seen[0]
+        assert event.id.encode() in found.leaf
+
+
+async def test_one_checkpoint_serves_both_and_a_second_grant_needs_no_other(world: World) -> None:
+    await world.record()
+    assert len(committed_heads(world)) == 1
+    await world.disconnect(world.customer)
+    assert world.live() is None
+    await world.connect(world.customer)
+    assert world.gate.generation > 1
+    assert len(await world.find(GrantRecord)) == 2
+    assert len(committed_heads(world)) == 1, "nobody consented anew"
+
+
+async def test_without_the_signer_nothing_is_granted_people_are_told_and_it_is_tried_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_self: FileSigner, _data: bytes) -> bytes:
+        raise SignerFailed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FileSigner, "sign", away)
+        await world.record()
+        assert world.live() is None
+        assert not await world.find(GrantRecord)
+        assert not await world.find(SignedHead)
+        assert not world.recorder.all(Capture)
+        for person in (world.agent, world.customer):
+            assert not person.all(Granted)
+            told = person.last(RecordingChanged).recording
+            assert (told.state, told.reason) == ("off", "recorder_unavailable")
+            assert person.ended is None, "the call goes on"
+        await world.later(1)
+        assert world.live() is None
+        assert world.session in world.app.gate.waiting
+    await world.later(1)
+    assert world.gate.generation == 1
+    assert world.customer.last(RecordingChanged).recording.state == "on"
+
+
+async def test_a_checkpoint_that_is_not_in_the_database_does_not_count(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever memory says."""
+    await evidence.checkpoint(world.app)
+    known = world.app.notary.newest
+
+    async def forgetful(_app: object, _covering: int) -> object:
+        return known
+
+    monkeypatch.setattr(evidence, "checkpoint", forgetful)
+    await world.record()
+    assert world.live() is None
+    assert not await world.find(GrantRecord)
