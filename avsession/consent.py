@@ -1,9 +1,9 @@
 """Consent, as a pure state machine: ``decide(state, event) -> Decision(state, effects)``.
 
 The gate is open only in phase OPEN, and that means: every party present holds ``given`` for
-this very request, there are at least two of them, and it is known that they are there. The
-caller must persist the returned state before it acts on an opening effect; it may act on a
-closing one first. Guards raise; nothing is changed then.
+this very request, there are at least two of them, it is known that they are there, and nobody
+has paused. The caller must persist the returned state before it acts on an opening effect; it
+may act on a closing one first. Guards raise; nothing is changed then.
 """
 
 from __future__ import annotations
@@ -29,12 +29,17 @@ from avsession.consent_events import (
     Left,
     Lost,
     OpenGate,
+    Pause,
+    PauseBegan,
+    Paused,
+    PauseOver,
     Phase,
     Refused,
     Regained,
     Request,
     Requested,
     RequestEnded,
+    Resumed,
     Seat,
     Stopped,
     Withdrawn,
@@ -45,6 +50,7 @@ from avsession.errors import (
     Conflict,
     NoticeMismatch,
     NotPermitted,
+    PausedByOther,
     PurposesRefused,
     RequestOver,
     SessionOver,
@@ -70,12 +76,17 @@ __all__ = [
     "Left",
     "Lost",
     "OpenGate",
+    "Pause",
+    "PauseBegan",
+    "PauseOver",
+    "Paused",
     "Phase",
     "Refused",
     "Regained",
     "Request",
     "RequestEnded",
     "Requested",
+    "Resumed",
     "Seat",
     "Stopped",
     "Withdrawn",
@@ -84,6 +95,8 @@ __all__ = [
 
 MIN_PARTIES = 2
 """A call has two ends: with one party left there is nothing to record."""
+MAX_RESUMED = 1_000
+"""Pauses that may end under one request; the next one lasts until the recording is stopped."""
 
 
 def decide(state: ConsentState, event: Event) -> Decision:
@@ -179,6 +192,8 @@ def _settle(state: ConsentState, effects: tuple[Effect, ...] = ()) -> Decision:
     if not purposes:
         decision = _finish(state, "no_common_purpose")
         return Decision(decision.state, effects + decision.effects)
+    if request.pauses:
+        return Decision(msgspec.structs.replace(state, phase=Phase.PAUSED), effects)
     if any(seat.presence is not Presence.PRESENT for seat in state.seats):
         return Decision(msgspec.structs.replace(state, phase=Phase.HELD), effects)
     after = msgspec.structs.replace(
@@ -299,6 +314,47 @@ def _stop(state: ConsentState, event: Stopped) -> Decision:
     return _finish(state, "stopped")
 
 
+def _pause(state: ConsentState, event: Paused) -> Decision:
+    """Close, and stay closed until this party resumes.
+
+    Said again it stands with a new number, so that a resuming that was on its way is dead.
+    """
+    request = _live(state, event.request)
+    _seated(state, event.party)
+    if state.phase is Phase.ASKING and not request.recorded:
+        raise Conflict("Nothing is being recorded yet.")
+    state, effects = _closed(state, "paused")
+    generation = state.generation if effects else state.generation + 1
+    if request.pause_of(event.party) is None:
+        effects += (PauseBegan(event.party, request.id, generation),)
+    others = tuple(pause for pause in request.pauses if pause.party != event.party)
+    after = msgspec.structs.replace(
+        state,
+        phase=Phase.ASKING if state.phase is Phase.ASKING else Phase.PAUSED,
+        generation=generation,
+        request=msgspec.structs.replace(request, pauses=(*others, Pause(event.party, generation))),
+    )
+    return Decision(after, effects)
+
+
+def _resume(state: ConsentState, event: Resumed) -> Decision:
+    request = _live(state, event.request)
+    _seated(state, event.party)
+    pause = request.pause_of(event.party)
+    if pause is None:
+        if request.pauses:
+            raise PausedByOther
+        raise Conflict("The recording is not paused.")
+    if pause.generation != event.generation:
+        raise Conflict("The recording was paused again since.")
+    if request.resumed >= MAX_RESUMED:
+        raise Conflict("The recording was resumed too often; stop it and ask again.")
+    others = tuple(other for other in request.pauses if other != pause)
+    fresh = msgspec.structs.replace(request, pauses=others, resumed=request.resumed + 1)
+    over = PauseOver(pause.party, request.id, pause.generation, last=not others)
+    return _settle(msgspec.structs.replace(state, request=fresh), (over,))
+
+
 def _interrupt(state: ConsentState, _event: Interrupted) -> Decision:
     state, effects = _closed(state, "recorder_lost")
     return _settle(state, effects)
@@ -311,20 +367,22 @@ def _end(state: ConsentState, _event: Ended) -> Decision:
 _Handler = Callable[[ConsentState, "Event"], Decision]
 
 _ROWS: dict[type[Event], tuple[Callable[..., Decision], ...]] = {
-    # event:    IDLE         ASKING      OPEN         HELD         ENDED
-    Joined:    (_join,       _join,      _join,       _join,       _over),
-    Left:      (_leave,      _leave,     _leave,      _leave,      _ignored),
-    Lost:      (_lose,       _lose,      _lose,       _lose,       _ignored),
-    Regained:  (_regain,     _regain,    _regain,     _regain,     _ignored),
-    Requested: (_request,    _busy,      _busy,       _busy,       _over),
-    Given:     (_no_request, _give,      _answered,   _answered,   _over),
-    Refused:   (_no_request, _refuse,    _answered,   _answered,   _over),
-    Extended:  (_no_request, _extend,    _no_request, _no_request, _over),
-    Expired:   (_ignored,    _expire,    _ignored,    _ignored,    _ignored),
-    Withdrawn: (_no_request, _withdraw,  _withdraw,   _withdraw,   _over),
-    Stopped:   (_no_request, _stop,      _stop,       _stop,       _over),
-    Interrupted: (_ignored,  _ignored,   _interrupt,  _ignored,    _ignored),
-    Ended:     (_end,        _end,       _end,        _end,        _ignored),
+    # event:    IDLE         ASKING      OPEN         HELD         PAUSED       ENDED
+    Joined:    (_join,       _join,      _join,       _join,       _join,       _over),
+    Left:      (_leave,      _leave,     _leave,      _leave,      _leave,      _ignored),
+    Lost:      (_lose,       _lose,      _lose,       _lose,       _lose,       _ignored),
+    Regained:  (_regain,     _regain,    _regain,     _regain,     _regain,     _ignored),
+    Requested: (_request,    _busy,      _busy,       _busy,       _busy,       _over),
+    Given:     (_no_request, _give,      _answered,   _answered,   _answered,   _over),
+    Refused:   (_no_request, _refuse,    _answered,   _answered,   _answered,   _over),
+    Extended:  (_no_request, _extend,    _no_request, _no_request, _no_request, _over),
+    Expired:   (_ignored,    _expire,    _ignored,    _ignored,    _ignored,    _ignored),
+    Withdrawn: (_no_request, _withdraw,  _withdraw,   _withdraw,   _withdraw,   _over),
+    Stopped:   (_no_request, _stop,      _stop,       _stop,       _stop,       _over),
+    Paused:    (_no_request, _pause,     _pause,      _pause,      _pause,      _over),
+    Resumed:   (_no_request, _resume,    _resume,     _resume,     _resume,     _over),
+    Interrupted: (_ignored,  _ignored,   _interrupt,  _ignored,    _ignored,    _ignored),
+    Ended:     (_end,        _end,       _end,        _end,        _end,        _ignored),
 }  # fmt: skip
 
 TABLE: dict[tuple[Phase, type[Event]], _Handler] = {

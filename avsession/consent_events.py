@@ -16,6 +16,7 @@ class Phase(enum.StrEnum):
     ASKING = "asking"  # a request waits for answers; the gate is closed
     OPEN = "open"  # the gate is open
     HELD = "held"  # all have given, but somebody may not be there: the gate is closed
+    PAUSED = "paused"  # all have given, but somebody has paused: the gate is closed
     ENDED = "ended"
 
 
@@ -40,8 +41,18 @@ class Seat(_Value, frozen=True):
     purposes: tuple[str, ...] = ()
 
 
+class Pause(_Value, frozen=True):
+    """A party has paused the recording; only it can resume, and it must name this generation."""
+
+    party: str
+    generation: int
+
+
 class Request(_Value, frozen=True):
-    """The live recording request. ``recorded``: the gate was open under it at least once."""
+    """The live recording request. ``recorded``: the gate was open under it at least once.
+
+    While anybody's pause stands the gate stays closed, also when that party is not there.
+    """
 
     id: str
     by: str
@@ -51,6 +62,13 @@ class Request(_Value, frozen=True):
     deadline_ms: int
     extensions: int = 0
     recorded: bool = False
+    pauses: tuple[Pause, ...] = ()
+    resumed: int = 0
+    """How often a pause has ended."""
+
+    def pause_of(self, party: str) -> Pause | None:
+        """This party's pause, if it stands."""
+        return next((pause for pause in self.pauses if pause.party == party), None)
 
 
 class ConsentState(_Value, frozen=True):
@@ -166,6 +184,21 @@ class Stopped(_Value, frozen=True):
     request: str
 
 
+class Paused(_Value, frozen=True):
+    """A party wants nothing to be recorded until it says so itself."""
+
+    party: str
+    request: str
+
+
+class Resumed(_Value, frozen=True):
+    """A party takes its own pause back: the one of this generation, and no later one."""
+
+    party: str
+    request: str
+    generation: int
+
+
 class Interrupted(_Value, frozen=True):
     """The recorder is gone. Consent stands; capture needs a new generation to go on."""
 
@@ -176,7 +209,7 @@ class Ended(_Value, frozen=True):
 
 Event = (
     Joined | Left | Lost | Regained | Requested | Given | Refused | Extended | Expired | Withdrawn
-    | Stopped | Interrupted | Ended
+    | Stopped | Paused | Resumed | Interrupted | Ended
 )  # fmt: skip
 
 
@@ -201,6 +234,23 @@ class CloseGate(_Value, frozen=True):
     reason: str
 
 
+class PauseBegan(_Value, frozen=True):
+    """This party has paused; ``generation`` is what it must name to resume."""
+
+    party: str
+    request: str
+    generation: int
+
+
+class PauseOver(_Value, frozen=True):
+    """This party's pause has ended; ``last``: no other pause stands."""
+
+    party: str
+    request: str
+    generation: int
+    last: bool
+
+
 class RequestEnded(_Value, frozen=True):
     """The request is over; ``pending`` had not answered; ``recorded`` asks for finishing."""
 
@@ -210,7 +260,7 @@ class RequestEnded(_Value, frozen=True):
     recorded: bool
 
 
-Effect = Ask | OpenGate | CloseGate | RequestEnded
+Effect = Ask | OpenGate | CloseGate | PauseBegan | PauseOver | RequestEnded
 
 
 class Decision(_Value, frozen=True):

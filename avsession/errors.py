@@ -11,7 +11,7 @@ person. The tree::
     │   └── ManifestBroken, RecordingTruncated, SettingsInvalid
     ├── Refused              the caller may not do this
     │   ├── SignInRequired, SignInFailed, LinkSpent, TicketRefused
-    │   ├── NotPermitted, OriginRefused, ConsentRequired
+    │   ├── NotPermitted, OriginRefused, ConsentRequired, PausedByOther
     │   └── TooMany
     ├── NotFound             there is no such thing, for this caller
     ├── Conflict             it was possible once, or will be, but not now
@@ -181,6 +181,13 @@ class ConsentRequired(Refused):
 
     code = "consent.required"
     sentence = "Not everyone has consented to that."
+
+
+class PausedByOther(Refused):
+    """Somebody else has paused the recording: only who paused it resumes it."""
+
+    code = "recording.paused_by_other"
+    sentence = "Only the one who paused the recording can resume it."
 
 
 class TooMany(Refused):

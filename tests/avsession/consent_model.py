@@ -1,7 +1,7 @@
 """A model of consent, far simpler than the machine, and the machine checked against it.
 
-The model keeps who is there, who has given what, and which request lives. From these alone
-follows whether the gate may be open; how the machine gets there is its own affair.
+The model keeps who is there, who has given what, who has paused, and which request lives. From
+these alone follows whether the gate may be open; how the machine gets there is its own affair.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from avsession.consent import (
     Effect,
     Event,
     OpenGate,
+    PauseBegan,
+    PauseOver,
     Phase,
     RequestEnded,
     decide,
@@ -47,6 +49,7 @@ class Model:
         self.state = state
         self.there: dict[str, bool] = {}  # seated -> known to be there
         self.given: dict[str, frozenset[str]] = {}
+        self.paused: dict[str, int] = {}  # who has paused -> what it must name to resume
         self.live: Asked | None = None
         self.over: list[str] = []
         self.refusals = 0
@@ -75,6 +78,8 @@ class Model:
             return Phase.IDLE
         if self.pending:
             return Phase.ASKING
+        if self.paused:
+            return Phase.PAUSED
         return Phase.OPEN if all(self.there.values()) else Phase.HELD
 
     def _ends_by_itself(self) -> str | None:
@@ -86,12 +91,17 @@ class Model:
         return None
 
     def follows(
-        self, event: Event, *, outcome: str | None = None, fence: bool = False
+        self,
+        event: Event,
+        *,
+        outcome: str | None = None,
+        fence: bool = False,
+        raised: bool = False,
     ) -> tuple[Effect, ...]:
         """The machine accepts the event and does what the model says; its effects.
 
         ``outcome``: the event itself ends the request. ``fence``: an open gate must not stay
-        open under the same generation.
+        open under the same generation. ``raised``: the generation rises though no gate changes.
         """
         before, pending, asked = self.gate, tuple(self.pending), self.live
         outcome = outcome if self.live and outcome else self._ends_by_itself()
@@ -99,6 +109,7 @@ class Model:
             self.over.append(self.live.id)
             self.live = None
             self.given.clear()
+            self.paused.clear()
         decision = decide(self.state, event)
         ends = []
         for effect in decision.effects:
@@ -109,6 +120,9 @@ class Model:
             elif isinstance(effect, CloseGate):
                 assert effect.generation == self.gate
                 self.gate = None
+            elif isinstance(effect, PauseBegan | PauseOver):
+                assert self.live
+                assert effect.request == self.live.id
             else:
                 assert self.gate is None
                 ends.append(effect)
@@ -118,7 +132,7 @@ class Model:
             assert not ends
         assert before is None or self.gate != before or not fence
         changes = sum(isinstance(effect, OpenGate | CloseGate) for effect in decision.effects)
-        assert decision.state.generation == self.state.generation + changes
+        assert decision.state.generation == self.state.generation + changes + raised
         kept = msgspec.json.encode(decision.state)
         self.state = msgspec.json.decode(kept, type=ConsentState)
         assert self.state == decision.state
@@ -150,6 +164,7 @@ class Model:
             self.live and (self.live.id, self.live.purposes, self.live.deadline)
         )
         assert (live is None) == (self.live is None)
+        assert {p.party: p.generation for p in live.pauses} == self.paused if live else True
         if self.gate is None:
             assert self.phase is not Phase.OPEN
             return
@@ -159,4 +174,5 @@ class Model:
         assert len(self.there) >= 2
         assert all(self.there.values())
         assert all(self.given.get(party) for party in self.there)
+        assert not self.paused
         assert self.state.common_purposes == self.common != ()

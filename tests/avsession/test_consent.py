@@ -21,10 +21,12 @@ from avsession.consent import (
     Left,
     Lost,
     OpenGate,
+    Paused,
     Phase,
     Refused,
     Regained,
     RequestEnded,
+    Resumed,
     Stopped,
     Withdrawn,
 )
@@ -35,6 +37,7 @@ from avsession.errors import (
     Conflict,
     NoticeMismatch,
     NotPermitted,
+    PausedByOther,
     PurposesRefused,
     RequestOver,
     SessionOver,
@@ -60,27 +63,39 @@ def test_every_pair_of_phase_and_event_has_its_line() -> None:
     assert set(TABLE) == set(itertools.product(Phase, typing.get_args(Event)))
 
 
-I, A, O, H, X = Phase.IDLE, Phase.ASKING, Phase.OPEN, Phase.HELD, Phase.ENDED  # noqa: E741
+I, A, O, H, P, X = (  # noqa: E741
+    Phase.IDLE, Phase.ASKING, Phase.OPEN, Phase.HELD, Phase.PAUSED, Phase.ENDED,
+)  # fmt: skip
+
+Over, Gone, Busy, Done = RequestOver, SessionOver, Conflict, AlreadyAnswered
+Deny, Other = NotPermitted, PausedByOther
 
 # What becomes of a call of two in each phase. In ASKING the agent has given and the customer has
-# not; in HELD both have, but the customer may not be there.
+# not; in HELD both have, but the customer may not be there; in PAUSED the agent has paused.
 OUTCOMES: list[tuple[Event, tuple[Phase | type[AvsessionError], ...]]] = [
-    # event                           IDLE         ASKING    OPEN             HELD             ENDED
-    (Joined(GUEST, 0),               (I,           A,        A,               A,               SessionOver)),  # noqa: E501
-    (Left(CUSTOMER),                 (I,           I,        I,               I,               X)),
-    (Left(GUEST),                    (I,           A,        O,               H,               X)),
-    (Lost(CUSTOMER),                 (I,           A,        H,               H,               X)),
-    (Regained(CUSTOMER),             (I,           A,        O,               O,               X)),
-    (asks("next"),                   (A,           Conflict, Conflict,        Conflict,        SessionOver)),  # noqa: E501
-    (gives(CUSTOMER),                (RequestOver, O,        AlreadyAnswered, AlreadyAnswered, SessionOver)),  # noqa: E501
-    (Refused(CUSTOMER, "first"),     (RequestOver, I,        AlreadyAnswered, AlreadyAnswered, SessionOver)),  # noqa: E501
-    (Extended(AGENT, "first", 9, 0),  (RequestOver, A,        RequestOver,     RequestOver,     SessionOver)),  # noqa: E501
-    (Expired("first", LATER),        (I,           I,        O,               H,               X)),
-    (Withdrawn(AGENT, "first"),      (RequestOver, I,        I,               I,               SessionOver)),  # noqa: E501
-    (Stopped(CUSTOMER, "first"),     (RequestOver, I,        I,               I,               SessionOver)),  # noqa: E501
-    (Stopped(None, "first"),         (RequestOver, I,        I,               I,               SessionOver)),  # noqa: E501
-    (Interrupted(),                  (I,           A,        O,               H,               X)),
-    (Ended(),                        (X,           X,        X,               X,               X)),
+    # event                           IDLE   ASKING OPEN   HELD   PAUSED ENDED
+    (Joined(GUEST, 0),                 (I,     A,     A,     A,     A,     Gone)),
+    (Left(CUSTOMER),                   (I,     I,     I,     I,     I,     X)),
+    (Left(GUEST),                      (I,     A,     O,     H,     P,     X)),
+    (Lost(CUSTOMER),                   (I,     A,     H,     H,     P,     X)),
+    (Regained(CUSTOMER),               (I,     A,     O,     O,     P,     X)),
+    (asks("next"),                     (A,     Busy,  Busy,  Busy,  Busy,  Gone)),
+    (gives(CUSTOMER),                  (Over,  O,     Done,  Done,  Done,  Gone)),
+    (Refused(CUSTOMER, "first"),       (Over,  I,     Done,  Done,  Done,  Gone)),
+    (Extended(AGENT, "first", 9, 0),   (Over,  A,     Over,  Over,  Over,  Gone)),
+    (Expired("first", LATER),          (I,     I,     O,     H,     P,     X)),
+    (Withdrawn(AGENT, "first"),        (Over,  I,     I,     I,     I,     Gone)),
+    (Stopped(CUSTOMER, "first"),       (Over,  I,     I,     I,     I,     Gone)),
+    (Stopped(None, "first"),           (Over,  I,     I,     I,     I,     Gone)),
+    (Paused(AGENT, "first"),           (Over,  Busy,  P,     P,     P,     Gone)),
+    (Paused(CUSTOMER, "first"),        (Over,  Busy,  P,     P,     P,     Gone)),
+    (Paused(GUEST, "first"),           (Over,  Deny,   Deny,   Deny,   Deny,   Gone)),
+    (Resumed(AGENT, "first", 2),       (Over,  Busy,  Busy,  Busy,  O,     Gone)),
+    (Resumed(AGENT, "first", 1),       (Over,  Busy,  Busy,  Busy,  Busy,  Gone)),
+    (Resumed(CUSTOMER, "first", 2),    (Over,  Busy,  Busy,  Busy,  Other, Gone)),
+    (Resumed(GUEST, "first", 2),       (Over,  Deny,   Deny,   Deny,   Deny,   Gone)),
+    (Interrupted(),                    (I,     A,     O,     H,     P,     X)),
+    (Ended(),                          (X,     X,     X,     X,     X,     X)),
 ]  # fmt: skip
 
 
@@ -91,6 +106,7 @@ def in_phase(phase: Phase) -> Talk:
         A: (asks(), gives(AGENT)),
         O: (asks(), gives(AGENT), gives(CUSTOMER)),
         H: (asks(), gives(AGENT), gives(CUSTOMER), Lost(CUSTOMER)),
+        P: (asks(), gives(AGENT), gives(CUSTOMER), Paused(AGENT, "first")),
         X: (Ended(),),
     }
     talk.say(*steps[phase])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from avsession.consent_events import Answer, ConsentState, Phase, Request, Seat
+from avsession.consent_events import Answer, ConsentState, Pause, Phase, Request, Seat
 from avsession.session import Presence
 
 
@@ -55,3 +55,9 @@ def test_a_seat_is_found_by_its_party() -> None:
 )
 def test_asking_ends_with_the_second_refusal_or_the_session(state: ConsentState, may: bool) -> None:
     assert state.may_ask is may
+
+
+def test_a_pause_is_found_by_who_paused() -> None:
+    request = Request("request", "agent", ("a",), {}, 0, pauses=(Pause("agent", 4),))
+    assert request.pause_of("agent") == Pause("agent", 4)
+    assert request.pause_of("customer") is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from avsession.consent import (
+    MAX_RESUMED,
     Ask,
     CloseGate,
     Ended,
@@ -15,14 +16,18 @@ from avsession.consent import (
     Left,
     Lost,
     OpenGate,
+    PauseBegan,
+    Paused,
+    PauseOver,
     Phase,
     Refused,
     Regained,
     RequestEnded,
+    Resumed,
     Stopped,
     Withdrawn,
 )
-from avsession.errors import NotPermitted, RequestOver
+from avsession.errors import Conflict, NotPermitted, PausedByOther, RequestOver
 from tests.avsession.talk import (
     AGENT,
     BOTH,
@@ -105,6 +110,86 @@ def test_the_end_of_the_session_closes_everything() -> None:
     )
     assert talk.say(Ended()) == ()
     assert not talk.state.may_ask
+
+
+# --- pausing
+
+
+def test_a_pause_closes_the_gate_until_who_paused_resumes() -> None:
+    talk = recorded(AGENT, CUSTOMER)
+    assert talk.say(Paused(AGENT, "first")) == (
+        CloseGate(1, "paused"),
+        PauseBegan(AGENT, "first", 2),
+    )
+    talk.refuses(Resumed(CUSTOMER, "first", 2), PausedByOther)
+    assert talk.say(Resumed(AGENT, "first", 2)) == (
+        PauseOver(AGENT, "first", 2, last=True),
+        OpenGate(3, BOTH),
+    )
+
+
+def test_two_who_pause_must_both_resume() -> None:
+    talk = recorded(AGENT, CUSTOMER)
+    talk.say(Paused(AGENT, "first"))
+    assert talk.say(Paused(CUSTOMER, "first")) == (PauseBegan(CUSTOMER, "first", 3),)
+    assert talk.say(Resumed(AGENT, "first", 2)) == (PauseOver(AGENT, "first", 2, last=False),)
+    assert talk.phase is Phase.PAUSED
+    assert talk.say(Resumed(CUSTOMER, "first", 3))[1] == OpenGate(4, BOTH)
+
+
+def test_a_pause_said_after_a_resuming_wins_though_it_arrives_first() -> None:
+    talk = recorded(AGENT, CUSTOMER)
+    talk.say(Paused(AGENT, "first"))
+    assert talk.say(Paused(AGENT, "first")) == ()
+    talk.refuses(Resumed(AGENT, "first", 2), Conflict)
+    talk.say(Resumed(AGENT, "first", 3))
+    assert talk.phase is Phase.OPEN
+
+
+def test_a_pause_outlasts_who_paused_until_they_are_back_or_somebody_stops() -> None:
+    talk = recorded(AGENT, CUSTOMER, GUEST)
+    talk.say(Paused(GUEST, "first"), Lost(GUEST))
+    assert talk.say(Left(GUEST)) == ()
+    assert talk.phase is Phase.PAUSED
+    talk.refuses(Resumed(GUEST, "first", 2), NotPermitted)
+    assert talk.say(Joined(GUEST, LATER), gives(GUEST)) == ()
+    assert talk.phase is Phase.PAUSED
+    talk.say(Left(GUEST))
+    assert talk.say(Stopped(AGENT, "first")) == (
+        RequestEnded("first", "stopped", (), recorded=True),
+    )
+    talk.say(asks("second"), gives(AGENT, request="second"))
+    assert talk.say(gives(CUSTOMER, request="second")) == (OpenGate(3, BOTH),)
+
+
+def test_who_joins_during_a_pause_is_asked_and_records_nothing_yet() -> None:
+    talk = recorded(AGENT, CUSTOMER)
+    talk.say(Paused(AGENT, "first"))
+    assert talk.say(Joined(GUEST, LATER)) == (Ask(),)
+    assert talk.say(Resumed(AGENT, "first", 2)) == (
+        PauseOver(AGENT, "first", 2, last=True),
+        Ask(),
+    )
+    assert talk.say(Paused(CUSTOMER, "first")) == (PauseBegan(CUSTOMER, "first", 3),)
+    assert talk.say(gives(GUEST)) == ()
+    assert talk.phase is Phase.PAUSED
+
+
+@pytest.mark.parametrize("event", [Withdrawn(CUSTOMER, "first"), Stopped(CUSTOMER, "first")])
+def test_a_pause_keeps_nobody_from_ending_it_all(event: Event) -> None:
+    talk = recorded(AGENT, CUSTOMER)
+    talk.say(Paused(AGENT, "first"))
+    (over,) = talk.say(event)
+    assert isinstance(over, RequestEnded)
+    assert talk.phase is Phase.IDLE
+
+
+def test_resuming_has_an_end() -> None:
+    talk = recorded(AGENT, CUSTOMER)
+    for _ in range(MAX_RESUMED):
+        talk.say(Paused(AGENT, "first"), Resumed(AGENT, "first", talk.state.generation + 1))
+    talk.say(Paused(AGENT, "first"))
+    talk.refuses(Resumed(AGENT, "first", talk.state.generation), Conflict)
 
 
 # --- presence

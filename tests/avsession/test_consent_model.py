@@ -27,10 +27,14 @@ from avsession.consent import (
     Joined,
     Left,
     Lost,
+    PauseBegan,
+    Paused,
+    PauseOver,
     Refused,
     Regained,
     Request,
     Requested,
+    Resumed,
     Stopped,
     Withdrawn,
 )
@@ -248,6 +252,43 @@ class ThreeParties(RuleBasedStateMachine):
         assert self.model.follows(event) == (Ask(),)
         return None
 
+    # --- pausing
+
+    @precondition(lambda self: self.model.live)
+    @rule(party=ANYONE)
+    def pauses(self, party: str) -> None:
+        """Whoever is seated, also twice, also with somebody else, also while nobody is recorded."""
+        model, event = self.model, Paused(party, self.live)
+        live = model.live
+        if not live or party not in model.there or (model.pending and not live.recorded):
+            return model.turned_away(event)
+        new, number = party not in model.paused, model.state.generation + 1
+        model.paused[party] = number
+        effects = model.follows(event, fence=True, raised=model.gate is None)
+        assert model.gate is None
+        assert (PauseBegan(party, live.id, number) in effects) is new
+        return None
+
+    @precondition(lambda self: self.model.live)
+    @rule(party=ANYONE, late=st.booleans())
+    def resumes(self, party: str, late: bool) -> None:
+        """Only for itself, only the newest of its pauses: all that pauses must be taken back."""
+        model, number = self.model, self.model.paused.get(party)
+        event = Resumed(party, self.live, (number or 1) - late)
+        if not model.live or number is None or late or party not in model.there:
+            return model.turned_away(event)
+        del model.paused[party]
+        over = PauseOver(party, model.live.id, number, last=not model.paused)
+        assert over in model.follows(event)
+        return None
+
+    @precondition(lambda self: self.model.paused)
+    @rule()
+    def all_resume(self) -> None:
+        for party in list(self.model.paused):
+            self.joins(party)
+            self.resumes(party, late=False)
+
     # --- ending
 
     @precondition(lambda self: self.model.live)
@@ -275,6 +316,8 @@ class ThreeParties(RuleBasedStateMachine):
         self.model.turned_away(Refused(party, other))
         self.model.turned_away(Withdrawn(party, other))
         self.model.turned_away(Stopped(party, other))
+        self.model.turned_away(Paused(party, other))
+        self.model.turned_away(Resumed(party, other, self.model.paused.get(party, 0)))
         self.model.turned_away(Extended(party, other, self.now + ANSWER_MS, self.now))
         self.model.follows(Expired(other, self.now + 2 * ANSWER_MS))
 
