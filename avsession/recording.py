@@ -28,10 +28,16 @@ MAX_SEGMENT = 4 * 1024 * 1024
 """Bytes of one sealed segment: one second at more than 30 Mbit/s."""
 
 
+PAUSED = "paused"
+"""Why a gate closed, a generation was detached, and a gap is there: a party has paused."""
+
+
 class State(enum.StrEnum):
-    """Where a recording is. Only forward: ``on`` and ``off`` may alternate, the rest are final."""
+    """Where a recording is. ``on``, ``paused`` and ``off`` (RFC 7866) may alternate; from there
+    it goes only forward."""
 
     ON = "on"
+    PAUSED = "paused"  # somebody paused it, and nothing is recorded until they resume
     OFF = "off"  # the gate is closed for now: a gap
     CLOSING = "closing"  # over; the recorder's last entries are awaited
     SEALED = "sealed"
@@ -41,12 +47,17 @@ class State(enum.StrEnum):
 
 ORDER = {
     State.ON: 0,
+    State.PAUSED: 0,
     State.OFF: 0,
     State.CLOSING: 1,
     State.SEALED: 2,
     State.INTERRUPTED: 2,
     State.ERASED: 3,
 }
+
+
+GOING_ON = (State.ON, State.PAUSED, State.OFF)
+"""More may be recorded in it: its recorder keeps a place for it."""
 
 
 def may_become(old: State, new: State) -> bool:
@@ -125,7 +136,10 @@ class Sealed(Entry, frozen=True, kw_only=True, tag="sealed"):
 
 
 class Gap(Entry, frozen=True, kw_only=True, tag="gap"):
-    """Between these moments nothing of the track was stored, and why."""
+    """Between these moments nothing of the track was stored, and why.
+
+    ``paused``: a party wanted it so; any other reason is a loss or a closed gate (FORMAT.md).
+    """
 
     track: str
     start_ms: int

@@ -16,7 +16,7 @@ from functools import partial
 from avsession.errors import Unavailable
 from avsession.grant import Grant, digest
 from avsession.messages import CloseGate, LegOffer, LegState, ManifestLine, Message
-from avsession.recording import Attach, Begin, Detach, End, State, TrackInfo
+from avsession.recording import PAUSED, Attach, Begin, Detach, End, State, TrackInfo
 from avsession.tasks import Tasks
 from recorder.frames import EncodedFrame
 from recorder.gate import Gate
@@ -77,6 +77,8 @@ class Capture:
         self._erased = False
         self._failure = ""
         self._gap_reason = "worker.restarted" if chain.begun else "no.media"
+        if chain.detached == PAUSED:
+            self._gap_reason = PAUSED  # a restart in a pause loses nothing
         self.journal = Journal(
             chain,
             executor=executor,
@@ -369,7 +371,7 @@ class Capture:
             for party in self._parties.values()
         )
         self._parties = {}
-        self._gap_reason = "signaling.lost" if reason == "signaling.lost" else "gate.closed"
+        self._gap_reason = reason if reason in (PAUSED, "signaling.lost") else "gate.closed"
         if not self._broken:
             self.journal.post(partial(self._detach, generation, reason))
         log.info(

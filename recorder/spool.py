@@ -147,6 +147,8 @@ class Chain:
         """The highest that an `attach` names."""
         self.attached: int | None = None
         """The generation that was attached and not detached: what a crash leaves."""
+        self.detached = ""
+        """Why the last generation ended; empty while one is attached, or before the first."""
         self.next_index: dict[str, int] = {}
         self.end_ms: dict[str, int] = {}
         """Where each track's last listed segment ends, on the timeline."""
@@ -329,7 +331,7 @@ class Chain:
         self.lines[entry.n] = line
         if isinstance(entry, Attach):
             self.generation = max(self.generation, entry.generation)
-            self.attached = entry.generation
+            self.attached, self.detached = entry.generation, ""
         elif isinstance(entry, Sealed):
             self.next_index[entry.track] = entry.index + 1
             self.end_ms[entry.track] = max(entry.end_ms, self.end_ms.get(entry.track, 0))
@@ -342,6 +344,7 @@ class Chain:
                 del self._headers[entry.track]
         elif isinstance(entry, Detach | End):
             self.attached = None
+            self.detached = entry.reason if isinstance(entry, Detach) else self.detached
 
     def _load(self) -> None:
         """Read what is there: cut a torn last line, delete what no line lists."""

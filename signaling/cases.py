@@ -26,15 +26,26 @@ from avsession.messages import (
     ManifestLine,
     MoreTime,
     NoticeShown,
+    PauseRecording,
     RefuseConsent,
     RequestRecording,
+    ResumeRecording,
     StopRecording,
     WithdrawConsent,
     WorkerHello,
     WorkerWelcome,
 )
 from avsession.session import Party
-from avsession.usecases import accept, consent, denials, legs, presence, sessions, workers
+from avsession.usecases import (
+    accept,
+    consent,
+    denials,
+    legs,
+    pausing,
+    presence,
+    sessions,
+    workers,
+)
 from avsession.usecases.services import Services
 
 Result = Awaitable[dict[str, str] | None]
@@ -60,6 +71,8 @@ class UseCases:
     withdraw: Callable[[str, WithdrawConsent], Result]
     choose_fate: Callable[[str, ChooseFate], Result]
     stop: Callable[[str, StopRecording], Result]
+    pause: Callable[[str, PauseRecording], Result]
+    resume: Callable[[str, ResumeRecording], Result]
     # a party's leg
     leg_answer: Callable[[str, LegAnswer], Awaitable[None]]
     leg_trickle: Callable[[str, LegTrickle], Awaitable[None]]
@@ -93,6 +106,8 @@ def bind(app: Services) -> UseCases:
         withdraw=partial(consent.withdraw, app),
         choose_fate=partial(consent.choose_fate, app),
         stop=partial(consent.stop, app),
+        pause=partial(pausing.pause, app),
+        resume=partial(pausing.resume, app),
         leg_answer=partial(legs.leg_answer, app),
         leg_trickle=partial(legs.leg_trickle, app),
         leg_failed=partial(legs.leg_failed, app),

@@ -52,10 +52,12 @@ from avsession.messages import (
     Message,
     MoreTime,
     NoticeShown,
+    PauseRecording,
     Ping,
     Pong,
     RefuseConsent,
     RequestRecording,
+    ResumeRecording,
     StopRecording,
     Trickle,
     Trickled,
@@ -173,6 +175,8 @@ PARTY: Mapping[type[Message], Rule] = {
     WithdrawConsent: Ahead("closing", lambda s, m: s.cases.withdraw(s.owner, m)),
     ChooseFate: InTurn("closing", lambda s, m: s.cases.choose_fate(s.owner, m)),
     StopRecording: Ahead("closing", lambda s, m: s.cases.stop(s.owner, m)),
+    PauseRecording: Ahead("closing", lambda s, m: s.cases.pause(s.owner, m)),
+    ResumeRecording: InTurn("others", lambda s, m: s.cases.resume(s.owner, m)),
     LegAnswer: InTurn("descriptions", lambda s, m: s.cases.leg_answer(s.owner, m), _check_sdp),
     LegTrickle: InTurn(
         "candidates", lambda s, m: s.cases.leg_trickle(s.owner, m), _check_candidate
@@ -273,7 +277,8 @@ def _begin(seat: Seat, rule: Rule, message: Message) -> None:
 WRITTEN_DOWN = frozenset(
     {
         RequestRecording, NoticeShown, GiveConsent, RefuseConsent, WithdrawConsent, ChooseFate,
-        StopRecording, LegAnswer, LegOffer, ManifestLine, GrantRefused,
+        StopRecording, PauseRecording, ResumeRecording, LegAnswer, LegOffer, ManifestLine,
+        GrantRefused,
     }
 )  # fmt: skip
 """Attempts to consent or to capture: what is refused of them goes into the audit log."""

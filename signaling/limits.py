@@ -84,7 +84,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """`trickle`, `leg.trickle`. Beyond: `error too_many`, counted as a violation; the message is
     not carried out."""
     closing: Rate = Rate(2, 20)
-    """What stops something: withdraw, fate, refuse, stop, leave, failed leg. Beyond: `error
+    """What stops something: withdraw, fate, refuse, stop, pause, leave, failed leg. Beyond: `error
     too_many`, counted as a violation; the message is not carried out."""
     others: Rate = Rate(5, 40)
     """Each party's remaining messages. Beyond: `error too_many`, counted as a violation; the
@@ -92,8 +92,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int = 64
     """A party's messages that wait for their turn. Beyond: `error too_many`; not carried out."""
     withdrawals: int = 4
-    """Withdrawals of one party carried out at once. Beyond: the next waits for its turn; the
-    gate has closed with the first."""
+    """Withdrawals, stops and pauses of one party carried out at once. Beyond: the next waits for
+    its turn; the gate has closed with the first."""
     recorder_messages: Rate = Rate(1000, 5000)
     """A recorder's messages. Beyond: the connection ends with 1008 `rate`; it reconnects and
     resumes."""

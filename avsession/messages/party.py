@@ -122,6 +122,25 @@ class StopRecording(Message, frozen=True, kw_only=True, tag="recording.stop"):
     key: Key
 
 
+class PauseRecording(Message, frozen=True, kw_only=True, tag="recording.pause"):
+    """Record nothing until this party resumes. Any party may; the request and consent stand.
+
+    The acknowledgement's ``generation`` is what ``recording.resume`` must name.
+    """
+
+    request: Id
+    key: Key
+
+
+class ResumeRecording(Message, frozen=True, kw_only=True, tag="recording.resume"):
+    """End this party's own pause: the one of this ``generation``, so that one which was said later
+    stands whatever arrives first. Recording goes on when no other party's pause stands."""
+
+    request: Id
+    generation: Generation
+    key: Key
+
+
 class LegAnswer(Message, frozen=True, kw_only=True, tag="leg.answer"):
     """This party's answer to the recorder's offer."""
 
@@ -153,8 +172,8 @@ class Leave(Message, frozen=True, kw_only=True, tag="leave"):
 
 FromParty = (
     Hello | Ping | Describe | Trickle | MediaState | RequestRecording | NoticeShown | GiveConsent
-    | RefuseConsent | MoreTime | WithdrawConsent | ChooseFate | StopRecording | LegAnswer
-    | LegTrickle | LegFailed | Leave
+    | RefuseConsent | MoreTime | WithdrawConsent | ChooseFate | StopRecording | PauseRecording
+    | ResumeRecording | LegAnswer | LegTrickle | LegFailed | Leave
 )  # fmt: skip
 
 
@@ -199,15 +218,17 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordingStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether recording is on. ``reason`` is a stable code when it is off."""
+    """Whether recording is on. ``reason`` is a stable code when it is not."""
 
-    state: str  # on, off
+    state: str  # on, paused, off
     reason: str = ""
     request: str | None = None
     recording: str | None = None
     generation: int = 0
     may_ask: bool = True
     """False once two refusals have ended the asking."""
+    paused: dict[str, int] = msgspec.field(default_factory=dict)
+    """Who has paused -> the generation that its ``recording.resume`` must name."""
 
 
 class Welcome(Message, frozen=True, kw_only=True, tag="welcome"):
@@ -271,7 +292,7 @@ class AskOver(Message, frozen=True, kw_only=True, tag="recording.ask_over"):
 
 
 class RecordingChanged(Message, frozen=True, kw_only=True, tag="recording.state"):
-    """Recording went on or off. A page cuts its leg at once when it is off."""
+    """Recording went on, off, or was paused. A page cuts its leg at once unless it is on."""
 
     recording: RecordingStatus
 

@@ -17,7 +17,7 @@ from avsession.consent import ConsentState, Interrupted, Phase, Request
 from avsession.errors import AvsessionError, ConsentRequired, SignerFailed, Unavailable
 from avsession.messages import Capture, Granted, Parties, RecordingChanged, RecordingStatus
 from avsession.ports import Reader, WorkerInfo, Writer
-from avsession.recording import State, may_become
+from avsession.recording import GOING_ON, State, may_become
 from avsession.records import ConsentEvent, EntryRecord, GrantRecord, Recording, TrackRecord
 from avsession.session import Session, new_id
 from avsession.usecases import effects, evidence, views
@@ -188,10 +188,7 @@ async def choose_worker(
         return next((w for w in workers if (w.worker, w.recorder_key) == holder), None)
     free = []
     for worker in workers:
-        held = [
-            await tx.count(Recording, worker=worker.worker, state=state)
-            for state in (State.ON, State.OFF)
-        ]
+        held = [await tx.count(Recording, worker=worker.worker, state=state) for state in GOING_ON]
         if sum(held) < worker.capacity:
             full = not app.figures.taking(worker.worker)
             free.append((full, sum(held) / worker.capacity, worker))

@@ -12,17 +12,24 @@ from contextlib import contextmanager
 
 from avsession.errors import AvsessionError, Unavailable
 from avsession.messages import CloseGate, RecordingChanged, RecordingStatus
-from avsession.usecases.gate import OpenGate
+from avsession.recording import PAUSED
+from avsession.usecases.gate import OpenGate, pause_of
 from avsession.usecases.services import Services
 
 
 def close_now(
-    app: Services, session: str, reason: str, *, final: bool, generation: int | None = None
+    app: Services,
+    session: str,
+    reason: str,
+    *,
+    final: bool,
+    generation: int | None = None,
+    pauser: str | None = None,
 ) -> OpenGate | None:
     """Close the session's gate in memory and tell the recorder and everyone; None if closed.
 
     ``final``: the recording is over. Otherwise another generation may follow. With
-    ``generation`` only that one is closed.
+    ``generation`` only that one is closed. ``pauser``: it is closed because this party pauses.
     """
     now = app.clock.now_ms()
     gate = app.gate.close(session, now, generation)
@@ -42,11 +49,12 @@ def close_now(
         session,
         RecordingChanged(
             recording=RecordingStatus(
-                state="off",
+                state="paused" if pauser else "off",
                 reason=reason,
                 request=None if final else gate.request,
                 recording=gate.recording,
                 generation=gate.generation + 1,
+                paused={pauser: gate.generation + 1} if pauser else {},
             )
         ),
     )
@@ -72,6 +80,26 @@ def ending(app: Services, party: str, request: str, reason: str) -> Iterator[Non
             app.gate.unbar(party, request)
         raise
     app.gate.unbar(party, request)
+
+
+@contextmanager
+def pausing(app: Services, party: str, request: str) -> Iterator[None]:
+    """Close the gate that ``party`` is recorded under by ``request``; record it in the block.
+
+    As :func:`ending`, but consent and request stand: another generation may follow.
+    """
+    gate = app.gate.of_party(party)
+    closed = gate is not None and gate.request == request
+    if gate is not None and closed:
+        close_now(app, gate.session, PAUSED, final=False, pauser=party)
+    first = app.gate.bar(party, pause_of(request))
+    try:
+        yield
+    except AvsessionError as error:
+        if first and not closed and not isinstance(error, Unavailable):
+            app.gate.unbar(party, pause_of(request))
+        raise
+    app.gate.unbar(party, pause_of(request))
 
 
 @contextmanager

@@ -21,13 +21,15 @@ from avsession.consent import (
     Decision,
     Effect,
     OpenGate,
+    PauseBegan,
+    PauseOver,
     RequestEnded,
 )
 from avsession.errors import AvsessionError, Unavailable
 from avsession.messages import Asked, AskOver, Parties, RecordingChanged, RecordingStatus
 from avsession.messages import CloseGate as CloseGateMessage
 from avsession.ports import Reader, Writer
-from avsession.recording import Sealed, State, decode_line, may_become
+from avsession.recording import PAUSED, Sealed, State, decode_line, may_become
 from avsession.records import (
     EntryRecord,
     GrantRecord,
@@ -58,6 +60,8 @@ class After:
     reason: str = ""
     ask: bool = False
     opens: bool = False
+    paused: bool = False
+    """Who has paused has changed."""
     over: list[RequestEnded] = dataclasses.field(default_factory=list)
     closed: list[CloseGate] = dataclasses.field(default_factory=list)
 
@@ -83,6 +87,12 @@ async def _record_one(
             after.reason = effect.reason
             after.closed.append(effect)
             await _gate_closed(app, tx, session, effect)
+        case PauseBegan():
+            after.paused = True
+            await _paused(app, tx, session, effect)
+        case PauseOver():
+            after.paused = True
+            await _resumed(app, tx, session, effect)
         case RequestEnded():
             after.ask = after.opens = False
             after.reason = after.reason or effect.outcome
@@ -106,11 +116,46 @@ async def _gate_closed(app: Services, tx: Writer, session: Session, effect: Clos
         if closed is None:
             closed = await _last_accepted(tx, recording.id, grant)
         await tx.put(replace(grant, closed_ms=closed, reason=effect.reason))
-        if may_become(recording.state, State.OFF):
-            await tx.put(replace(recording, state=State.OFF, reason=effect.reason))
         refs = {"recording": recording.id, "generation": effect.generation, "reason": effect.reason}
         await leaf(app, tx, "grant.revoked", session=session, refs=refs)
+        if effect.reason == PAUSED:
+            continue  # the pause itself follows, and says whose it is
+        if may_become(recording.state, State.OFF):
+            await tx.put(replace(recording, state=State.OFF, reason=effect.reason))
         await leaf(app, tx, "recording.off", session=session, refs=refs)
+
+
+async def _paused(app: Services, tx: Writer, session: Session, effect: PauseBegan) -> None:
+    recording = await tx.one(Recording, request=effect.request)
+    if recording is not None and may_become(recording.state, State.PAUSED):
+        await tx.put(replace(recording, state=State.PAUSED, reason=PAUSED))
+    await _pause_leaf(app, tx, session, "recording.paused", effect, recording)
+
+
+async def _resumed(app: Services, tx: Writer, session: Session, effect: PauseOver) -> None:
+    recording = await tx.one(Recording, request=effect.request)
+    if recording is not None and effect.last and may_become(recording.state, State.OFF):
+        # until its gate opens, for which a recorder must be there
+        await tx.put(replace(recording, state=State.OFF, reason="resumed"))
+    await _pause_leaf(app, tx, session, "recording.resumed", effect, recording)
+
+
+async def _pause_leaf(
+    app: Services,
+    tx: Writer,
+    session: Session,
+    kind: str,
+    effect: PauseBegan | PauseOver,
+    recording: Recording | None,
+) -> None:
+    """Whose pause it is, and its generation; no recording if none has begun under the request."""
+    refs = {
+        "request": effect.request,
+        "recording": recording.id if recording else None,
+        "generation": effect.generation,
+    }
+    party = await tx.get(Party, effect.party)
+    await leaf(app, tx, kind, session=session, subject=party, refs=refs)
 
 
 async def _last_accepted(tx: Reader, recording: str, grant: GrantRecord) -> int:
@@ -186,7 +231,8 @@ async def _tell(app: Services, after: After) -> ConsentState:
         finals = await _finals(tx, after)
     for worker, message in finals:
         app.bus.tell_worker(worker, message)
-    if after.closed or after.over:
+    # a pause that ends with the gate's opening is told by that
+    if after.closed or after.over or (after.paused and not after.opens):
         app.bus.tell_session(after.session, RecordingChanged(recording=status))
         app.bus.tell_session(after.session, Parties(parties=parties))
     for ended in after.over:

@@ -18,6 +18,11 @@ ANY = ""
 """In a bar: whatever the request."""
 
 
+def pause_of(request: str) -> str:
+    """In a bar: this request's pausing, which neither lifts nor is lifted with another bar."""
+    return f"pause {request}"
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class OpenGate:
     """A live generation and who may capture under it."""
@@ -89,7 +94,8 @@ class Gate:
 
     def barred(self, request: str, parties: Iterable[str]) -> bool:
         """Whether somebody's bar keeps this request's gate from opening."""
-        return any(bar in self._bars.get(party, ()) for party in parties for bar in (ANY, request))
+        bars = {ANY, request, pause_of(request)}
+        return any(not bars.isdisjoint(self._bars.get(party, ())) for party in parties)
 
     def close(self, session: str, now_ms: int, generation: int | None = None) -> OpenGate | None:
         """Close the session's gate at ``now_ms``; returns what was open, or about to be.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from avsession.consent import ConsentState, Phase
 from avsession.messages import Ask, NoticeText, PartyInfo, RecordingStatus
 from avsession.ports import Reader
+from avsession.recording import PAUSED
 from avsession.records import Notice, Recording, RecordingRequest
 from avsession.session import Party
 from avsession.usecases.services import Services
@@ -57,7 +58,10 @@ async def ask(app: Services, tx: Reader, state: ConsentState) -> Ask | None:
 async def status(
     app: Services, tx: Reader, session: str, state: ConsentState, reason: str = ""
 ) -> RecordingStatus:
-    """Whether recording is on, by the gate in memory: the one that capture obeys."""
+    """Whether recording is on, by the gate in memory: the one that capture obeys.
+
+    ``reason``: why it is off, unless somebody has paused it: that is said before anything else.
+    """
     gate = app.gate.of_session(session)
     request = state.request.id if state.request else None
     if gate is not None:
@@ -69,13 +73,15 @@ async def status(
             may_ask=state.may_ask,
         )
     recording = await tx.one(Recording, request=request) if request else None
+    pauses = state.request.pauses if state.request else ()
     return RecordingStatus(
-        state="off",
-        reason=reason,
+        state="paused" if pauses else "off",
+        reason=PAUSED if pauses else reason,
         request=request,
         recording=recording.id if recording else None,
         generation=state.generation,
         may_ask=state.may_ask,
+        paused={pause.party: pause.generation for pause in pauses},
     )
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from avsession.consent import Interrupted
 from avsession.messages import Heartbeat, HeartbeatReply, Live, WorkerWelcome
 from avsession.ports import Reader
-from avsession.recording import State
+from avsession.recording import GOING_ON, State
 from avsession.records import EntryRecord, Recording
 from avsession.session import Session
 from avsession.usecases import effects
@@ -48,7 +48,7 @@ async def _known(tx: Reader, worker: str, recording_id: str) -> int:
     recording = await tx.get(Recording, recording_id)
     if recording is None or recording.worker != worker:
         return NOT_KEPT
-    if recording.state not in (State.ON, State.OFF, State.CLOSING):
+    if recording.state not in (*GOING_ON, State.CLOSING):
         return NOT_KEPT
     return await tx.count(EntryRecord, recording=recording_id)
 

@@ -214,13 +214,14 @@ def test_a_number_beyond_exactness_is_refused_not_rounded() -> None:
 
 
 FORWARD = [
-    # from, to each of: on, off, closing, sealed, interrupted, erased
-    (State.ON, "yes yes yes yes yes yes"),
-    (State.OFF, "yes yes yes yes yes yes"),
-    (State.CLOSING, "no no no yes yes yes"),
-    (State.SEALED, "no no no no no yes"),
-    (State.INTERRUPTED, "no no no no no yes"),
-    (State.ERASED, "no no no no no no"),
+    # from, to each of: on, paused, off, closing, sealed, interrupted, erased
+    (State.ON, "yes yes yes yes yes yes yes"),
+    (State.PAUSED, "yes yes yes yes yes yes yes"),
+    (State.OFF, "yes yes yes yes yes yes yes"),
+    (State.CLOSING, "no no no no yes yes yes"),
+    (State.SEALED, "no no no no no no yes"),
+    (State.INTERRUPTED, "no no no no no no yes"),
+    (State.ERASED, "no no no no no no no"),
 ]
 
 

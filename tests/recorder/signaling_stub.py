@@ -158,7 +158,13 @@ class Signaling:
         await self.say(Capture(grant=self.grant(generation, **changes), resume=len(self.lines)))
 
     async def close_gate(
-        self, generation: int = 1, *, final: bool, closed_ms: int | None = None, erase: bool = False
+        self,
+        generation: int = 1,
+        *,
+        final: bool,
+        closed_ms: int | None = None,
+        erase: bool = False,
+        reason: str = "withdrawn",
     ) -> int:
         """Close it and say so; the moment."""
         moment = int(self.now_ms) if closed_ms is None else closed_ms
@@ -166,7 +172,7 @@ class Signaling:
         self.closed_ms[generation] = moment
         await self.say(
             CloseGate(
-                recording=RECORDING, generation=generation, closed_ms=moment, reason="withdrawn",
+                recording=RECORDING, generation=generation, closed_ms=moment, reason=reason,
                 final=final, erase=erase,
             )
         )  # fmt: skip

@@ -157,6 +157,20 @@ def test_a_restart_goes_on_where_it_was(spool: Spool) -> None:
     again.close()
 
 
+def test_why_the_last_generation_ended_is_known_after_a_restart(spool: Spool) -> None:
+    chain = spool.open("rec_x", now)
+    assert chain.detached == ""
+    begin(chain)
+    assert chain.detached == ""
+    chain.append(Detach, generation=1, reason="paused")
+    assert chain.detached == "paused"
+    assert spool.open("rec_x", now).detached == "paused"
+    chain.append(
+        Attach, generation=2, grant="0" * 64, clock_offset_ms=0.0, clock_uncertainty_ms=0.0
+    )
+    assert spool.open("rec_x", now).detached == ""
+
+
 def test_a_changed_manifest_is_not_continued(spool: Spool) -> None:
     chain = spool.open(RECORDING, now)
     begin(chain)

@@ -4,6 +4,8 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 from avsession.messages import LegLost, LegOffer, WorkerHello
 from avsession.recording import Attach, Detach, End, Gap, Sealed
 from tests.recorder.harness import decode
@@ -49,6 +51,44 @@ async def test_another_generation_goes_on_in_the_same_chain(
     path = tmp_path / "both.webm"
     path.write_bytes(signaling.plain())
     assert decode(path) == ""
+
+
+@pytest.mark.parametrize("how", ["goes on", "is stopped", "is killed"])
+async def test_a_pause_is_a_gap_of_its_own_kind(
+    signaling: Signaling, publishers: list[AiortcPublisher], how: str
+) -> None:
+    """Nothing of it is stored though media goes on arriving; it is no loss, whoever restarts."""
+    running = Running(signaling)
+    await signaling.until(lambda: signaling.hello)
+    await signaling.capture(1)
+    await signaling.until(lambda: stored(signaling) >= 3)
+    paused = await signaling.close_gate(1, final=False, reason="paused")
+    await signaling.until(lambda: signaling.entries(Detach))
+    listed = len(signaling.entries(Sealed))
+    if how != "goes on":
+        signaling.hello = None
+        await (running.stop() if how == "is stopped" else running.kill())
+        running = Running(signaling)
+        await signaling.until(lambda: signaling.hello)
+    assert len(signaling.entries(Sealed)) == listed
+    resumed = int(signaling.now_ms)
+    await signaling.capture(2)
+    await signaling.until(lambda: any(s.generation == 2 for s in signaling.entries(Sealed)))
+    await signaling.close_gate(2, final=True)
+    await signaling.until(lambda: signaling.manifest.complete)
+    assert [d.reason for d in signaling.entries(Detach)] == ["paused", "withdrawn"]
+    (gap,) = signaling.entries(Gap)
+    assert gap.reason == "paused"
+    assert signaling.entries(End)[0].state == "sealed"
+    epoch = signaling.manifest.begin.epoch_ms
+    for segment in signaling.entries(Sealed):
+        if segment.generation == 1:
+            assert segment.captured_ms + segment.uncertainty_ms <= paused
+            assert segment.end_ms <= gap.start_ms
+        else:
+            assert epoch + segment.start_ms + segment.uncertainty_ms + 1 >= resumed
+            assert segment.start_ms >= gap.end_ms
+    await running.stop()
 
 
 async def test_without_signaling_the_gate_closes_by_itself(

@@ -110,6 +110,8 @@ async def test_each_message_of_a_party_asks_its_use_case(there: World) -> None:
         "withdraw": {"type": "consent.withdraw", "request": REQUEST, "key": KEY},
         "choose_fate": {"type": "consent.fate", "request": REQUEST, "fate": "keep", "key": KEY},
         "stop": {"type": "recording.stop", "request": REQUEST, "key": KEY},
+        "pause": {"type": "recording.pause", "request": REQUEST, "key": KEY},
+        "resume": {"type": "recording.resume", "request": REQUEST, "generation": 2, "key": KEY},
         "leg_answer": {"type": "leg.answer", "recording": RECORDING, "generation": 1, "sdp": OFFER},
         "leg_trickle": {
             "type": "leg.trickle", "recording": RECORDING, "generation": 1, "candidate": CANDIDATE,

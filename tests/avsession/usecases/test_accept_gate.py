@@ -24,7 +24,7 @@ async def dropped(world: World, entry: Sealed) -> None:
     assert not world.recorder.spooled(entry.track, entry.index).exists()
 
 
-@pytest.mark.parametrize("how", ["withdraw", "stop", "disconnect"])
+@pytest.mark.parametrize("how", ["withdraw", "stop", "pause", "disconnect"])
 async def test_captured_after_closing(world: World, how: str) -> None:
     recording = await world.recorded()
     request = world.recorder.grant.request
@@ -43,7 +43,7 @@ async def test_captured_after_closing(world: World, how: str) -> None:
     await dropped(world, hopeful)
     answer = await world.recorder.segment(world.agent, captured_ms=closed - 6, uncertainty_ms=6.0)
     assert isinstance(answer, EntryAccepted)
-    if how != "disconnect":
+    if how not in ("pause", "disconnect"):
         await world.recorder.end()
         assert (await world.only(Recording, id=recording)).state is State.SEALED
 

@@ -4,7 +4,7 @@ import pytest
 
 from avsession.errors import Conflict, Unavailable
 from avsession.messages import CloseGate, RecordingChanged
-from avsession.usecases.closing import close_now, ending, going
+from avsession.usecases.closing import close_now, ending, going, pausing
 from tests.avsession.usecases.world import World
 
 
@@ -61,11 +61,46 @@ async def test_what_stays_barred(
     assert world.app.gate.barred(request, [world.customer.id]) is barred
 
 
+@pytest.mark.parametrize(
+    ("error", "barred"), [(None, False), (Unavailable, True), (Conflict, True)]
+)
+async def test_a_pause_bars_by_itself(
+    world: World, error: type[Exception] | None, barred: bool
+) -> None:
+    """It lifts no bar of a withdrawal that is not written down yet, nor is it lifted by one."""
+    request = await world.record()
+
+    async def attempt() -> None:
+        with pausing(world.app, world.customer.id, request):
+            assert world.live() is None
+            status = world.agent.last(RecordingChanged).recording
+            assert (status.state, status.reason, status.request) == ("paused", "paused", request)
+            assert set(status.paused) == {world.customer.id}
+            assert not world.recorder.last(CloseGate).final
+            with ending(world.app, world.customer.id, request, "withdrawn"):
+                pass
+            assert world.app.gate.barred(request, [world.customer.id])
+            if error is not None:
+                raise error
+
+    if error is None:
+        await attempt()
+    else:
+        with pytest.raises(error):
+            await attempt()
+    assert world.app.gate.barred(request, [world.customer.id]) is barred
+    assert not world.app.gate.barred("req_" + "a" * 26, [world.customer.id])
+
+
 async def test_another_request_or_a_stranger_closes_nothing(world: World) -> None:
     request = await world.record()
     with ending(world.app, world.customer.id, "req_" + "a" * 26, "withdrawn"):
         assert world.live() is not None
     with ending(world.app, "pty_" + "a" * 26, request, "withdrawn"):
+        assert world.live() is not None
+    with pausing(world.app, world.customer.id, "req_" + "a" * 26):
+        assert world.live() is not None
+    with pausing(world.app, "pty_" + "a" * 26, request):
         assert world.live() is not None
     with going(world.app, "pty_" + "a" * 26, "party_left"):
         assert world.live() is not None

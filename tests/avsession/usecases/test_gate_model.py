@@ -75,7 +75,9 @@ class Call(RuleBasedStateMachine):
         for who in ("agent", "customer"):
             self.allow(who, ())
 
-    @rule(who=WHO, how=st.sampled_from(["decline", "withdraw", "stop"]), fails=st.booleans())
+    @rule(
+        who=WHO, how=st.sampled_from(["decline", "withdraw", "stop", "pause"]), fails=st.booleans()
+    )
     def close(self, who: str, how: str, *, fails: bool) -> None:
         request = self.loop.run_until_complete(self.newest())
         was = self.world.live()
@@ -84,6 +86,20 @@ class Call(RuleBasedStateMachine):
         self.failing(False)
         if how != "decline" and was is not None and was.request == request:
             assert self.world.live() is None
+
+    @rule(who=WHO, mine=st.booleans())
+    def resume(self, who: str, *, mine: bool) -> None:
+        """Whoever thinks they may: with the number of their own pause, or of somebody's."""
+
+        async def said() -> None:
+            request = (await self.world.state()).request
+            if request is None or not request.pauses:
+                return
+            person = self.person(who)
+            pause = (mine and request.pause_of(person.id)) or request.pauses[0]
+            await self.world.resume(person, request.id, pause.generation)
+
+        self.run(said())
 
     @rule(who=WHO, fails=st.booleans())
     def disconnect(self, who: str, *, fails: bool) -> None:
@@ -141,6 +157,9 @@ class Call(RuleBasedStateMachine):
         if live is None:
             return
         assert not (await world.only(Session, id=world.session)).ended_ms
+        request = (await world.state()).request
+        assert request is not None
+        assert not request.pauses
         seated = [p for p in await world.find(Party, session=world.session) if p.presence]
         assert {p.id for p in seated} == live.parties
         assert len(seated) >= 2

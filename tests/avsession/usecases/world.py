@@ -23,8 +23,11 @@ from avsession.messages import (
     ChooseFate,
     GiveConsent,
     Message,
+    PauseRecording,
+    RecordingChanged,
     RefuseConsent,
     RequestRecording,
+    ResumeRecording,
     StopRecording,
     WithdrawConsent,
 )
@@ -33,7 +36,7 @@ from avsession.sealing.custody import LocalCustody, create_custodian
 from avsession.storage.engine import sqlite_url
 from avsession.storage.folders import FolderKeys, FolderObjects
 from avsession.tasks import Tasks
-from avsession.usecases import accounts, consent, presence, sessions, timers
+from avsession.usecases import accounts, consent, pausing, presence, sessions, timers
 from avsession.usecases.common import load_state
 from avsession.usecases.gate import Gate, OpenGate
 from avsession.usecases.permissions import Principal
@@ -178,6 +181,18 @@ class World:
     async def stop(self, person: Person, request: str) -> None:
         message = StopRecording(request=request, key=self.key())
         await consent.stop(self.app, person.id, message)
+
+    async def pause(self, person: Person, request: str, key: str = "") -> int:
+        """The party pauses; the generation that its resuming must name."""
+        message = PauseRecording(request=request, key=key or self.key())
+        return int((await pausing.pause(self.app, person.id, message))["generation"])
+
+    async def resume(self, person: Person, request: str, generation: int = -1) -> None:
+        """The party resumes: by what its page was told last, or naming this generation."""
+        if generation < 0:
+            generation = person.last(RecordingChanged).recording.paused.get(person.id, 0)
+        message = ResumeRecording(request=request, generation=generation, key=self.key())
+        await pausing.resume(self.app, person.id, message)
 
     async def record(self, *purposes: str) -> str:
         """Asked and allowed by both, with a recorder there: recording is on. The request's id."""
