@@ -6,6 +6,7 @@ milliseconds on the recorder's monotonic clock; the caller maps the server's ont
 
 from __future__ import annotations
 
+import bisect
 import operator
 
 from avsession.errors import GrantStale
@@ -124,16 +125,11 @@ class DelayLine:
         """The frames whose time has come, in order; those of one time as they came."""
         frames = self._frames
         frames.sort(key=_time)
-        latest_ms = now_ms - self.delay_ms
-        count = 0
-        for frame in frames:
-            if (
-                frame.timestamp_ms > latest_ms
-                and len(frames) - count <= MAX_DELAYED_FRAMES
-                and self._bytes <= MAX_DELAYED_BYTES
-            ):
-                break
-            self._bytes -= len(frame.data)
+        count = bisect.bisect_right(frames, now_ms - self.delay_ms, key=_time)
+        count = max(count, len(frames) - MAX_DELAYED_FRAMES)
+        self._bytes -= sum([len(frame.data) for frame in frames[:count]])
+        while self._bytes > MAX_DELAYED_BYTES:
+            self._bytes -= len(frames[count].data)
             count += 1
         out, self._frames = frames[:count], frames[count:]
         if out:

@@ -65,11 +65,17 @@ class TrackBuffer:
     def due(self, now_ms: float) -> list[CutSegment]:
         """The segments that are complete now."""
         done: list[CutSegment] = []
-        for frame in self._delay.release(now_ms):
-            if self._breaks and frame.timestamp_ms >= self._breaks[0][0]:
-                self._cut(done, self._cutter.flush())
-                self._reason = self._breaks.pop(0)[1]
-            self._cut(done, self._cutter.add(frame))
+        frames = self._delay.release(now_ms)
+        while self._breaks and frames and frames[-1].timestamp_ms >= self._breaks[0][0]:
+            from_ms, reason = self._breaks.pop(0)
+            before = [frame for frame in frames if frame.timestamp_ms < from_ms]
+            frames = frames[len(before) :]
+            for cut in self._cutter.take(before):
+                self._cut(done, cut)
+            self._cut(done, self._cutter.flush())
+            self._reason = reason
+        for cut in self._cutter.take(frames):
+            self._cut(done, cut)
         # what comes for that second from now on is too late for it, and is put into the next
         self._cut(done, self._cutter.over(now_ms - self._delay.delay_ms))
         return done
@@ -169,13 +175,21 @@ def onto_timeline(frames: list[EncodedFrame], shift_ms: int, floor_ms: int) -> t
     Nothing comes before ``floor_ms``, where the segment before ended (-1: there is none).
     Players and muxers take two frames of one moment for an error.
     """
-    latest = video = floor_ms
-    audio = floor_ms - 1 if floor_ms < 0 else floor_ms
+    latest, video = floor_ms, Kind.VIDEO
+    next_video = floor_ms + 1
+    next_audio = floor_ms + (1 if floor_ms < 0 else SOUNDS_APART_MS)
     for frame in frames:
-        moment = max(latest, int(frame.timestamp_ms + shift_ms))
-        if frame.kind is Kind.VIDEO:
-            video = moment = max(moment, video + 1)
+        moment = int(frame.timestamp_ms + shift_ms)
+        # each max() would cost as much as all the rest
+        if moment < latest:  # noqa: PLR1730
+            moment = latest
+        if frame.kind is video:
+            if moment < next_video:  # noqa: PLR1730
+                moment = next_video
+            next_video = moment + 1
         else:
-            audio = moment = max(moment, audio + SOUNDS_APART_MS)
+            if moment < next_audio:  # noqa: PLR1730
+                moment = next_audio
+            next_audio = moment + SOUNDS_APART_MS
         frame.timestamp_ms = latest = moment
     return int(frames[0].timestamp_ms), latest

@@ -6,7 +6,9 @@ Element ids and types are those of RFC 9559 (Matroska) and RFC 8794 (EBML).
 
 from __future__ import annotations
 
+import bisect
 import math
+import operator
 import struct
 from collections.abc import Sequence
 
@@ -30,6 +32,7 @@ DEFAULT_WIDTH, DEFAULT_HEIGHT = 640, 360
 
 _UNKNOWN_SIZE = b"\x01\xff\xff\xff\xff\xff\xff\xff"
 
+_time = operator.attrgetter("timestamp_ms")
 _SMALL_BLOCK = struct.Struct(">BBBhB").pack
 _BLOCK = struct.Struct(">BHBhB").pack
 _BLOCK_HEAD = struct.Struct(">BhB").pack
@@ -119,14 +122,16 @@ def cluster(frames: Sequence[EncodedFrame]) -> bytes:
     parts = [b"", timestamp]
     total = len(timestamp)
     last = 0
+    video = Kind.VIDEO
     for frame in frames:
         relative = int(frame.timestamp_ms) - start
         if not last <= relative < 1 << 15:
             raise ValueError("frames out of order, or too far apart for one cluster")
         last = relative
         flags = 0x80 if frame.keyframe else 0
-        track = 0x80 | frame.kind
-        length = len(frame.data) + 4
+        track = 0x81 if frame.kind is video else 0x82
+        data = frame.data
+        length = len(data) + 4
         # SimpleBlock A3, its size in the shortest form: see `size`
         total += length + 2
         if length < 0x7F:
@@ -138,7 +143,7 @@ def cluster(frames: Sequence[EncodedFrame]) -> bytes:
             shown = size(length)
             total += len(shown) - 1
             parts.append(b"\xa3" + shown + _BLOCK_HEAD(track, relative, flags))
-        parts.append(frame.data)
+        parts.append(data)
     parts[0] = b"\x1f\x43\xb6\x75" + size(total)  # Cluster
     return b"".join(parts)
 
@@ -210,6 +215,27 @@ class Cutter:
             self._end_ms = max(whole * SEGMENT_MS + self._phase_ms, self._gone_ms + SEGMENT_MS)
         self.frames.append(frame)
         self._bytes += len(frame.data)
+        return done
+
+    def take(self, frames: list[EncodedFrame]) -> list[list[EncodedFrame]]:
+        """As `add`, for several in order; the segments that are finished."""
+        done: list[list[EncodedFrame]] = []
+        while frames:
+            # nearly always all of them, or all that are left of a second, fit
+            count = bisect.bisect_left(frames, self._end_ms, key=_time) if self.frames else 0
+            length = sum([len(frame.data) for frame in frames[:count]])
+            if (
+                count
+                and self._bytes + length <= MAX_SEGMENT_BYTES
+                and len(self.frames) + count <= MAX_SEGMENT_FRAMES
+            ):
+                self.frames += frames[:count]
+                self._bytes += length
+            else:
+                count = 1
+                if cut := self.add(frames[0]):
+                    done.append(cut)
+            frames = frames[count:]
         return done
 
     def over(self, moment_ms: float) -> list[EncodedFrame]:
