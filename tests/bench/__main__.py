@@ -1,19 +1,36 @@
-"""``make bench``: every measurement, printed as ratios to a peer measured in the same run."""
+"""``make bench``: every measurement, printed as ratios to a peer measured in the same run.
+
+python -m tests.bench [call] [crash] [withdrawal] [recorder]
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sys
+from collections.abc import Callable
 
-from tests.bench import call, crash, recorder_cost
+from tests.bench import call, crash, recorder_cost, withdrawal
+
+ALL: dict[str, Callable[[], object]] = {
+    "call": lambda: asyncio.run(call.measure()),
+    "crash": lambda: asyncio.run(crash.measure()),
+    "withdrawal": lambda: asyncio.run(withdrawal.measure()),
+    "recorder": lambda: recorder_cost.main([]),
+}
+"""By name, in the order in which they run."""
 
 
-def main() -> int:
-    """Run all of them; the exit status says only whether they ran."""
-    asyncio.run(call.measure())
-    asyncio.run(crash.measure())
-    return recorder_cost.main([])
+def main(arguments: list[str]) -> int:
+    """Run those that are named, or all; the exit status says only whether they ran."""
+    options = argparse.ArgumentParser(prog="python -m tests.bench")
+    options.add_argument("name", nargs="*", choices=[*ALL, []], help="all of them if none is named")
+    wanted = options.parse_args(arguments).name or list(ALL)
+    for name in wanted:
+        print(f"\n--- {name}", flush=True)
+        ALL[name]()
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
