@@ -24,8 +24,10 @@ ALL: dict[str, Callable[[], object]] = {
 def main(arguments: list[str]) -> int:
     """Run those that are named, or all; the exit status says only whether they ran."""
     options = argparse.ArgumentParser(prog="python -m tests.bench")
-    options.add_argument("name", nargs="*", choices=[*ALL, []], help="all of them if none is named")
+    options.add_argument("name", nargs="*", help=f"{', '.join(ALL)}; all of them if none is named")
     wanted = options.parse_args(arguments).name or list(ALL)
+    if unknown := set(wanted) - ALL.keys():
+        options.error(f"there is no measurement {', '.join(sorted(unknown))}")
     for name in wanted:
         print(f"\n--- {name}", flush=True)
         ALL[name]()

@@ -19,7 +19,7 @@ CALLS, TIMES = 2, 10
 
 
 async def withdrawal(call: Call, *, by: int) -> tuple[float, float, list[float]]:
-    """One: until it is written down, until both are told, and how old the last frame kept is, ms."""
+    """ms until it is written down, until the other is told; the age of the last frames kept."""
     await call.record()
     await call.grown(2)
     await asyncio.sleep(secrets.randbelow(1_500) / 1000)
