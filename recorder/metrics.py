@@ -34,6 +34,7 @@ counter begins anew when its worker does.
 _OF_A_LEG = (
     "packets_total",
     "packets_refused_total",
+    "packets_malformed_total",
     "packets_lost_total",
     "packets_recovered_total",
     "frames_discarded_total",
@@ -63,6 +64,7 @@ class Metrics:
         now = (
             leg.packets,
             leg.refused,
+            leg.receiver.malformed,
             video.lost + audio.lost,
             video.recovered + audio.recovered,
             leg.receiver.discarded,

@@ -15,6 +15,7 @@ FIGURES: dict[str, tuple[str, str]] = {
     "spool_free_bytes": (GAUGE, "Free space where the spool is."),
     "packets_total": (COUNTER, "SRTP and SRTCP packets that arrived."),
     "packets_refused_total": (COUNTER, "Datagrams dropped: empty, too long, from strangers."),
+    "packets_malformed_total": (COUNTER, "Packets that decrypted and then could not be read."),
     "packets_lost_total": (COUNTER, "Packets that never came and were given up."),
     "packets_recovered_total": (COUNTER, "Packets that came when they were asked for again."),
     "frames_total": (COUNTER, "Frames of video and audio on their way to the disk."),

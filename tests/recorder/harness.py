@@ -64,6 +64,12 @@ class Captured:
                 self._changed.clear()
                 await self._changed.wait()
 
+    async def until_ticked(self, condition: Callable[[], bool], within_s: float = 20.0) -> None:
+        """The same for what no frame and no state tells of."""
+        async with asyncio.timeout(within_s):
+            while not condition():  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
     def of(self, kind: Kind) -> list[EncodedFrame]:
         """The frames of one kind."""
         return [frame for frame in self.frames if frame.kind is kind]

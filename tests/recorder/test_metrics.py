@@ -35,6 +35,7 @@ class Received:
     video: Stream = field(default_factory=Stream)
     audio: Stream = field(default_factory=Stream)
     discarded: int = 0
+    malformed: int = 0
 
 
 @dataclass(eq=False)
@@ -67,12 +68,14 @@ def test_a_leg_is_counted_once_and_begins_anew_with_its_sender() -> None:
     metrics, leg = Metrics(), Counted(packets=10, refused=1)
     leg.receiver.video.reorder = Order(lost=3, recovered=5)
     leg.receiver.audio.reorder = Order(lost=1)
+    leg.receiver.malformed = 7
     for _ in range(2):
         metrics.leg(cast(Leg, leg))
     said = metrics.figures()
     assert [said[f"packets{name}_total"] for name in ("", "_refused", "_lost", "_recovered")] == [
         10, 1, 4, 5,
     ]  # fmt: skip
+    assert said["packets_malformed_total"] == 7
     leg.receiver.video.reorder = Order(lost=2)
     leg.receiver.audio.reorder = Order()
     leg.packets = 25
@@ -86,7 +89,7 @@ def test_a_real_leg_has_what_is_counted() -> None:
     names: Any = Leg.__dict__.keys() | Leg.__init__.__code__.co_names
     assert {"packets", "refused", "receiver"} <= names | {"receiver"}
     receiver = Receiver()
-    assert receiver.discarded == 0
+    assert receiver.discarded == receiver.malformed == 0
     assert receiver.video.reorder.lost == receiver.audio.reorder.recovered == 0
     assert Certificate().fingerprint
 
