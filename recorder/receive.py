@@ -44,7 +44,7 @@ one by one, so the owner ends a leg that has more."""
 _unpack = rtp.HEADER.unpack_from
 
 
-OPUS_TICKS_PER_MS = 48
+VIDEO_TICKS_PER_MS, OPUS_TICKS_PER_MS = 90, 48
 MAX_BEGINNING_MS = 1_000.0
 """First sound that says it is older than this before the newest is stamped like the newest."""
 
@@ -57,7 +57,7 @@ class _Stream:
         self.reorder = Reorder(hold_ms)
         self._ticks_per_ms = ticks_per_ms
         self._sender = sender
-        self.clock = StreamClock(ticks_per_ms, sender)
+        self.clock = StreamClock(ticks_per_ms, sender, leaps=ticks_per_ms == VIDEO_TICKS_PER_MS)
         self._since_ms = float("-inf")
         self._jitter = 0.0
         self._transit: float | None = None
@@ -115,8 +115,8 @@ class Receiver:
     def __init__(self, *, hold_ms: float = 180.0, cap_bps: int = 1_500_000) -> None:
         """``hold_ms``: how long a gap in video is waited for; ``cap_bps``: told to the sender."""
         self._sender = SenderClock()
-        self.video = _Stream(90, hold_ms, self._sender)
-        self.audio = _Stream(48, min(hold_ms, AUDIO_HOLD_MS), self._sender)
+        self.video = _Stream(VIDEO_TICKS_PER_MS, hold_ms, self._sender)
+        self.audio = _Stream(OPUS_TICKS_PER_MS, min(hold_ms, AUDIO_HOLD_MS), self._sender)
         self._cap_bps = cap_bps
         self._own_ssrc = secrets.randbelow(1 << 32)
         self._round_trip_ms = DEFAULT_ROUND_TRIP_MS

@@ -1,6 +1,7 @@
 """``make bench``: every measurement, printed as ratios to a peer measured in the same run.
 
-python -m tests.bench [call] [crash] [withdrawal] [recorder]
+python -m tests.bench [call] [crash] [withdrawal] [sync] [recorder]
+python -m tests.bench.sync --minutes 30
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import asyncio
 import sys
 from collections.abc import Callable
 
-from tests.bench import call, crash, recorder_cost, withdrawal
+from tests.bench import call, crash, recorder_cost, sync, withdrawal
 
 ALL: dict[str, Callable[[], object]] = {
     "call": lambda: asyncio.run(call.measure()),
     "crash": lambda: asyncio.run(crash.measure()),
     "withdrawal": lambda: asyncio.run(withdrawal.measure()),
+    "sync": lambda: sync.main([]),
     "recorder": lambda: recorder_cost.main([]),
 }
 """By name, in the order in which they run."""

@@ -41,7 +41,8 @@ from avsession.messages import (
     WorkerWelcome,
     encode,
 )
-from avsession.recording import Line, Sealed, check_next, decode_line
+from avsession.recording import Line, Manifest, Sealed, check_next, decode_line, verify
+from avsession.sealing.open import open_track
 
 
 def identifier(prefix: str, number: int = 0) -> str:
@@ -61,6 +62,11 @@ def party_names(number: int) -> tuple[str, str]:
     return identifier("rec", number // 2 + 1), identifier("pty", number + 1)
 
 
+def track_name(party: str) -> str:
+    """The track of a party."""
+    return "trk" + party[3:]
+
+
 class Domain:
     """The server, and the worker process that it starts."""
 
@@ -77,6 +83,9 @@ class Domain:
         self._process: asyncio.subprocess.Process | None = None
         self.lines: dict[str, list[Line]] = {}
         self.problems: list[str] = []
+        self.epoch_ms: dict[str, int] = {}
+        """Of each recording: 0 of its timeline, in ms since the Unix epoch."""
+        self._identities: dict[str, str] = {}
         self._live: dict[str, int] = {}
 
     @property
@@ -132,13 +141,11 @@ class Domain:
             recording, party = party_names(number)
             recordings.setdefault(recording, []).append(party)
         for recording, parties in recordings.items():
+            self.epoch_ms[recording] = now
             legs = tuple(
-                grants.GrantedLeg(
-                    party, "trk" + party[3:],
-                    str(pyrage.x25519.Identity.generate().to_public()),
-                )
+                grants.GrantedLeg(party, track_name(party), self._recipient(track_name(party)))
                 for party in parties
-            )  # fmt: skip
+            )
             grant = grants.Grant(
                 id=identifier("grt"), session=identifier("ses"), request=identifier("req"),
                 recording=recording, generation=generation, epoch_ms=now, issued_ms=now,
@@ -178,6 +185,28 @@ class Domain:
             if isinstance(line.entry, Sealed)
         ]
         return sum(e.video_frames for e in sealed), sum(e.audio_frames for e in sealed)
+
+    def manifest(self, recording: str) -> Manifest:
+        """A recording's manifest, verified."""
+        assert self._hello is not None
+        key = Ed25519PublicKey.from_public_bytes(unb64(self._hello.recorder_key))
+        return verify(self.lines[recording], key)
+
+    async def review(self, recording: str, track: str) -> bytes:
+        """A track as its reviewer gets it."""
+        manifest = self.manifest(recording)
+
+        async def fetch(index: int) -> bytes:
+            return (self._store / f"{track}-{index:06d}.age").read_bytes()
+
+        file = await open_track(manifest, track, self._identities[track], fetch)
+        return await file.read(0, file.size)
+
+    def _recipient(self, track: str) -> str:
+        """A new key pair's public half."""
+        identity = pyrage.x25519.Identity.generate()
+        self._identities[track] = str(identity)
+        return str(identity.to_public())
 
     async def say(self, message: Message) -> None:
         """Send to the worker."""
