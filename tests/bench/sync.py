@@ -143,6 +143,8 @@ async def record(
             print("the recorder complained:", domain.problems)
     finally:
         await domain.stop()
+        for publisher in made:
+            await publisher.close()
         await tasks.close()
     tracks = []
     for number, publisher in enumerate(made):

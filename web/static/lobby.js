@@ -19,16 +19,25 @@ export function openLobby(media, join, failed) {
   const draw = () => (note.textContent = missing ? sentence("devices", missing) : "");
   byId("lobby-tools", HTMLElement).replaceChildren(...deviceTools(media));
   onLanguage(draw);
-  const opened = media.open().then((code) => {
+  const say = (/** @type {string} */ code) => {
     missing = code;
     draw();
-    if (media.camera) video.srcObject = new MediaStream([media.camera]);
+  };
+  const show = () => (video.srcObject = media.camera ? new MediaStream([media.camera]) : null);
+  const again = (/** @type {Event} */ event) => event instanceof CustomEvent && say(event.detail);
+  media.addEventListener("tracks", show);
+  media.addEventListener("camera", again);
+  const opened = media.open().then((code) => {
+    say(code);
+    show();
   });
   onClick(byId("join", HTMLButtonElement), async () => {
     const clickedAt = performance.now();
     try {
       await opened;
       await join(clickedAt);
+      media.removeEventListener("tracks", show);
+      media.removeEventListener("camera", again);
       video.srcObject = null;
     } catch (error) {
       failed(error);

@@ -7,7 +7,8 @@ const CAMERA = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { id
 const MICROPHONE = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 
 /**
- * Dispatches `tracks` when a track was replaced, and `state` when something was muted or shared.
+ * Dispatches `tracks` when a track was replaced, `state` when something was muted or shared, and
+ * `camera` (CustomEvent<string>) with a code as of `open` when the camera was asked for again.
  */
 export class Media extends EventTarget {
   constructor() {
@@ -20,6 +21,7 @@ export class Media extends EventTarget {
     this.screen = null;
     this.microphoneOn = true;
     this.cameraOn = true;
+    this.closed = false;
   }
 
   /** What is sent as picture: the screen while it is shared. */
@@ -32,6 +34,7 @@ export class Media extends EventTarget {
    * says what is missing: "" when nothing is.
    */
   async open() {
+    this.closed = false;
     if (!navigator.mediaDevices) return "none";
     const both = await capture({ video: CAMERA, audio: MICROPHONE });
     if (both.stream) {
@@ -42,7 +45,7 @@ export class Media extends EventTarget {
     const sound = await capture({ audio: MICROPHONE });
     const picture = await capture({ video: CAMERA });
     for (const { stream } of [sound, picture]) if (stream) this.take(stream);
-    if (this.audio && this.camera) return "";
+    if (this.audio && (this.camera || !this.cameraOn)) return "";
     const denied = [both, sound, picture].some(({ reason }) => reason === "NotAllowedError");
     const what = this.audio ? "camera" : this.camera ? "microphone" : "both";
     return `${what}_${denied ? "denied" : "missing"}`;
@@ -51,7 +54,11 @@ export class Media extends EventTarget {
   /** @param {MediaStream} stream */
   take(stream) {
     this.audio = stream.getAudioTracks()[0] ?? this.audio;
-    this.camera = stream.getVideoTracks()[0] ?? this.camera;
+    const [camera] = stream.getVideoTracks();
+    // Turned off, or left, while the browser was still asking.
+    if (camera && (!this.cameraOn || this.camera)) camera.stop();
+    else this.camera = camera ?? this.camera;
+    if (this.closed) this.close();
     this.apply();
   }
 
@@ -61,15 +68,30 @@ export class Media extends EventTarget {
     this.apply();
   }
 
-  /** @param {boolean} on */
-  setCamera(on) {
+  /**
+   * Turn the camera off, which lets go of it, so that its light goes out; or on, which asks for it
+   * again. What is sent as picture follows by itself.
+   * @param {boolean} on
+   */
+  async setCamera(on) {
     this.cameraOn = on;
+    if (!on) {
+      this.camera?.stop();
+      this.camera = null;
+      this.replaced();
+      return;
+    }
     this.apply();
+    const { stream, reason } = await capture({ video: CAMERA });
+    if (stream) this.take(stream);
+    else this.cameraOn = this.camera !== null;
+    const code = reason === "NotAllowedError" ? "camera_denied" : "camera_missing";
+    this.dispatchEvent(new CustomEvent("camera", { detail: stream ? "" : code }));
+    this.replaced();
   }
 
   apply() {
     if (this.audio) this.audio.enabled = this.microphoneOn;
-    if (this.camera) this.camera.enabled = this.cameraOn;
     this.dispatchEvent(new Event("state"));
   }
 
@@ -109,6 +131,7 @@ export class Media extends EventTarget {
 
   /** Let go of every device. */
   close() {
+    this.closed = true;
     for (const track of [this.audio, this.camera, this.screen]) track?.stop();
     this.audio = this.camera = this.screen = null;
   }

@@ -52,6 +52,9 @@ export class Room {
     });
     this.recording.stage = this.stage;
     this.onState = () => this.tellMedia();
+    this.onCamera = (/** @type {Event} */ event) => {
+      if (event instanceof CustomEvent) this.stage.setNote(event.detail && `devices.${event.detail}`);
+    };
     this.onHide = () => this.hidden();
   }
 
@@ -69,6 +72,7 @@ export class Room {
       if (event instanceof CustomEvent) this.finish(event.detail);
     });
     this.options.media.addEventListener("state", this.onState);
+    this.options.media.addEventListener("camera", this.onCamera);
     addEventListener("pagehide", this.onHide);
     // Brought back from the back-forward cache, the page shows a call that it has left.
     addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
@@ -190,6 +194,7 @@ export class Room {
     this.signaling.stop();
     removeEventListener("pagehide", this.onHide);
     this.options.media.removeEventListener("state", this.onState);
+    this.options.media.removeEventListener("camera", this.onCamera);
     show(byId("call", HTMLElement), false);
     byId("sheets", HTMLElement).replaceChildren();
     this.options.ended(reason);
