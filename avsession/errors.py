@@ -6,7 +6,7 @@ person. The tree::
     AvsessionError
     ├── Invalid              the input is wrong; nothing was changed
     │   ├── MessageInvalid, SdpRefused, NoticeMismatch, PurposesRefused
-    │   ├── GrantInvalid, GrantExpired, GrantStale
+    │   ├── GrantInvalid, GrantExpired, GrantStale, SignatureInvalid
     │   ├── CheckpointInvalid, ProofInvalid
     │   └── ManifestBroken, RecordingTruncated, SettingsInvalid
     ├── Refused              the caller may not do this
@@ -90,6 +90,13 @@ class GrantStale(Invalid):
 
     code = "grant.stale"
     sentence = "The capture grant is of an older generation."
+
+
+class SignatureInvalid(Invalid):
+    """A party's own signature is missing, is not over what was said, or its key is not enrolled."""
+
+    code = "signature.invalid"
+    sentence = "The signature of your browser does not hold; load the page again."
 
 
 class ManifestBroken(Invalid):

@@ -68,6 +68,18 @@ class Idempotent(_Record, frozen=True, kw_only=True):
     at_ms: int
 
 
+class PartyKey(_Record, frozen=True, kw_only=True):
+    """A key that a party's browser signs with; the private half never leaves that page."""
+
+    id: str
+    """SHA-256 of the public key, hex."""
+    party: str
+    public_key: str
+    at_ms: int
+    leaf: int
+    """The index of its ``key.created``."""
+
+
 # --- consent
 
 

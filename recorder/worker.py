@@ -303,7 +303,8 @@ class Worker:
         """The grant, if it permits this recorder to capture now; raises by what is wrong.
 
         Signature and expiry, by the server's clock; then that this very worker is meant: its id,
-        its DTLS certificate, its manifest key. The generation is checked by the gate.
+        its DTLS certificate, its manifest key; then that every party whose leg it names has itself
+        signed for this recording. The generation is checked by the gate.
         """
         if self._stopping.is_set():
             raise RecorderStopping
@@ -315,6 +316,7 @@ class Worker:
             raise GrantInvalid
         if not 0 < len(grant.legs) <= MAX_PARTIES:
             raise GrantInvalid
+        grants.check_consents(grant)
         return grant
 
     async def _open(self, grant: grants.Grant, resume: int) -> Capture:

@@ -12,6 +12,7 @@ from functools import partial
 
 from avsession.messages import (
     ChooseFate,
+    EnrolKey,
     EntryAccepted,
     EntryRefused,
     GiveConsent,
@@ -40,6 +41,7 @@ from avsession.usecases import (
     accept,
     consent,
     denials,
+    keys,
     legs,
     pausing,
     presence,
@@ -63,6 +65,7 @@ class UseCases:
     lost: Callable[[str], Awaitable[None]]
     left: Callable[[str], Awaitable[None]]
     # consent
+    enrol: Callable[[str, EnrolKey], Result]
     request_recording: Callable[[str, RequestRecording], Result]
     shown: Callable[[str, NoticeShown], Awaitable[None]]
     give: Callable[[str, GiveConsent], Result]
@@ -98,6 +101,7 @@ def bind(app: Services) -> UseCases:
         joined=partial(presence.joined, app),
         lost=partial(presence.lost, app),
         left=partial(presence.left, app),
+        enrol=partial(keys.enrol, app),
         request_recording=partial(consent.request_recording, app),
         shown=partial(consent.shown, app),
         give=partial(consent.give, app),

@@ -36,6 +36,7 @@ from avsession.messages import (
     Codec,
     Describe,
     Described,
+    EnrolKey,
     EntryRefused,
     GiveConsent,
     GrantRefused,
@@ -167,6 +168,7 @@ PARTY: Mapping[type[Message], Rule] = {
     Describe: Now("descriptions", _relay_description),
     Trickle: Now("candidates", _relay_candidate),
     MediaState: Now("others", _media),
+    EnrolKey: InTurn("others", lambda s, m: s.cases.enrol(s.owner, m)),
     RequestRecording: InTurn("others", lambda s, m: s.cases.request_recording(s.owner, m)),
     NoticeShown: InTurn("others", lambda s, m: s.cases.shown(s.owner, m)),
     GiveConsent: InTurn("others", lambda s, m: s.cases.give(s.owner, m)),
@@ -276,9 +278,9 @@ def _begin(seat: Seat, rule: Rule, message: Message) -> None:
 
 WRITTEN_DOWN = frozenset(
     {
-        RequestRecording, NoticeShown, GiveConsent, RefuseConsent, WithdrawConsent, ChooseFate,
-        StopRecording, PauseRecording, ResumeRecording, LegAnswer, LegOffer, ManifestLine,
-        GrantRefused,
+        EnrolKey, RequestRecording, NoticeShown, GiveConsent, RefuseConsent, WithdrawConsent,
+        ChooseFate, StopRecording, PauseRecording, ResumeRecording, LegAnswer, LegOffer,
+        ManifestLine, GrantRefused,
     }
 )  # fmt: skip
 """Attempts to consent or to capture: what is refused of them goes into the audit log."""

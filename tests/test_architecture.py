@@ -27,7 +27,7 @@ LEAVES = (
 # One way, from the left to the right: a module imports its own line and the lines above it.
 ORDER = (
     LEAVES,
-    ("avsession.session", "avsession.sdp"),
+    ("avsession.session", "avsession.sdp", "avsession.signed"),
     ("avsession.consent_events",),
     ("avsession.consent", "avsession.recording", "avsession.messages", "avsession.grant"),
     # settings are read at the edge: the rules above are told values; records are what is stored
@@ -57,6 +57,7 @@ RECORDER_MAY_IMPORT = (
     "avsession.messages",
     "avsession.grant",
     "avsession.recording",
+    "avsession.signed",
     "avsession.sealing.seal",
 )
 # What must not be loaded in its process by any road.

@@ -44,11 +44,14 @@ def build(  # noqa: PLR0913 - a consent record has this many parts
     asked: Sequence[str],
     given: Sequence[str],
     shown: Shown | None,
+    signature: Mapping[str, Any] | None,
     proof: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The document of an event. ``actor`` and ``session`` are pseudonyms.
 
     ``asked`` are the request's purposes, ``given`` those ticked (empty unless given).
+    ``signature`` is what the party's own browser signed, and what that was worth (as
+    ``usecases.keys`` judged it); None for what no party says.
     """
     controller = settings.controller
     by_id = {purpose.id: purpose for purpose in settings.consent.purposes}
@@ -103,5 +106,6 @@ def build(  # noqa: PLR0913 - a consent record has this many parts
         "withdrawal": "in the call, or with the party's private link, at any time",
         "rights": ["access", "portability", "rectification", "erasure", "restriction", "objection"],
         "supervisory_authority": controller.authority,
+        "signature": None if signature is None else dict(signature),
         "proof": dict(proof),
     }

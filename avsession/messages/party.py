@@ -23,6 +23,7 @@ from avsession.messages.common import (
     Sdp,
     Sha256,
 )
+from avsession.signed import Signed
 
 # --- a party's page speaks
 
@@ -62,6 +63,20 @@ class MediaState(Message, frozen=True, kw_only=True, tag="media"):
     camera: bool
 
 
+class EnrolKey(Message, frozen=True, kw_only=True, tag="key.enrol"):
+    """The key that this page will sign its party's answers with; sent after each ``welcome``.
+
+    ``public_key``: 65 bytes, ``proof``: 64 bytes, both base64url. The proof is a signature over
+    ``avsession.key.v1``, a line feed, and the RFC 8785 JSON of ``challenge`` (the welcome's),
+    ``key`` (SHA-256 of the public key), ``party`` and ``session``.
+    """
+
+    public_key: Annotated[str, Meta(max_length=128)]
+    challenge: Annotated[str, Meta(max_length=256)]
+    proof: Annotated[str, Meta(max_length=128)]
+    key: Key
+
+
 class RequestRecording(Message, frozen=True, kw_only=True, tag="recording.request"):
     """Ask everyone whether the call may be recorded, for these purposes."""
 
@@ -78,19 +93,27 @@ class NoticeShown(Message, frozen=True, kw_only=True, tag="consent.shown"):
 
 
 class GiveConsent(Message, frozen=True, kw_only=True, tag="consent.give"):
-    """Allow recording for the ticked purposes. The party is the connection's, never a field."""
+    """Allow recording for the ticked purposes. The party is the connection's, never a field.
+
+    Without a signature that holds it is refused with ``signature.invalid``. What is signed is
+    ``avsession.consent.v1``, a line feed, and the RFC 8785 JSON of ``action`` (``give``,
+    ``refuse``, ``withdraw``), ``session``, ``party``, ``request``, ``notice`` and ``language``
+    (null unless given), ``purposes`` (empty unless given), ``time`` and ``key``.
+    """
 
     request: Id
     notice: Sha256
     language: Language
     purposes: Purposes
+    signed: Signed | None = None
     key: Key
 
 
 class RefuseConsent(Message, frozen=True, kw_only=True, tag="consent.refuse"):
-    """Decline. Changes nothing about the call."""
+    """Decline. Changes nothing about the call, and holds whatever its signature is worth."""
 
     request: Id
+    signed: Signed | None = None
     key: Key
 
 
@@ -101,9 +124,13 @@ class MoreTime(Message, frozen=True, kw_only=True, tag="consent.extend"):
 
 
 class WithdrawConsent(Message, frozen=True, kw_only=True, tag="consent.withdraw"):
-    """Stop now. What becomes of what was recorded follows in ``consent.fate``."""
+    """Stop now. What becomes of what was recorded follows in ``consent.fate``.
+
+    It holds whatever its signature is worth; the record says which.
+    """
 
     request: Id
+    signed: Signed | None = None
     key: Key
 
 
@@ -171,9 +198,9 @@ class Leave(Message, frozen=True, kw_only=True, tag="leave"):
 
 
 FromParty = (
-    Hello | Ping | Describe | Trickle | MediaState | RequestRecording | NoticeShown | GiveConsent
-    | RefuseConsent | MoreTime | WithdrawConsent | ChooseFate | StopRecording | PauseRecording
-    | ResumeRecording | LegAnswer | LegTrickle | LegFailed | Leave
+    Hello | Ping | Describe | Trickle | MediaState | EnrolKey | RequestRecording | NoticeShown
+    | GiveConsent | RefuseConsent | MoreTime | WithdrawConsent | ChooseFate | StopRecording
+    | PauseRecording | ResumeRecording | LegAnswer | LegTrickle | LegFailed | Leave
 )  # fmt: skip
 
 
@@ -249,6 +276,8 @@ class Welcome(Message, frozen=True, kw_only=True, tag="welcome"):
     """A request whose withdrawal by this party still awaits keep or destroy."""
     fate_ms: int = 0
     """Milliseconds from now until no choice means destroy."""
+    challenge: str = ""
+    """To be signed in ``key.enrol``; good for ten minutes."""
 
 
 class Pong(Message, frozen=True, kw_only=True, tag="pong"):

@@ -117,6 +117,16 @@ idempotent = Table(
     _c("at_ms", BigInteger, index=True),
 )
 
+party_key = Table(
+    "party_key",
+    metadata,
+    _c("id", _ID, key=True),
+    _c("party", _ID, "party.id", index=True),
+    _c("public_key", Text),
+    _c("at_ms", BigInteger),
+    _c("leaf", BigInteger, "leaf.index"),
+)
+
 # --- sessions
 
 session_table = Table(
@@ -317,6 +327,7 @@ TABLES: dict[type, Table] = {
     records.SignInLink: sign_in_link,
     records.Ticket: ticket,
     records.Idempotent: idempotent,
+    records.PartyKey: party_key,
     session.Session: session_table,
     session.Party: party,
     records.ConsentState: consent_state,

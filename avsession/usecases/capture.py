@@ -2,19 +2,26 @@
 
 The domain's lock: a grant is signed only when the database shows a committed ``given`` event
 of every party present for this very request, whatever the state machine says, and each of them
-is covered by a signed checkpoint of the audit log.
+is signed by that party's own browser, and covered by a signed checkpoint of the audit log.
 """
 
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
 from avsession import grant as grants
 from avsession.consent import ConsentState, Interrupted, Phase, Request
-from avsession.errors import AvsessionError, ConsentRequired, SignerFailed, Unavailable
+from avsession.errors import (
+    AvsessionError,
+    ConsentRequired,
+    SignatureInvalid,
+    SignerFailed,
+    Unavailable,
+)
 from avsession.messages import Capture, Granted, Parties, RecordingChanged, RecordingStatus
 from avsession.ports import Reader, WorkerInfo, Writer
 from avsession.recording import GOING_ON, State, may_become
@@ -129,7 +136,7 @@ async def _ready(
         return None
     recording = await _recording(app, tx, session, state, request, recording, worker)
     tracks = await _tracks(app, tx, session, recording, state)
-    token = await _grant(app, tx, session, state, recording, tracks, worker, _ids(consents))
+    token = await _grant(app, tx, session, state, recording, tracks, worker, consents)
     gate = OpenGate(
         session=session.id,
         request=request.id,
@@ -156,10 +163,6 @@ async def _announce(app: Services, ready: _Ready) -> None:
     app.bus.tell_session(gate.session, Parties(parties=parties))
 
 
-def _ids(events: list[ConsentEvent]) -> tuple[str, ...]:
-    return tuple(event.id for event in events)
-
-
 async def _committed_consents(
     tx: Reader, state: ConsentState, request: Request
 ) -> list[ConsentEvent]:
@@ -172,6 +175,21 @@ async def _committed_consents(
             raise ConsentRequired
         found.append(given)
     return found
+
+
+def _signed_consent(given: ConsentEvent) -> grants.SignedConsent:
+    """The event as its party signed it; :func:`_grant` checks whether that holds."""
+    block: Any = given.document.get("signature")
+    try:
+        if block["status"] != "valid":
+            raise ConsentRequired("A consent is not signed by the party's own browser.")
+        said = block["statement"]
+        fields = {name: said[name] for name in ("notice", "language", "purposes", "time")}
+        fields |= {name: block[name] for name in ("public_key", "signature")}
+        fields |= {"event": given.id, "party": given.party}
+        return msgspec.convert(fields, grants.SignedConsent)
+    except (KeyError, TypeError, msgspec.ValidationError) as error:
+        raise ConsentRequired("A consent is not signed by the party's own browser.") from error
 
 
 async def choose_worker(
@@ -266,33 +284,35 @@ async def _grant(
     recording: Recording,
     tracks: list[TrackRecord],
     worker: WorkerInfo,
-    consents: tuple[str, ...],
+    events: list[ConsentEvent],
 ) -> str:
     """Sign the grant; its row and the leaves that say so."""
     now = app.clock.now_ms()
     media = app.settings.media
-    token = grants.sign(
-        grants.Grant(
-            id=new_id("grt", app.entropy),
-            session=session.id,
-            request=recording.request,
-            recording=recording.id,
-            generation=state.generation,
-            epoch_ms=recording.epoch_ms,
-            issued_ms=now,
-            expires_ms=now + grants.LIFETIME_MS,
-            worker=worker.worker,
-            fingerprint=worker.fingerprint,
-            recorder_key=worker.recorder_key,
-            purposes=tuple(recording.purposes),
-            consents=consents,
-            legs=tuple(grants.GrantedLeg(t.party, t.id, t.recipient) for t in tracks),
-            max_height=media.max_height,
-            max_bitrate=media.max_bitrate,
-            delay_ms=media.delay_ms,
-        ),
-        app.grant_key,
+    grant = grants.Grant(
+        id=new_id("grt", app.entropy),
+        session=session.id,
+        request=recording.request,
+        recording=recording.id,
+        generation=state.generation,
+        epoch_ms=recording.epoch_ms,
+        issued_ms=now,
+        expires_ms=now + grants.LIFETIME_MS,
+        worker=worker.worker,
+        fingerprint=worker.fingerprint,
+        recorder_key=worker.recorder_key,
+        purposes=tuple(recording.purposes),
+        consents=tuple(map(_signed_consent, events)),
+        legs=tuple(grants.GrantedLeg(t.party, t.id, t.recipient) for t in tracks),
+        max_height=media.max_height,
+        max_bitrate=media.max_bitrate,
+        delay_ms=media.delay_ms,
     )
+    try:
+        grants.check_consents(grant)
+    except SignatureInvalid as error:
+        raise ConsentRequired("A party's signature does not hold.") from error
+    token = grants.sign(grant, app.grant_key)
     await tx.add(
         GrantRecord(recording=recording.id, generation=state.generation, token=token, issued_ms=now)
     )
@@ -307,7 +327,7 @@ async def _grant(
         "grant.issued",
         session=session,
         actor="server",
-        refs={**refs, "consents": list(consents)},
+        refs={**refs, "consents": [event.id for event in events]},
         details={"purposes": recording.purposes},
     )
     await leaf(app, tx, "recording.on", session=session, actor="server", refs=refs)

@@ -38,7 +38,8 @@ from avsession.messages import (
 from avsession.ports import Writer
 from avsession.records import ConsentEvent, Notice, RecordingRequest
 from avsession.session import Role, Session, new_id
-from avsession.usecases import effects, erasure, events, withdrawals
+from avsession.signed import Enrolment
+from avsession.usecases import effects, erasure, events, keys, withdrawals
 from avsession.usecases.capture import open_gate
 from avsession.usecases.closing import ending
 from avsession.usecases.common import (
@@ -175,10 +176,29 @@ async def give(app: Services, party_id: str, message: GiveConsent) -> dict[str, 
             app.clock.now_ms(),
         )
         decision = await advance(app, tx, session.id, given)
+        signature = await keys.required(
+            app,
+            tx,
+            party,
+            message.signed,
+            action="give",
+            request=message.request,
+            notice=message.notice,
+            language=message.language,
+            purposes=message.purposes,
+        )
         request = await _row(tx, session, message.request)
         notice = await _shown(app, tx, message.notice, message.language, "dialog/allow")
         event = await events.add(
-            app, tx, session, party, request, "given", shown=notice, given=message.purposes
+            app,
+            tx,
+            session,
+            party,
+            request,
+            "given",
+            shown=notice,
+            given=message.purposes,
+            signature=signature,
         )
         after = await effects.record(app, tx, session, decision)
         after.ask = True
@@ -195,7 +215,10 @@ async def refuse(app: Services, party_id: str, message: RefuseConsent) -> dict[s
         session, party = await load_live(tx, party_id)
         decision = await advance(app, tx, session.id, Refused(party_id, message.request))
         request = await _row(tx, session, message.request)
-        event = await events.add(app, tx, session, party, request, "refused")
+        signature = await keys.judged(
+            app, tx, party, message.signed, action="refuse", request=request.id
+        )
+        event = await events.add(app, tx, session, party, request, "refused", signature=signature)
         after = await effects.record(app, tx, session, decision)
         answer = await remember(app, tx, party_id, message.key, message, {"event": event.id})
     await effects.speak(app, after, open_gate)
@@ -227,13 +250,18 @@ async def expire(app: Services, session_id: str, state: ConsentState) -> None:
     await effects.speak(app, after, open_gate)
 
 
-async def withdraw(app: Services, party_id: str, message: WithdrawConsent) -> dict[str, str]:
+async def withdraw(
+    app: Services, party_id: str, message: WithdrawConsent, enrolment: Enrolment | None = None
+) -> dict[str, str]:
     """Stop now, then record. Nothing captured after this moment is kept.
 
     Whoever is recorded under a gate may close it: that half waits for nothing. What is written
-    down is checked as ever.
+    down is checked as ever, but for its signature: the record says what that was worth.
+    ``enrolment``: a key made for this withdrawal.
     """
     with ending(app, party_id, message.request, "withdrawn"):
+        if enrolment is not None:
+            await keys.enrol_if_possible(app, party_id, enrolment)
         after, answer = await _record_withdrawal(app, party_id, message)
     if after is not None:
         await effects.speak(app, after, open_gate)
@@ -250,7 +278,10 @@ async def _record_withdrawal(
         session, party = await load(tx, party_id)
         request = await _row(tx, session, message.request)
         await withdrawals.check(tx, party, request)
-        event = await events.add(app, tx, session, party, request, "withdrawn")
+        signature = await keys.judged(
+            app, tx, party, message.signed, action="withdraw", request=request.id
+        )
+        event = await events.add(app, tx, session, party, request, "withdrawn", signature=signature)
         state = await load_state(tx, app, session.id)
         after = effects.After(session.id)
         if state.request is not None and state.request.id == request.id:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from avsession.audit import record
 from avsession.audit.record import Shown
@@ -23,6 +24,14 @@ LEAF_KINDS = {
 }
 
 
+def _key(signature: Mapping[str, Any] | None) -> str | None:
+    """The enrolled key that signed, by its digest; None when no signature holds."""
+    if signature is None or signature["status"] != "valid":
+        return None
+    key: str = signature["statement"]["key"]
+    return key
+
+
 async def add(  # noqa: PLR0913 - an event has this many parts
     app: Services,
     tx: Writer,
@@ -33,6 +42,7 @@ async def add(  # noqa: PLR0913 - an event has this many parts
     *,
     shown: Shown | None = None,
     given: Sequence[str] = (),
+    signature: Mapping[str, Any] | None = None,
     actor: str | None = None,
 ) -> ConsentEvent:
     """Append an event of ``party``: document, leaf that commits to it, row."""
@@ -52,6 +62,7 @@ async def add(  # noqa: PLR0913 - an event has this many parts
         asked=request.purposes,
         given=given,
         shown=shown,
+        signature=signature,
         proof={},
     )
     # The document is committed to without its proof: that names the leaf, which it cannot hold.
@@ -67,6 +78,7 @@ async def add(  # noqa: PLR0913 - an event has this many parts
             "event": event_id,
             "request": request.id,
             "notice": shown.sha256 if shown else None,
+            "key": _key(signature),
         },
         details={"document": sha256_hex(canonical(document)), "purposes": list(given)},
     )

@@ -24,7 +24,8 @@ from avsession.records import (
     Withdrawal,
 )
 from avsession.session import Party, Session
-from avsession.usecases import consent
+from avsession.signed import Enrolment, Signed
+from avsession.usecases import consent, keys
 from avsession.usecases.services import Services
 from avsession.usecases.tokens import new_secret, secret_hash
 from avsession.usecases.withdrawals import may_withdraw
@@ -65,6 +66,7 @@ async def my_data(app: Services, secret: str) -> dict[str, Any]:
                 "created_ms": session.created_ms,
                 "ended_ms": session.ended_ms,
             },
+            "signing": {"party": party.id, "challenge": keys.challenge(app, party.id)},
             "controller": msgspec.to_builtins(app.settings.controller),
             "events": [event_view(event) for event in events],
             "notices": await _notices(tx, session.id),
@@ -137,11 +139,20 @@ def _key(key: str, what: str) -> str:
 
 
 async def withdraw(
-    app: Services, secret: str, request: str, fate: str | None, key: str
+    app: Services,
+    secret: str,
+    request: str,
+    fate: str | None,
+    key: str,
+    enrolment: Enrolment | None = None,
+    signed: Signed | None = None,
 ) -> dict[str, str]:
     """Take consent back; without ``fate`` the choice stays open until it is due.
 
     Where nothing was recorded there is nothing to choose, and ``fate`` is passed over.
+
+    ``enrolment`` and ``signed`` are the page's key and signature; without them, or when they do
+    not hold, the withdrawal holds all the same and its record says so.
 
     A second call with another ``key`` may bring the choice. Raises what the use cases of
     ``consent`` raise.
@@ -151,9 +162,8 @@ async def withdraw(
         open_choice = await tx.get(Withdrawal, request, party.id)
         withdrawn = not await may_withdraw(tx, party.id, request)
     if not (withdrawn and open_choice is not None):
-        await consent.withdraw(
-            app, party.id, WithdrawConsent(request=request, key=_key(key, "withdraw"))
-        )
+        message = WithdrawConsent(request=request, key=_key(key, "withdraw"), signed=signed)
+        await consent.withdraw(app, party.id, message, enrolment)
     async with app.store.read() as tx:
         recorded = await tx.get(Withdrawal, request, party.id) is not None
     if fate is not None and recorded:

@@ -9,7 +9,7 @@ from avsession.errors import NotFound, SessionOver
 from avsession.messages import Parties, Welcome
 from avsession.records import GrantRecord, Withdrawal
 from avsession.session import SEAT_TIMEOUT_MS, Party, Presence, Role, Session
-from avsession.usecases import effects, views
+from avsession.usecases import effects, keys, views
 from avsession.usecases.capture import open_gate
 from avsession.usecases.closing import going
 from avsession.usecases.common import advance, leaf, load, load_live, load_state
@@ -69,6 +69,7 @@ async def _welcome(app: Services, party_id: str) -> Welcome:
             given=_given(state, party_id),
             fate_due=choice.request if choice else None,
             fate_ms=max(0, choice.due_ms - app.clock.now_ms()) if choice else 0,
+            challenge=keys.challenge(app, party_id),
         )
 
 

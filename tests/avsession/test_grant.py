@@ -13,13 +13,16 @@ from hypothesis import strategies as st
 
 from avsession import grant
 from avsession.canonical import b64, canonical, unb64
-from avsession.errors import GrantExpired, GrantInvalid
-from avsession.grant import CONTEXT, Grant, GrantedLeg
+from avsession.errors import GrantExpired, GrantInvalid, SignatureInvalid
+from avsession.grant import CONTEXT, Grant, GrantedLeg, SignedConsent
+from tests.support.signer import Signer
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 OTHER_KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 PUBLIC = KEY.public_key()
 ISSUED = 1_700_000_000_000
+
+ONE, TWO = Signer("ses_1", "pty_1"), Signer("ses_1", "pty_2")
 
 GRANT = Grant(
     id="grt_1",
@@ -34,7 +37,10 @@ GRANT = Grant(
     fingerprint=":".join(["AB"] * 32),
     recorder_key=b64(bytes(32)),
     purposes=("quality",),
-    consents=("evt_1", "evt_2"),
+    consents=(
+        ONE.consent(ISSUED, "req_1", "evt_1"),
+        TWO.consent(ISSUED, "req_1", "evt_2"),
+    ),
     legs=(GrantedLeg("pty_1", "trk_1", "age1a"), GrantedLeg("pty_2", "trk_2", "age1b")),
 )
 TOKEN = grant.sign(GRANT, KEY)
@@ -117,3 +123,86 @@ def test_no_character_can_be_changed(place: int, put: str) -> None:
 def test_no_text_crashes_the_reader(text: str) -> None:
     with pytest.raises(GrantInvalid):
         grant.read(text, PUBLIC, ISSUED)
+
+
+# --- the parties' own signatures
+
+
+def party(number: int, *purposes: str) -> tuple[GrantedLeg, SignedConsent]:
+    """A leg and the consent of its party, each as long as it may get."""
+    name = f"pty_{number:026}"
+    consent = Signer(SESSION, name).consent(ISSUED, REQUEST, f"evt_{number:026}", *purposes)
+    return GrantedLeg(name, f"trk_{number:026}", "age1" + "q" * 58), consent
+
+
+SESSION, REQUEST = "ses_" + "a" * 26, "req_" + "a" * 26
+MOST = tuple(f"{n:02}{'p' * 30}" for n in range(16))
+
+
+def made(parties: list[tuple[GrantedLeg, SignedConsent]], *purposes: str) -> Grant:
+    return msgspec.structs.replace(
+        GRANT,
+        session=SESSION,
+        request=REQUEST,
+        recording="rec_" + "a" * 26,
+        purposes=purposes,
+        legs=tuple(leg for leg, _ in parties),
+        consents=tuple(consent for _, consent in parties),
+    )
+
+
+def test_sixteen_parties_with_sixteen_purposes_fit_in_a_token() -> None:
+    full = made([party(n, *MOST) for n in range(16)], *MOST)
+    grant.check_consents(full)
+    token = grant.sign(full, KEY)
+    assert grant.MAX_TOKEN * 0.5 < len(token) <= grant.MAX_TOKEN
+    assert grant.read(token, PUBLIC, ISSUED) == full
+
+
+def test_everyone_who_has_a_leg_has_signed() -> None:
+    grant.check_consents(GRANT)
+
+
+OURS = [party(1), party(2)]
+FORGED = {
+    "nobody": {"legs": (), "consents": ()},
+    "one has not": {"consents": GRANT.consents[:1]},
+    "one too many": {"legs": GRANT.legs[:1]},
+    "one twice": {"consents": (GRANT.consents[0], GRANT.consents[0])},
+    "another session": {"session": "ses_2"},
+    "another request": {"request": "req_2"},
+    "a purpose that one did not tick": {"purposes": ("quality", "evidence")},
+    "signed after the grant": {"issued_ms": ISSUED - 300_001},
+    "somebody else's": {"consents": (GRANT.consents[0], OURS[1][1])},
+}
+
+
+@pytest.mark.parametrize("changes", FORGED.values(), ids=FORGED.keys())
+def test_a_consent_that_its_party_did_not_sign(changes: dict[str, object]) -> None:
+    with pytest.raises(SignatureInvalid):
+        grant.check_consents(msgspec.structs.replace(GRANT, **changes))
+
+
+def test_each_party_has_a_key_of_its_own() -> None:
+    """One key for two parties is a key of whoever speaks for both."""
+    second = Signer("ses_1", "pty_2")
+    second.private, second.public_key, second.key = ONE.private, ONE.public_key, ONE.key
+    both = (GRANT.consents[0], second.consent(ISSUED, "req_1", "evt_2"))
+    with pytest.raises(SignatureInvalid):
+        grant.check_consents(msgspec.structs.replace(GRANT, consents=both))
+
+
+@given(st.sampled_from(SignedConsent.__struct_fields__), st.integers(0, 1))
+def test_every_field_of_a_consent_counts(field: str, whose: int) -> None:
+    old = getattr(GRANT.consents[whose], field)
+    new = (
+        (*old, "evidence")
+        if isinstance(old, tuple)
+        else old[:-1] + ("B" if old[-1] != "B" else "C")
+    )
+    if field == "event":
+        return  # a name of the domain's own, which its signature under the grant covers
+    consents = list(GRANT.consents)
+    consents[whose] = msgspec.structs.replace(consents[whose], **{field: new})
+    with pytest.raises(SignatureInvalid):
+        grant.check_consents(msgspec.structs.replace(GRANT, consents=tuple(consents)))

@@ -41,8 +41,12 @@ from avsession.messages import (
     WorkerWelcome,
     encode,
 )
+<<<<<<< HEAD
 from avsession.recording import Line, Manifest, Sealed, check_next, decode_line, verify
 from avsession.sealing.open import open_track
+=======
+from avsession.recording import Line, Sealed, check_next, decode_line
+from tests.support.signer import Signer
 
 
 def identifier(prefix: str, number: int = 0) -> str:
@@ -146,12 +150,17 @@ class Domain:
                 grants.GrantedLeg(party, track_name(party), self._recipient(track_name(party)))
                 for party in parties
             )
+            session, request = identifier("ses"), identifier("req")
+            consents = tuple(
+                Signer(session, party).consent(now, request, identifier("evt")) for party in parties
+>>>>>>> 08a99f5 (consent: signed by the party's own browser; grants carry the signatures, recorder and browser check them)
+            )
             grant = grants.Grant(
-                id=identifier("grt"), session=identifier("ses"), request=identifier("req"),
+                id=identifier("grt"), session=session, request=request,
                 recording=recording, generation=generation, epoch_ms=now, issued_ms=now,
                 expires_ms=now + grants.LIFETIME_MS, worker=WORKER,
                 fingerprint=self._hello.fingerprint, recorder_key=self._hello.recorder_key,
-                purposes=("quality",), consents=(), legs=legs,
+                purposes=("quality",), consents=consents, legs=legs,
             )  # fmt: skip
             self._live[recording] = generation
             await self.say(Capture(grant=grants.sign(grant, self._key), resume=0))

@@ -12,12 +12,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from playwright.async_api import Browser
 
 from tests.browser.between import Between
 from tests.browser.people import Person, ask, new_call
 from tests.browser.product import Product, until
+from tests.support.signer import Signer
 
 OTHER = ":".join(["AB"] * 32)
 CUSTOMER = 2
@@ -40,6 +42,20 @@ def token(**fields: Any) -> str:
     return f"{body}.{'A' * 86}"
 
 
+def consent(number: int, party: str) -> dict[str, Any]:
+    """A consent that nobody signed."""
+    return {
+        "event": f"evt_{number}{'a' * 25}",
+        "party": party,
+        "notice": "0" * 64,
+        "language": "en",
+        "purposes": ["quality"],
+        "time": "2026-01-01T00:00:00.000Z",
+        "public_key": "A" * 87,
+        "signature": "A" * 86,
+    }
+
+
 def forged(between: Between, request: str) -> dict[str, Any]:
     """A grant such as the server would make, for everyone in the call."""
     welcome = between.last("welcome")
@@ -58,7 +74,7 @@ def forged(between: Between, request: str) -> dict[str, Any]:
         "fingerprint": OTHER,
         "recorder_key": "A" * 43,
         "purposes": ["quality"],
-        "consents": [f"evt_{n}{'a' * 25}" for n in range(len(parties))],
+        "consents": [consent(n, party) for n, party in enumerate(parties)],
         "legs": [{"party": p, "track": "trk_" + "a" * 26, "recipient": "age1x"} for p in parties],
         "max_height": 720,
         "max_bitrate": 1_500_000,
@@ -154,6 +170,35 @@ def for_more_than_was_ticked(message: dict[str, Any]) -> dict[str, Any]:
     return message
 
 
+def with_another_signature(message: dict[str, Any]) -> dict[str, Any]:
+    return in_its_name(message, lambda one, grant: one | {"signature": "A" * 86})
+
+
+def with_a_key_of_the_servers(message: dict[str, Any]) -> dict[str, Any]:
+    """As whoever owns the server could sign in this party's name, and the recorder would accept."""
+
+    def forge(one: dict[str, Any], grant: dict[str, Any]) -> dict[str, Any]:
+        signer = Signer(grant["session"], one["party"])
+        made = signer.consent(grant["issued_ms"], grant["request"], one["event"], *one["purposes"])
+        plain: dict[str, Any] = json.loads(msgspec.json.encode(made))
+        return plain
+
+    return in_its_name(message, forge)
+
+
+Fields = dict[str, Any]
+
+
+def in_its_name(message: Fields, change: Callable[[Fields, Fields], Fields]) -> Fields:
+    """A grant whose every consent says something else."""
+    if message["type"] == "recording.grant":
+        body = message["grant"].split(".")[0]
+        grant = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        grant["consents"] = [change(one, grant) for one in grant["consents"]]
+        message["grant"] = token(**grant)
+    return message
+
+
 def without_showing_it(message: dict[str, Any]) -> dict[str, Any] | None:
     on = message["type"] == "recording.state" and message["recording"]["state"] == "on"
     return None if on else message
@@ -164,6 +209,8 @@ def without_showing_it(message: dict[str, Any]) -> dict[str, Any] | None:
     [
         (for_more_than_was_ticked, "consent.purposes"),
         (without_showing_it, "status.off"),
+        (with_another_signature, "consent.signature"),
+        (with_a_key_of_the_servers, "consent.signature"),
         (other_fingerprint, "fingerprint.mismatch"),
         (weak_fingerprint, "fingerprint.mismatch"),
         (as_leg_wants_to_send, "sdp.direction"),

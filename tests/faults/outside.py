@@ -9,16 +9,19 @@ import asyncio
 import json
 import secrets
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
+import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin, Subprotocol
 
 from tests.browser.product import Product
+from tests.support.signer import ACTIONS, Signer, statement_of
 
 PATIENCE_S = 10.0
 Said = dict[str, Any]
@@ -35,6 +38,8 @@ class Wire:
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
         self.heard: list[Said] = []
+        self.signer: Signer | None = None
+        """Signs what a page would sign, unless ``signed`` is said by hand."""
         self._changed = asyncio.Condition()
         self._reader = asyncio.create_task(self._read())  # noqa: TID251 - closed by `close`
 
@@ -50,6 +55,10 @@ class Wire:
 
     async def say(self, kind: str, **fields: Any) -> None:
         """Send a message."""
+        if self.signer and kind in ACTIONS and "signed" not in fields:
+            now_ms = round(time.time() * 1000)
+            made = self.signer.sign(now_ms, **statement_of(kind, fields))
+            fields["signed"] = msgspec.to_builtins(made)
         await self.socket.send(json.dumps({"type": kind, **fields}))
 
     async def hear(self, *kinds: str, after: int = 0, **fields: Any) -> Said:
@@ -107,6 +116,7 @@ class Person:
         self.outside, self.cookie, self.path, self.id = outside, cookie, path, party
         self.data_secret = ""
         self.session = ""
+        self.signer: Signer | None = None
         self._wire: Wire | None = None
 
     @property
@@ -126,7 +136,11 @@ class Person:
         """Connect, and be welcomed."""
         self._wire = await self.outside.wire()
         await self._wire.say("hello", ticket=await self.ticket(), build="none")
-        await self._wire.hear("welcome")
+        welcome = await self._wire.hear("welcome")
+        self.signer = self.signer or Signer(welcome["session"], self.id)
+        self._wire.signer = self.signer
+        enrolled = await self._wire.ask("key.enrol", **self.signer.enrolment(welcome["challenge"]))
+        assert enrolled["type"] == "ack", enrolled
         return self._wire
 
 

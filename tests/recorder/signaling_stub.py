@@ -53,6 +53,7 @@ from avsession.recording import (
 )
 from avsession.tasks import Tasks
 from recorder.worker import Worker, WorkerConfig
+from tests.support.signer import Signer
 
 T = TypeVar("T")
 CREDENTIAL = "a-credential-of-the-tests"
@@ -144,13 +145,23 @@ class Signaling:
             "recording": RECORDING, "generation": generation, "epoch_ms": now, "issued_ms": now,
             "expires_ms": now + grants.LIFETIME_MS, "worker": WORKER,
             "fingerprint": self.hello.fingerprint, "recorder_key": self.hello.recorder_key,
-            "purposes": ("quality",), "consents": (),
+            "purposes": ("quality",),
             "legs": (grants.GrantedLeg(PARTY, TRACK, str(self.identity.to_public())),),
         }  # fmt: skip
         if self.lines:
             fields["epoch_ms"] = verify(self.lines, self.recorder_key).begin.epoch_ms
         key = changes.pop("key", self.grant_key)
-        return grants.sign(grants.Grant(**{**fields, **changes}), key)
+        fields |= changes
+        if "consents" not in fields:
+            signers = [Signer(fields["session"], leg.party) for leg in fields["legs"]]
+            fields["consents"] = tuple(
+                one.consent(now, fields["request"], identifier("evt")) for one in signers
+            )
+        return grants.sign(grants.Grant(**fields), key)
+
+    def decoded(self, token: str) -> grants.Grant:
+        """What a token of ours says."""
+        return grants.read(token, self.grant_key.public_key(), int(self.now_ms))
 
     async def capture(self, generation: int = 1, **changes: Any) -> None:
         """Open the gate and say so."""

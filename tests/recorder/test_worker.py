@@ -5,10 +5,12 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from avsession.errors import SettingsInvalid, Unavailable
+from avsession.grant import SignedConsent
 from avsession.messages import Capture, LegOffer, LegTrickled
 from avsession.recording import Attach, Dropped, End
 from avsession.tasks import Tasks
@@ -17,6 +19,7 @@ from tests.recorder.harness import decode, streams
 from tests.recorder.publishers import AiortcPublisher
 from tests.recorder.signaling_stub import (
     RECORDING,
+    SESSION,
     TRACK,
     Running,
     Signaling,
@@ -25,6 +28,7 @@ from tests.recorder.signaling_stub import (
     refused,
     stored,
 )
+from tests.support.signer import Signer
 
 
 async def test_a_recording_from_grant_to_end(
@@ -166,6 +170,42 @@ async def test_a_grant_that_is_not_for_this_recorder_captures_nothing(
     assert not (signaling.spool / RECORDING).exists()
 
 
+async def test_a_forged_consent_captures_nothing(signaling: Signaling, running: Running) -> None:
+    """The third lock, with the domain's open: it signs a grant that a party did not."""
+    party = signaling.decoded(signaling.grant()).consents[0]
+    session, request = SESSION, signaling.decoded(signaling.grant()).request
+    server = Signer(session, party.party)  # a key of its own, under the party's name
+    forgeries = {
+        "nobody signed": (),
+        "a party twice": (party, party),
+        "another party": (replaced(party, party=identifier("pty", "z")),),
+        "more than was ticked": (replaced(party, purposes=("quality", "evidence")),),
+        "another notice": (replaced(party, notice="1" * 64),),
+        "another language": (replaced(party, language="de"),),
+        "another moment": (replaced(party, time="2020-01-01T00:00:00.000Z"),),
+        "no signature": (replaced(party, signature=""),),
+        "another's key": (replaced(party, public_key=server.public_key),),
+        "no key": (replaced(party, public_key=""),),
+        "for another request": (server.consent(int(signaling.now_ms), "req_other", "evt_1"),),
+        "for other purposes": (server.consent(int(signaling.now_ms), request, "evt_1", "other"),),
+        "from tomorrow": (server.consent(int(signaling.now_ms) + 86_400_000, request, "evt_1"),),
+    }
+    for number, consents in enumerate(forgeries.values(), 1):
+        await signaling.capture(number, consents=consents)
+        await signaling.until(lambda: len(refused(signaling)) >= number)  # noqa: B023
+    assert refused(signaling) == ["signature.invalid"] * len(forgeries)
+    assert signaling.said(LegOffer) == []
+    assert not (signaling.spool / RECORDING).exists()
+    # the same words by the same key, for this request: nothing else stood in the way
+    consents = (Signer(session, party.party).consent(int(signaling.now_ms), request, "evt_1"),)
+    await signaling.capture(len(forgeries) + 1, consents=consents)
+    await signaling.until(lambda: signaling.said(LegOffer))
+
+
+def replaced(consent: SignedConsent, **changes: object) -> SignedConsent:
+    return msgspec.structs.replace(consent, **changes)
+
+
 async def test_junk_for_a_grant_is_refused(signaling: Signaling, running: Running) -> None:
     await signaling.say(Capture(grant="junk", resume=0))
     await signaling.until(lambda: refused(signaling) == ["grant.invalid"])
@@ -211,8 +251,6 @@ async def test_messages_for_other_legs_mean_nothing(
 
 
 def replace_offer(offer: LegOffer, **changes: object) -> LegOffer:
-    import msgspec
-
     return msgspec.structs.replace(offer, **changes)
 
 

@@ -99,6 +99,9 @@ async def test_relays_do_not_wait_for_use_cases(there: World) -> None:
 
 async def test_each_message_of_a_party_asks_its_use_case(there: World) -> None:
     asked: dict[str, dict[str, Any]] = {
+        "enrol": {
+            "type": "key.enrol", "public_key": "k", "challenge": "c", "proof": "p", "key": KEY,
+        },
         "request_recording": {"type": "recording.request", "purposes": ["quality"], "key": KEY},
         "shown": {"type": "consent.shown", "request": REQUEST, "notice": HASH, "language": "en"},
         "give": {

@@ -8,7 +8,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from avsession.canonical import b64, sha256_hex
-from avsession.messages import GiveConsent, NoticeShown, RequestRecording
+from avsession.messages import EnrolKey, GiveConsent, NoticeShown, RequestRecording
 from avsession.recording import (
     GENESIS,
     AnyEntry,
@@ -32,10 +32,11 @@ from avsession.records import (
 )
 from avsession.sealing.seal import Sealer
 from avsession.session import Party, new_id
-from avsession.usecases import consent, presence
+from avsession.usecases import consent, keys, presence
 from avsession.usecases.services import Services
 from recorder import webm
 from recorder.frames import EncodedFrame, Kind
+from tests.support.signer import Signer
 
 SECONDS = 4
 FRAME = 100_000
@@ -70,6 +71,7 @@ async def agree(app: Services, agent: str, *others: str) -> str:
         (request,) = await tx.find(RecordingRequest, session=row.session)
     notice = request.notices["en"]
     for party in (agent, *others):
+        signer = await enrolled(app, party)
         await consent.shown(
             app, party, NoticeShown(request=request.id, notice=notice, language="en")
         )
@@ -79,9 +81,28 @@ async def agree(app: Services, agent: str, *others: str) -> str:
             language="en",
             purposes=("quality",),
             key="give-consent-1234",
+            signed=signer.sign(
+                app.clock.now_ms(),
+                action="give",
+                request=request.id,
+                notice=notice,
+                language="en",
+                purposes=("quality",),
+            ),
         )
         await consent.give(app, party, given)
     return request.id
+
+
+async def enrolled(app: Services, party: str) -> Signer:
+    """A key of this party's, as its page would have made it."""
+    async with app.store.read() as tx:
+        row = await tx.get(Party, party)
+    assert row is not None
+    signer = Signer(row.session, party)
+    enrolment = signer.enrolment(keys.challenge(app, party))
+    await keys.enrol(app, party, EnrolKey(**enrolment, key="enrol-key-1234567"))
+    return signer
 
 
 async def record(app: Services, request_id: str, *parties: str) -> Recorded:

@@ -13,6 +13,7 @@ from msgspec import Meta
 from avsession.config import Controller
 from avsession.errors import Conflict, LinkSpent, NotFound, NotPermitted
 from avsession.messages.common import Id, Key
+from avsession.signed import Enrolment, Signed
 from avsession.usecases import mydata
 from web.api import examples
 from web.routing import Body, Call, Route
@@ -29,13 +30,16 @@ class MyData(Body, frozen=True, kw_only=True):
 class Withdraw(Body, frozen=True, kw_only=True):
     """Withdraw. Without ``fate`` the recording is destroyed when the time to choose is over.
 
-    ``key`` makes a repeat harmless.
+    ``key`` makes a repeat harmless. ``enrol`` brings the key of the page that the link opened,
+    ``signed`` its signature; a withdrawal holds whatever they are worth.
     """
 
     secret: Secret
     request: Id
     fate: Literal["keep", "destroy"] | None = None
     key: Key
+    enrol: Enrolment | None = None
+    signed: Signed | None = None
 
 
 async def get(call: Call[MyData]) -> object:
@@ -46,13 +50,16 @@ async def get(call: Call[MyData]) -> object:
 async def withdraw(call: Call[Withdraw]) -> object:
     """Withdraw consent after the call."""
     body = call.body
-    return await mydata.withdraw(call.app, body.secret, body.request, body.fate, body.key)
+    return await mydata.withdraw(
+        call.app, body.secret, body.request, body.fate, body.key, body.enrol, body.signed
+    )
 
 
 EXAMPLE: dict[str, Any] = {
     "name": "Ben",
     "role": "customer",
     "session": {"session": examples.SESSION, "created_ms": examples.NOW, "ended_ms": None},
+    "signing": {"party": examples.PARTY, "challenge": "1750000000000.bWFyaw"},
     "controller": msgspec.to_builtins(Controller()),
     "events": [
         {

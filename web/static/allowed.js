@@ -1,13 +1,16 @@
-// What this party has allowed in this very window, by its own click: request -> ticked purposes.
+// What this party has allowed in this very window, by its own click: request -> what was signed.
 //
 // The lock trusts this and nothing that the server says. It is kept in sessionStorage so that a
-// reload does not lose the click; the window's end does. The cookie page lists the item.
+// reload does not lose the click; the window's end does. The cookie page lists the item. The key
+// that signed is not in it: that goes with the page.
+
+/** @import {SignedConsent} from "./types.js" */
 
 export const ITEM = "avsession-allowed";
 /** More requests than a session can have. */
 const MOST = 20;
 
-/** @extends {Map<string, readonly string[]>} */
+/** @extends {Map<string, SignedConsent>} */
 export class Allowed extends Map {
   constructor() {
     super(read());
@@ -15,10 +18,10 @@ export class Allowed extends Map {
 
   /**
    * @param {string} request
-   * @param {readonly string[]} purposes
+   * @param {SignedConsent} consent
    */
-  set(request, purposes) {
-    super.set(request, [...purposes]);
+  set(request, consent) {
+    super.set(request, consent);
     this.keep();
     return this;
   }
@@ -54,13 +57,13 @@ export class Allowed extends Map {
   }
 }
 
-/** @returns {[string, string[]][]} */
+/** @returns {[string, SignedConsent][]} */
 function read() {
   try {
     const found = JSON.parse(sessionStorage.getItem(ITEM) ?? "[]");
     if (!Array.isArray(found)) return [];
     return found.filter(
-      (one) => Array.isArray(one) && typeof one[0] === "string" && Array.isArray(one[1]),
+      (one) => Array.isArray(one) && typeof one[0] === "string" && Array.isArray(one[1]?.purposes),
     );
   } catch {
     return [];

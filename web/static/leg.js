@@ -3,7 +3,7 @@
 // `lock.js` says whether one may be made; this file makes it, and cuts it. Cutting is immediate
 // and asks nobody. There is at most one leg.
 
-/** @import {Grant, PartyInfo, RecordingStatus} from "./types.js" */
+/** @import {Grant, PartyInfo, RecordingStatus, SignedConsent} from "./types.js" */
 /** @import {Media} from "./media.js" */
 
 import { Allowed } from "./allowed.js";
@@ -59,12 +59,12 @@ export class Leg {
   }
 
   /**
-   * This party itself has pressed Allow for this request, with these purposes ticked.
+   * This party itself has pressed Allow for this request, and signed it.
    * @param {string} request
-   * @param {readonly string[]} purposes
+   * @param {SignedConsent} consent
    */
-  allow(request, purposes) {
-    if (!this.stopped.has(request)) this.given.set(request, purposes);
+  allow(request, consent) {
+    if (!this.stopped.has(request)) this.given.set(request, consent);
   }
 
   /**

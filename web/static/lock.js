@@ -4,7 +4,9 @@
 // recording is on: consent is this party's own click, and the recorder is the one whose
 // certificate the grant names.
 
-/** @import {Grant, PartyInfo, RecordingStatus} from "./types.js" */
+/** @import {Grant, PartyInfo, RecordingStatus, SignedConsent} from "./types.js" */
+
+import { canonical } from "./canonical.js";
 
 /** The server's clock is known to about a second. */
 const CLOCK_SLACK_MS = 2_000;
@@ -38,9 +40,16 @@ function isGrant(grant) {
     texts.every((name) => typeof grant[name] === "string") &&
     numbers.every((name) => Number.isSafeInteger(grant[name])) &&
     Array.isArray(grant.consents) &&
+    grant.consents.every(isConsent) &&
     Array.isArray(grant.purposes) &&
     Array.isArray(grant.legs)
   );
+}
+
+/** @param {any} consent */
+function isConsent(consent) {
+  const texts = ["event", "party", "notice", "language", "time", "public_key", "signature"];
+  return texts.every((name) => typeof consent?.[name] === "string") && Array.isArray(consent.purposes);
 }
 
 /**
@@ -48,8 +57,8 @@ function isGrant(grant) {
  * @property {Grant | null} grant the newest one that was told
  * @property {string} you this party
  * @property {string} session
- * @property {ReadonlyMap<string, readonly string[]>} given requests that this very party has
- *   allowed in this window, and for which purposes
+ * @property {ReadonlyMap<string, SignedConsent>} given requests that this very party has
+ *   allowed in this window, as it signed them
  * @property {ReadonlySet<string>} stopped requests that are over for this page
  * @property {readonly PartyInfo[]} parties who is there, the recorder aside or not
  * @property {RecordingStatus | null} shown the status that the page shows
@@ -72,12 +81,24 @@ export function refusal(here, offer) {
   }
   if (here.now > grant.expires_ms + CLOCK_SLACK_MS) return "grant.expired";
   if (here.stopped.has(grant.request)) return "consent.withdrawn";
-  const ticked = here.given.get(grant.request);
-  if (!ticked) return "consent.missing";
-  if (!grant.purposes.every((purpose) => ticked.includes(purpose))) return "consent.purposes";
+  const mine = here.given.get(grant.request);
+  if (!mine) return "consent.missing";
+  if (!grant.purposes.every((purpose) => mine.purposes.includes(purpose))) return "consent.purposes";
   // Nobody is recorded without seeing that it is so.
   if (here.shown?.state !== "on" || here.shown.recording !== grant.recording) return "status.off";
-  return notForAll(grant, here.you, here.parties) || notTheRecorder(offer.sdp, grant.fingerprint);
+  const why = notForAll(grant, here.you, here.parties) || notTheRecorder(offer.sdp, grant.fingerprint);
+  return why || (holds(grant, here.you, mine) ? "" : "consent.signature");
+}
+
+/**
+ * What the grant says this party signed is what it did sign, to the letter.
+ * @param {Grant} grant
+ * @param {string} you
+ * @param {SignedConsent} mine
+ */
+function holds(grant, you, mine) {
+  const said = grant.consents.filter(({ party }) => party === you);
+  return said.length === 1 && canonical({ ...said[0], ...mine }) === canonical(said[0]);
 }
 
 /**
@@ -91,8 +112,10 @@ function notForAll(grant, you, parties) {
   if (present.some(({ presence }) => presence !== "present")) return "parties.unknown";
   const legs = new Set(grant.legs.map(({ party }) => party));
   const all = present.every(({ party }) => legs.has(party));
-  const counts = [legs.size, grant.legs.length, new Set(grant.consents).size];
-  if (!all || !legs.has(you) || counts.some((n) => n !== present.length)) return "parties.mismatch";
+  const consented = new Set(grant.consents.map(({ party }) => party));
+  const signed = present.every(({ party }) => consented.has(party));
+  const counts = [legs.size, grant.legs.length, consented.size, grant.consents.length];
+  if (!all || !signed || !legs.has(you) || counts.some((n) => n !== present.length)) return "parties.mismatch";
   return present.length < 2 ? "parties.alone" : "";
 }
 

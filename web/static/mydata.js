@@ -8,6 +8,7 @@ import { el, button, randomKey } from "./dom.js";
 import { dateTime, duration, list, sentence, t } from "./i18n.js";
 import { render } from "./notice.js";
 import { chooseFate } from "./fate.js";
+import { Signer } from "./signer.js";
 
 /**
  * The secret in a private link.
@@ -60,15 +61,16 @@ function section(key, content) {
  */
 function recordings(data, secret, changed) {
   if (data.recordings.length === 0) return el("p", {}, t("mydata.no_recordings"));
-  return el("ul", { class: "cards" }, ...data.recordings.map((one) => recording(one, secret, changed)));
+  return el("ul", { class: "cards" }, ...data.recordings.map((one) => recording(one, data, secret, changed)));
 }
 
 /**
  * @param {MyRecording} one
+ * @param {MyData} data
  * @param {string} secret
  * @param {(error: unknown) => void} changed
  */
-function recording(one, secret, changed) {
+function recording(one, data, secret, changed) {
   const item = el(
     "li",
     {},
@@ -81,7 +83,7 @@ function recording(one, secret, changed) {
     item.append(button(t("fate.choose"), () => choose(one, secret, changed), { class: "strong" }));
   }
   if (one.can_withdraw) {
-    item.append(button(t("recording.withdraw"), () => withdraw(one, secret, changed), { class: "strong" }));
+    item.append(button(t("recording.withdraw"), () => withdraw(one, data, secret, changed), { class: "strong" }));
   }
   return item;
 }
@@ -92,14 +94,18 @@ function fateText(fate) {
 }
 
 /**
- * Stop first; what to keep is asked afterwards.
+ * Stop first, signed by a key made here if that can be done at once; what to keep is asked
+ * afterwards.
  * @param {MyRecording} one
+ * @param {MyData} data
  * @param {string} secret
  * @param {(error: unknown) => void} changed
  */
-async function withdraw(one, secret, changed) {
+async function withdraw(one, data, secret, changed) {
   try {
-    await tell(one, secret, {});
+    const signer = new Signer();
+    signer.belongs(data.session.session, data.signing.party);
+    await tell(one, secret, await signer.withdrawal(data.signing.challenge, one.request));
     await choose(one, secret, changed);
   } catch (error) {
     changed(error);

@@ -10,6 +10,7 @@ import { ConsentDialog } from "./consent.js";
 import { Leg } from "./leg.js";
 import { openRequestDialog } from "./request.js";
 import { Refusal, Signaling } from "./signaling.js";
+import { Signer } from "./signer.js";
 import { chime } from "./sound.js";
 import { askFate } from "./withdraw.js";
 
@@ -29,6 +30,7 @@ export class Recording {
   constructor(options) {
     this.options = options;
     const { signaling, media } = options;
+    this.signer = new Signer();
     this.leg = new Leg({
       media,
       send: (message) => signaling.send(message),
@@ -100,6 +102,8 @@ export class Recording {
     this.agent = welcome.parties.some(({ party, role }) => party === welcome.you && role === "agent");
     this.leg.session = welcome.session;
     this.leg.iceServers = welcome.ice_servers;
+    this.signer.belongs(welcome.session, welcome.you);
+    void this.enrol(welcome.challenge);
     // The server may say that a consent is over, never that there is one.
     this.leg.given.only([welcome.given, welcome.ask?.request]);
     this.setParties(welcome.parties);
@@ -177,6 +181,19 @@ export class Recording {
     });
   }
 
+  /**
+   * Tell the server which key this page signs with. Without one, allowing will be refused.
+   * @param {string} challenge
+   */
+  async enrol(challenge) {
+    try {
+      const enrolment = await this.signer.enrolment(challenge);
+      await this.options.signaling.change({ type: "key.enrol", ...enrolment });
+    } catch (error) {
+      console.error("the key is not enrolled", error);
+    }
+  }
+
   openRequest() {
     openRequestDialog(this.options.about, (purposes) =>
       this.change({ type: "recording.request", purposes }),
@@ -196,11 +213,19 @@ export class Recording {
    * @param {NoticeText} notice
    * @param {string[]} purposes
    */
-  async allow(request, { sha256, language }, purposes) {
-    // The one place where this page learns that its own party agrees.
-    this.leg.allow(request, purposes);
+  async allow(request, notice, purposes) {
     this.stage?.setNote("consent.waiting");
-    const given = await this.change({ type: "consent.give", request, notice: sha256, language, purposes });
+    const { sha256, language } = notice;
+    let given = false;
+    try {
+      const { signed, consent } = await this.signer.consent(request, notice, purposes);
+      // The one place where this page learns that its own party agrees.
+      this.leg.allow(request, consent);
+      const said = { request, notice: sha256, language, purposes, signed };
+      given = await this.change({ type: "consent.give", ...said });
+    } catch (error) {
+      this.refused(error);
+    }
     if (!given) {
       this.leg.stop(request, "refused");
       this.draw();
@@ -209,7 +234,8 @@ export class Recording {
 
   /** @param {string} request */
   async decline(request) {
-    await this.change({ type: "consent.refuse", request });
+    const signed = await this.signer.signIfPossible({ action: "refuse", request });
+    await this.change({ type: "consent.refuse", request, signed });
   }
 
   /** End the recording; consent stays, and so does what was recorded. */
@@ -225,8 +251,16 @@ export class Recording {
     const { request } = this.status;
     if (!request) return;
     this.cut(request, "withdrawn");
-    const recorded = this.options.signaling.change({ type: "consent.withdraw", request });
-    await this.chooseFate(request, recorded);
+    await this.chooseFate(request, this.sayWithdrawn(request));
+  }
+
+  /**
+   * Signed if that can be done at once: withdrawing waits for nothing.
+   * @param {string} request
+   */
+  async sayWithdrawn(request) {
+    const signed = await this.signer.signIfPossible({ action: "withdraw", request });
+    return this.options.signaling.change({ type: "consent.withdraw", request, signed });
   }
 
   /**

@@ -34,6 +34,40 @@ export interface RecordingStatus {
   may_ask: boolean;
 }
 
+/** What this party's browser signed; as avsession/signed.py. */
+export interface Statement {
+  action: string;
+  session: string;
+  party: string;
+  request: string;
+  notice: string | null;
+  language: string | null;
+  purposes: string[];
+  time: string;
+  key: string;
+}
+
+export interface Signed {
+  key: string;
+  time: string;
+  signature: string;
+}
+
+/** One party's consent, as its own browser signed it. */
+export interface SignedConsent {
+  notice: string;
+  language: string;
+  purposes: string[];
+  time: string;
+  public_key: string;
+  signature: string;
+}
+
+export interface GrantedConsent extends SignedConsent {
+  event: string;
+  party: string;
+}
+
 export interface Grant {
   id: string;
   session: string;
@@ -44,7 +78,7 @@ export interface Grant {
   expires_ms: number;
   fingerprint: string;
   purposes: string[];
-  consents: string[];
+  consents: GrantedConsent[];
   legs: { party: string; track: string; recipient: string }[];
   max_height: number;
   max_bitrate: number;
@@ -63,6 +97,7 @@ export interface Welcome {
   fate_due: string | null;
   fate_ms: number;
   given?: string | null;
+  challenge: string;
 }
 
 export type ToParty =
@@ -134,6 +169,7 @@ export interface MyData {
   name: string;
   role: string;
   session: { session: string; created_ms: number; ended_ms: number | null };
+  signing: { party: string; challenge: string };
   controller: Controller;
   events: ConsentEvent[];
   notices: Record<string, string>;

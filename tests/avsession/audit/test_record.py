@@ -79,6 +79,7 @@ def document(kind: str = "given", **changes: Any) -> dict[str, Any]:
         "asked": ("quality", "evidence"),
         "given": ("evidence",) if kind == "given" else (),
         "shown": SHOWN,
+        "signature": {"status": "missing"},
         "proof": {"leaf": 7},
     }
     return record.build(SETTINGS, **fields | changes)

@@ -76,6 +76,7 @@ SAMPLES: tuple[Any, ...] = (
     records.Idempotent(
         party="pty_1", key="k" * 16, digest="0" * 64, result={"request": "req_1"}, at_ms=8
     ),
+    records.PartyKey(id="2" * 64, party="pty_1", public_key="A" * 87, at_ms=2, leaf=0),
     records.ConsentState(session="ses_1", state=b"\x00\xff{}", deadline_ms=60_000),
     records.Notice(
         sha256="0" * 64, id="recording", version="1", language="en", text=b"\xef\xbb\xbf", at_ms=1

@@ -11,6 +11,7 @@ from avsession.messages import Message
 from avsession.session import Party
 from avsession.storage.sql import SqlReader, SqlStore, SqlWriter
 from signaling.connection import End
+from tests.support.signer import Signer
 
 M = TypeVar("M", bound=Message)
 
@@ -43,6 +44,7 @@ class Person:
 
     def __init__(self, party: Party, data_secret: str = "") -> None:
         self.id, self.party, self.data_secret = party.id, party, data_secret
+        self.signer = Signer(party.session, party.id)
         self.heard: list[Message] = []
         self.ended: End | None = None
 

@@ -21,7 +21,7 @@ async def test_when_both_have_allowed_the_recorder_is_granted_exactly_that(world
     assert grant.request == request
     assert (grant.worker, grant.fingerprint) == (world.recorder.worker, world.recorder.fingerprint)
     assert {leg.party for leg in grant.legs} == {world.agent.id, world.customer.id}
-    assert set(grant.consents) == {event.id for event in events}
+    assert {consent.event for consent in grant.consents} == {event.id for event in events}
     assert grant.purposes == ("quality",)
     assert len({leg.recipient for leg in grant.legs}) == 2
     assert len(world.files("keys")) == 2

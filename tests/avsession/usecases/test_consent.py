@@ -197,7 +197,7 @@ async def test_another_sessions_request(world: World) -> None:
 
 async def test_twice(world: World) -> None:
     await world.ask()
-    message = await world.allowing()
+    message = await world.allowing(by=world.agent)
     first = await consent.give(world.app, world.agent.id, message)
     assert await consent.give(world.app, world.agent.id, message) == first
     with pytest.raises(AlreadyAnswered):
@@ -208,7 +208,8 @@ async def test_twice(world: World) -> None:
         )
     assert len(await world.find(ConsentEvent, kind="given")) == 1
     # A key is its party's own: the customer may happen to use the same.
-    await consent.give(world.app, world.customer.id, message)
+    theirs = await world.allowing(key=message.key)
+    await consent.give(world.app, world.customer.id, theirs)
 
 
 async def test_another_notice(world: World) -> None:

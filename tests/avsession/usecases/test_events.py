@@ -11,7 +11,8 @@ FIELDS = {
     "schema_version", "record_id", "event_id", "event_time", "event_state", "event_type",
     "data_subject", "party_role", "acted_by", "session", "request", "recording", "controller",
     "purposes", "legal_basis", "notice", "method", "jurisdiction", "storage_location",
-    "recipients", "validity", "withdrawal", "rights", "supervisory_authority", "proof",
+    "recipients", "validity", "withdrawal", "rights", "supervisory_authority", "signature",
+    "proof",
 }  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from avsession.config import Settings
 from avsession.consent import ConsentState
 from avsession.messages import (
     ChooseFate,
+    EnrolKey,
     GiveConsent,
     Message,
     PauseRecording,
@@ -29,14 +30,16 @@ from avsession.messages import (
     RequestRecording,
     ResumeRecording,
     StopRecording,
+    Welcome,
     WithdrawConsent,
 )
 from avsession.records import ConsentEvent, Leaf, RecordingRequest
 from avsession.sealing.custody import LocalCustody, create_custodian
+from avsession.signed import Signed
 from avsession.storage.engine import sqlite_url
 from avsession.storage.folders import FolderKeys, FolderObjects
 from avsession.tasks import Tasks
-from avsession.usecases import accounts, consent, pausing, presence, sessions, timers
+from avsession.usecases import accounts, consent, keys, pausing, presence, sessions, timers
 from avsession.usecases.common import load_state
 from avsession.usecases.gate import Gate, OpenGate
 from avsession.usecases.permissions import Principal
@@ -130,6 +133,8 @@ class World:
     async def connect(self, person: Person) -> None:
         self.hub.attach(person.id, person.party.session, person)
         await presence.joined(self.app, person.id)
+        enrolment = person.signer.enrolment(person.last(Welcome).challenge)
+        await keys.enrol(self.app, person.id, EnrolKey(**enrolment, key=self.key()))
 
     async def disconnect(self, person: Person) -> None:
         if self.hub.detach(person.id, person):
@@ -150,8 +155,18 @@ class World:
         message = RequestRecording(purposes=purposes or ("quality",), key=key or self.key())
         return (await consent.request_recording(self.app, self.agent.id, message))["request"]
 
-    async def allowing(self, *purposes: str, language: str = "en", **other: str) -> GiveConsent:
-        """What a page would send to allow the newest request, with ``other`` fields changed."""
+    def signed(self, person: Person, action: str, request: str, **more: Any) -> Signed:
+        """The signature of this person's page, now."""
+        now = self.clock.now_ms()
+        return person.signer.sign(now, action=action, request=request, **more)
+
+    async def allowing(
+        self, *purposes: str, by: Person | None = None, language: str = "en", **other: str
+    ) -> GiveConsent:
+        """What a page would send to allow the newest request, with ``other`` fields changed.
+
+        ``by``: who signs it; the customer if nobody is named.
+        """
         asked = (await self.find(ConsentEvent, kind="requested", order="-leaf"))[0]
         request = await self.only(RecordingRequest, id=asked.request)
         said = {
@@ -160,18 +175,25 @@ class World:
             "language": language,
             "key": self.key(),
         }
-        return GiveConsent(purposes=purposes or tuple(request.purposes), **(said | other))
+        said |= other
+        ticked = purposes or tuple(request.purposes)
+        stated = {name: said[name] for name in ("notice", "language")}
+        person = by or self.customer
+        signature = self.signed(person, "give", said["request"], purposes=ticked, **stated)
+        return GiveConsent(purposes=ticked, signed=signature, **said)
 
     async def allow(self, person: Person, *purposes: str, **other: str) -> dict[str, str]:
-        message = await self.allowing(*purposes, **other)
+        message = await self.allowing(*purposes, by=person, **other)
         return await consent.give(self.app, person.id, message)
 
     async def decline(self, person: Person, request: str) -> None:
-        message = RefuseConsent(request=request, key=self.key())
+        signature = self.signed(person, "refuse", request)
+        message = RefuseConsent(request=request, key=self.key(), signed=signature)
         await consent.refuse(self.app, person.id, message)
 
     async def withdraw(self, person: Person, request: str, key: str = "") -> dict[str, str]:
-        message = WithdrawConsent(request=request, key=key or self.key())
+        signature = self.signed(person, "withdraw", request)
+        message = WithdrawConsent(request=request, key=key or self.key(), signed=signature)
         return await consent.withdraw(self.app, person.id, message)
 
     async def choose(self, person: Person, request: str, fate: str) -> None:
