@@ -41,11 +41,8 @@ from avsession.messages import (
     WorkerWelcome,
     encode,
 )
-<<<<<<< HEAD
 from avsession.recording import Line, Manifest, Sealed, check_next, decode_line, verify
 from avsession.sealing.open import open_track
-=======
-from avsession.recording import Line, Sealed, check_next, decode_line
 from tests.support.signer import Signer
 
 
@@ -153,7 +150,6 @@ class Domain:
             session, request = identifier("ses"), identifier("req")
             consents = tuple(
                 Signer(session, party).consent(now, request, identifier("evt")) for party in parties
->>>>>>> 08a99f5 (consent: signed by the party's own browser; grants carry the signatures, recorder and browser check them)
             )
             grant = grants.Grant(
                 id=identifier("grt"), session=session, request=request,
