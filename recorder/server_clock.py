@@ -6,8 +6,6 @@ stamp was made somewhere in between, so half that time is how far the estimate m
 
 from __future__ import annotations
 
-from collections import deque
-
 KEPT = 60
 """Heartbeats remembered: a minute."""
 GOOD_MS, ENOUGH = 5.0, 5
@@ -22,8 +20,8 @@ class ServerClock:
     """Offset of the server's clock (ms since the Unix epoch) to the monotonic one here."""
 
     def __init__(self) -> None:
-        self._samples: deque[tuple[float, float, float]] = deque(maxlen=KEPT)
-        """When, offset, half the round trip."""
+        self._samples: tuple[tuple[float, float, float], ...] = ()
+        """When, offset, half the round trip. Replaced, never changed: the spool's thread reads."""
 
     @property
     def known(self) -> bool:
@@ -45,17 +43,18 @@ class ServerClock:
         if self.known:
             best, uncertainty = self.estimate(now_ms)
             if abs(offset - best) > STEP_MS + half + uncertainty:
-                self._samples.clear()
-        self._samples.append((now_ms, offset, half))
+                self._samples = ()
+        self._samples = (*self._samples[1 - KEPT :], (now_ms, offset, half))
 
     def estimate(self, now_ms: float) -> tuple[float, float]:
         """(offset, uncertainty) in ms: server time = monotonic time + offset, give or take.
 
         Raises LookupError before the first answer.
         """
-        if not self._samples:
+        samples = self._samples
+        if not samples:
             raise LookupError("no heartbeat has been answered")
         return min(
-            ((offset, half + (now_ms - when) * DRIFT) for when, offset, half in self._samples),
+            ((offset, half + (now_ms - when) * DRIFT) for when, offset, half in samples),
             key=lambda pair: pair[1],
         )

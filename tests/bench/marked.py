@@ -84,7 +84,11 @@ class MarkedParty(Publisher):
         delay = self._path.base_ms
         if self._path.jitter_ms:
             delay += self._random.expovariate(1 / self._path.jitter_ms)
-        asyncio.get_running_loop().call_later(delay / 1000, super().raw, data)
+        asyncio.get_running_loop().call_later(delay / 1000, self._arrive, data)
+
+    def _arrive(self, data: bytes) -> None:
+        if self._nominated is not None and not self._nominated[0].is_closing():
+            super().raw(data)
 
     # --- media
 

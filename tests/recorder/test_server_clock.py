@@ -1,6 +1,6 @@
 import pytest
 
-from recorder.server_clock import DRIFT, ENOUGH, GOOD_MS, ServerClock
+from recorder.server_clock import DRIFT, ENOUGH, GOOD_MS, KEPT, ServerClock
 
 
 def test_unknown_before_the_first_answer() -> None:
@@ -53,3 +53,28 @@ def test_an_answer_from_the_future_is_ignored() -> None:
     clock = ServerClock()
     clock.answer(10, 0, 5)
     assert not clock.known
+
+
+def test_an_answer_in_the_midst_of_an_estimate_does_no_harm() -> None:
+    """The spool's thread asks while the event loop hears the next answer."""
+
+    class Asking(float):
+        def __rsub__(self, other: float) -> float:
+            return other - float(self)
+
+        def __sub__(self, other: float) -> float:
+            clock.answer(2_000, 1_002_001, 2_002)
+            return float(self) - other
+
+    clock = ServerClock()
+    for n in range(3):
+        clock.answer(n * 100, 1_000_001 + n * 100, n * 100 + 2)
+    assert clock.estimate(Asking(1_000.0))[0] == 1_000_000
+
+
+def test_only_the_newest_answers_are_kept() -> None:
+    clock = ServerClock()
+    for n in range(3 * KEPT):
+        clock.answer(n, n + 100 + (n >= KEPT), n)
+        assert len(clock._samples) == min(KEPT, n + 1)
+    assert clock.estimate(3 * KEPT)[0] == 101
