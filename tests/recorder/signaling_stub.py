@@ -155,7 +155,8 @@ class Signaling:
         if "consents" not in fields:
             signers = [Signer(fields["session"], leg.party) for leg in fields["legs"]]
             fields["consents"] = tuple(
-                one.consent(now, fields["request"], identifier("evt")) for one in signers
+                one.consent(now, fields["request"], identifier("evt", letter))
+                for letter, one in zip("abcdefgh", signers, strict=False)
             )
         return grants.sign(grants.Grant(**fields), key)
 
