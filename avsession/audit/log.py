@@ -84,22 +84,18 @@ async def append(  # noqa: PLR0913 - a leaf has this many parts
     data = canonical(body)
     await tx.add(Leaf(index=index, kind=kind, session=session, at_ms=now, data=data))
     await _grow(tx, index, data)
-    await tx.add_all(
-        [
+    for field, value in (details or {}).items():
+        await tx.add(
             Detail(leaf=index, field=field, value=canonical(value), salt=salts[field], party=party)
-            for field, value in (details or {}).items()
-        ]
-    )
+        )
     return index
 
 
 async def _grow(tx: Writer, index: int, data: bytes) -> None:
     """Add the leaf's nodes to the tree."""
     carried = await nodes(tx, merkle.carries(index))
-    added = merkle.append(index, merkle.leaf_hash(data), carried)
-    await tx.add_all(
-        [TreeNode(level=node.level, index=node.number, hash=found) for node, found in added]
-    )
+    for node, found in merkle.append(index, merkle.leaf_hash(data), carried):
+        await tx.add(TreeNode(level=node.level, index=node.number, hash=found))
 
 
 async def size(tx: Reader) -> int:

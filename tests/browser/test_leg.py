@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Locator
 
 from avsession.recording import Sealed
 from tests.browser.between import Between
@@ -71,7 +71,11 @@ async def test_who_is_muted_is_muted_in_the_recording_too(
 async def watch(browser: Browser, product: Product, folder: Path) -> dict[str, Path]:
     """Both tracks as files, by role."""
     admin = await staff(browser, product, "admin")
-    player = await open_player(admin)
+    return await tracks_of(admin, await open_player(admin), folder)
+
+
+async def tracks_of(admin: Person, player: Locator, folder: Path) -> dict[str, Path]:
+    """What the player plays, as files, by role."""
     found = {}
     for figure in await player.get_by_role("figure").all():
         role = "customer" if "(customer)" in await figure.inner_text() else "agent"

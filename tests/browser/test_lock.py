@@ -112,7 +112,7 @@ async def test_no_leg_without_this_partys_own_click(
     between.say(type="leg.offer", **offer)
     await until("refused", lambda: between.refusals()[1:] == ["consent.missing"])
     on = {"state": "on", "reason": "", "request": grant["request"], "may_ask": True}
-    on |= {"recording": grant["recording"], "generation": 1}
+    on |= {"recording": grant["recording"], "generation": 1, "paused": {}}
     between.say(type="recording.state", recording=on)
     between.say(type="leg.offer", **offer)
     await until("refused", lambda: between.refusals()[2:] == ["consent.missing"])

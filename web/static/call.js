@@ -18,8 +18,9 @@ const RESTART_AFTER_MS = 3_000;
  */
 
 /**
- * Dispatches `stream` (CustomEvent<MediaStream>), `state`, and `cut` (its detail: the request that
- * the other party has withdrawn from).
+ * Dispatches `stream` (CustomEvent<MediaStream>), `state`, `cut` (its detail: the request that the
+ * other party has withdrawn from), and `pause` (its detail: the request and the generation of it
+ * that the other party has paused).
  */
 export class Peer extends EventTarget {
   /** @param {PeerOptions} options */
@@ -215,6 +216,10 @@ export class Peer extends EventTarget {
       if (message?.type === "cut") {
         this.dispatchEvent(new CustomEvent("cut", { detail: String(message.request) }));
       }
+      if (message?.type === "pause") {
+        const detail = { request: String(message.request), generation: Number(message.generation) };
+        this.dispatchEvent(new CustomEvent("pause", { detail }));
+      }
     } catch {
       // Nothing else is said on this channel.
     }
@@ -225,9 +230,21 @@ export class Peer extends EventTarget {
    * @param {string} request
    */
   cut(request) {
-    if (this.channel?.readyState === "open") {
-      this.channel.send(JSON.stringify({ type: "cut", request }));
-    }
+    this.sayDirectly({ type: "cut", request });
+  }
+
+  /**
+   * Tell it at once that nothing is to be recorded under this generation any more.
+   * @param {string} request
+   * @param {number} generation
+   */
+  pause(request, generation) {
+    this.sayDirectly({ type: "pause", request, generation });
+  }
+
+  /** @param {object} message */
+  sayDirectly(message) {
+    if (this.channel?.readyState === "open") this.channel.send(JSON.stringify(message));
   }
 
   close() {

@@ -37,6 +37,8 @@ export class Leg {
     this.shown = null;
     /** @type {Set<string>} */
     this.stopped = new Set();
+    /** @type {Set<string>} requests under which this very party has paused */
+    this.paused = new Set();
     /** @type {PartyInfo[]} */
     this.parties = [];
     this.newest = 0;
@@ -76,6 +78,20 @@ export class Leg {
     this.stopped.add(request);
     this.given.delete(request);
     if (this.grant?.request === request) this.cut(why);
+  }
+
+  /**
+   * Nothing more under this request until this party resumes, whatever else is heard.
+   * @param {string} request
+   */
+  pause(request) {
+    this.paused.add(request);
+    if (this.grant?.request === request) this.cut("paused");
+  }
+
+  /** @param {string} request */
+  resume(request) {
+    this.paused.delete(request);
   }
 
   /** @param {PartyInfo[]} parties */
@@ -138,8 +154,8 @@ export class Leg {
   }
 
   situation() {
-    const { you, session, given, stopped, parties, newest, shown } = this;
-    return { you, session, given, stopped, parties, newest, shown, now: serverNow() };
+    const { you, session, given, stopped, paused, parties, newest, shown } = this;
+    return { you, session, given, stopped, paused, parties, newest, shown, now: serverNow() };
   }
 
   /**

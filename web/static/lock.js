@@ -60,6 +60,7 @@ function isConsent(consent) {
  * @property {ReadonlyMap<string, SignedConsent>} given requests that this very party has
  *   allowed in this window, as it signed them
  * @property {ReadonlySet<string>} stopped requests that are over for this page
+ * @property {ReadonlySet<string>} paused requests under which this very party has paused
  * @property {readonly PartyInfo[]} parties who is there, the recorder aside or not
  * @property {RecordingStatus | null} shown the status that the page shows
  * @property {number} newest the newest generation heard of
@@ -81,6 +82,7 @@ export function refusal(here, offer) {
   }
   if (here.now > grant.expires_ms + CLOCK_SLACK_MS) return "grant.expired";
   if (here.stopped.has(grant.request)) return "consent.withdrawn";
+  if (here.paused.has(grant.request)) return "recording.paused";
   const mine = here.given.get(grant.request);
   if (!mine) return "consent.missing";
   if (!grant.purposes.every((purpose) => mine.purposes.includes(purpose))) return "consent.purposes";

@@ -166,12 +166,28 @@ function isOver(video, at) {
   return video.ended || (lengthOf(video) > 0 && at >= lengthOf(video));
 }
 
-/** @param {OpenedTrack[]} tracks */
+/**
+ * What was left out because somebody wanted it so, and then what is missing.
+ * @param {OpenedTrack[]} tracks
+ */
 function gapList(tracks) {
-  const items = tracks.flatMap(({ name, gaps }) =>
-    gaps.map(({ start_ms, end_ms, reason }) =>
-      el("li", {}, `${name}: ${duration(start_ms)}–${duration(end_ms)}, ${sentence("gap", reason)}`),
-    ),
+  const all = tracks.flatMap(({ name, gaps }) => gaps.map((gap) => ({ name, ...gap })));
+  const pauses = all.filter(({ reason }) => reason === "paused");
+  const losses = all.filter(({ reason }) => reason !== "paused");
+  return [
+    ...gapPart(t("player.pauses"), pauses, () => ""),
+    ...gapPart(t("player.gaps"), losses, (reason) => `, ${sentence("gap", reason)}`),
+  ];
+}
+
+/**
+ * @param {string} title
+ * @param {{name: string, start_ms: number, end_ms: number, reason: string}[]} gaps
+ * @param {(reason: string) => string} why
+ */
+function gapPart(title, gaps, why) {
+  const items = gaps.map(({ name, start_ms, end_ms, reason }) =>
+    el("li", {}, `${name}: ${duration(start_ms)}–${duration(end_ms)}${why(reason)}`),
   );
-  return items.length ? [el("h3", {}, t("player.gaps")), el("ul", {}, ...items)] : [];
+  return items.length ? [el("h3", {}, title), el("ul", {}, ...items)] : [];
 }

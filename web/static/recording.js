@@ -8,6 +8,7 @@
 
 import { ConsentDialog } from "./consent.js";
 import { Leg } from "./leg.js";
+import { Pausing } from "./pausing.js";
 import { openRequestDialog } from "./request.js";
 import { Refusal, Signaling } from "./signaling.js";
 import { Signer } from "./signer.js";
@@ -38,6 +39,13 @@ export class Recording {
       lost: () => this.lost(),
       call: () => options.peers()[0]?.pc ?? null,
     });
+    this.pausing = new Pausing({
+      signaling,
+      leg: this.leg,
+      peers: options.peers,
+      show: (status) => this.show(status),
+      refused: (error) => this.refused(error),
+    });
     this.consent = new ConsentDialog({
       shown: (request, notice) => this.shown(request, notice),
       allow: (request, notice, purposes) => this.allow(request, notice, purposes),
@@ -48,7 +56,9 @@ export class Recording {
     /** @type {Stage | null} */
     this.stage = null;
     /** @type {RecordingStatus} */
-    this.status = { state: "off", reason: "", request: null, recording: null, generation: 0, may_ask: true };
+    this.status = {
+      state: "off", reason: "", request: null, recording: null, generation: 0, may_ask: true, paused: {},
+    };
     /** @type {Ask | null} */
     this.ask = null;
     this.you = "";
@@ -61,6 +71,10 @@ export class Recording {
 
   get on() {
     return this.status.state === "on";
+  }
+
+  get paused() {
+    return this.status.state === "paused";
   }
 
   /** @param {ToParty} message */
@@ -148,8 +162,13 @@ export class Recording {
     this.draw();
   }
 
-  /** @param {RecordingStatus} status */
+  /** @param {RecordingStatus} status as the server says it */
   setStatus(status) {
+    this.show(this.pausing.seen(status, this.you));
+  }
+
+  /** @param {RecordingStatus} status */
+  show(status) {
     const before = this.on;
     this.status = status;
     this.mayAsk = status.may_ask;
@@ -157,25 +176,29 @@ export class Recording {
     if (this.on) {
       this.outcome = "";
       this.stage?.setNote("");
-    } else if (status.reason) this.outcome = status.reason;
+    } else if (this.paused) this.outcome = "";
+    else if (status.reason) this.outcome = status.reason;
     if (before !== this.on) chime(this.on);
     this.draw();
   }
 
   /** The leg was cut because the server fell silent. */
   lost() {
-    this.setStatus({ ...this.status, state: "off", reason: "signaling_lost" });
+    this.show({ ...this.status, state: "off", reason: "signaling_lost" });
     // The server may not have noticed. Coming back anew makes it close this gate and open another.
     this.options.signaling.drop();
   }
 
   draw() {
-    const { request } = this.status;
-    const held = request !== null && this.leg.given.has(request) && !this.ask;
+    const { request, state, paused } = this.status;
+    const held = request !== null && this.leg.given.has(request) && (!this.ask || this.paused);
     const live = this.on || held;
-    this.stage?.setRecording(this.on, this.outcome);
+    const mine = this.you in paused;
+    this.stage?.setRecording(state, this.outcome, Object.keys(paused));
     this.stage?.setButtons({
       request: this.mayAsk && this.others > 0 && !live && !this.ask,
+      // Who has not paused it has nothing to resume, and is told whose the pause is.
+      pause: !this.paused && live ? "pause" : this.paused && mine ? "resume" : "",
       stop: live,
       withdraw: live && !this.choosing,
     });
@@ -192,6 +215,21 @@ export class Recording {
     } catch (error) {
       console.error("the key is not enrolled", error);
     }
+  }
+
+  /** Pause, or end one's own pause. Waits for nothing: the next click must not be lost. */
+  togglePause() {
+    const { status, you } = this;
+    if (this.paused) void this.pausing.resume(status, you);
+    else this.pausing.pause(status, you);
+  }
+
+  /**
+   * @param {string} party
+   * @param {{request: string, generation: number}} paused
+   */
+  pausedByPeer(party, paused) {
+    this.pausing.byPeer(this.status, party, paused);
   }
 
   openRequest() {
@@ -271,7 +309,7 @@ export class Recording {
     this.leg.stop(request, why);
     for (const peer of this.options.peers()) peer.cut(request);
     // What the eye sees must not wait for the server either.
-    this.setStatus({ ...this.status, state: "off", reason: why, request: null });
+    this.show({ ...this.status, state: "off", reason: why, request: null, paused: {} });
   }
 
   /**
@@ -281,7 +319,7 @@ export class Recording {
   cutByPeer(request) {
     if (this.status.request !== request && this.leg.grant?.request !== request) return;
     this.leg.stop(request, "peer");
-    this.setStatus({ ...this.status, state: "off", reason: "cut_by_peer", request: null });
+    this.show({ ...this.status, state: "off", reason: "cut_by_peer", request: null, paused: {} });
   }
 
   /**

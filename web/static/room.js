@@ -47,6 +47,7 @@ export class Room {
     this.stage = new Stage(media, {
       end: () => this.leave(),
       stop: () => this.recording.stop(),
+      pause: () => this.recording.togglePause(),
       withdraw: () => this.recording.withdraw(),
       request: options.agent ? () => this.recording.openRequest() : null,
     });
@@ -157,6 +158,9 @@ export class Room {
     });
     peer.addEventListener("cut", (event) => {
       if (event instanceof CustomEvent) this.recording.cutByPeer(event.detail);
+    });
+    peer.addEventListener("pause", (event) => {
+      if (event instanceof CustomEvent) this.recording.pausedByPeer(party, event.detail);
     });
     return peer;
   }

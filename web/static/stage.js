@@ -6,12 +6,13 @@
 
 import { deviceTools, shareTool, tool } from "./controls.js";
 import { byId, button, el, icon, show } from "./dom.js";
-import { onLanguage, sentence, t } from "./i18n.js";
+import { list, onLanguage, sentence, t } from "./i18n.js";
 import { Tile } from "./tile.js";
 
 /**
  * @typedef {object} Actions
  * @property {() => unknown} end
+ * @property {() => unknown} pause pauses, or ends one's own pause
  * @property {() => unknown} stop
  * @property {() => unknown} withdraw
  * @property {(() => unknown) | null} request only for who may ask
@@ -30,7 +31,8 @@ export class Stage {
     /** @type {PartyInfo[]} */
     this.parties = [];
     this.you = "";
-    this.recording = { on: false, reason: "" };
+    /** @type {{state: string, reason: string, pausers: readonly string[]}} */
+    this.recording = { state: "off", reason: "", pausers: [] };
     this.noteKey = "";
     this.status = el("span", { role: "status" });
     this.light = el("div", { class: "light" }, el("span", { class: "dot", "aria-hidden": "true" }), this.status);
@@ -39,6 +41,7 @@ export class Stage {
     this.remote = el("div", { class: "remote" });
     this.waiting = el("p", { class: "waiting" });
     this.request = button("", actions.request ?? (() => undefined), { "data-t": "recording.request" });
+    this.pause = button("", actions.pause, { "data-t": "recording.pause" });
     this.stop = button("", actions.stop, { "data-t": "recording.stop" });
     this.withdraw = button("", actions.withdraw, { "data-t": "recording.withdraw", class: "strong" });
     this.mayRequest = actions.request !== null;
@@ -51,19 +54,21 @@ export class Stage {
       el("div", { class: "pictures" }, this.remote, this.waiting, this.own.element),
       // Before the buttons, so that Tab leads from a dialog straight to mute and end.
       byId("sheets", HTMLElement),
-      el("div", { class: "recording-tools" }, this.request, this.stop, this.withdraw),
+      el("div", { class: "recording-tools" }, this.request, this.pause, this.stop, this.withdraw),
       el("div", { class: "tools" }, ...deviceTools(media), shareTool(media), end),
     );
     media.addEventListener("state", () => this.drawOwn());
     media.addEventListener("tracks", () => this.drawOwn());
     onLanguage(() => this.draw());
-    this.setButtons({ request: false, stop: false, withdraw: false });
+    this.setButtons({ request: false, pause: "", stop: false, withdraw: false });
+  }
+
+  get recordingButtons() {
+    return [this.request, this.pause, this.stop, this.withdraw];
   }
 
   draw() {
-    for (const one of [this.request, this.stop, this.withdraw]) {
-      one.textContent = t(one.dataset["t"] ?? "");
-    }
+    for (const one of this.recordingButtons) one.textContent = t(one.dataset["t"] ?? "");
     this.drawRecording();
     this.drawPeople();
     this.drawOwn();
@@ -133,11 +138,12 @@ export class Stage {
   }
 
   /**
-   * @param {boolean} on
+   * @param {string} state on, paused or off
    * @param {string} reason why it is off: a code, or "" when there is nothing to say
+   * @param {readonly string[]} pausers the parties that have paused it
    */
-  setRecording(on, reason) {
-    this.recording = { on, reason };
+  setRecording(state, reason, pausers) {
+    this.recording = { state, reason, pausers };
     this.drawRecording();
   }
 
@@ -151,22 +157,39 @@ export class Stage {
   }
 
   drawRecording() {
-    const { on, reason } = this.recording;
-    const text = t(on ? "recording.on" : "recording.off");
+    const { state, reason } = this.recording;
+    const [on, paused] = [state === "on", state === "paused"];
+    const text = t(on ? "recording.on" : paused ? "recording.paused" : "recording.off");
     // Written only when it changes: a live region is read out at every writing.
     if (this.status.textContent !== text) this.status.textContent = text;
     this.light.classList.toggle("on", on);
-    const why = !on && reason ? sentence("reason", reason) : "";
+    this.light.classList.toggle("paused", paused);
+    const why = paused ? this.whoPaused() : !on && reason ? sentence("reason", reason) : "";
     const note = [this.noteKey ? sentenceOf(this.noteKey) : "", why].filter(Boolean).join(" ");
     if (this.reason.textContent !== note) this.reason.textContent = note;
   }
 
-  /** @param {{request: boolean, stop: boolean, withdraw: boolean}} can */
+  /** Whose the pause is, and what can be done about it. */
+  whoPaused() {
+    const { pausers } = this.recording;
+    const others = pausers.filter((party) => party !== this.you);
+    const mine = others.length < pausers.length;
+    if (others.length === 0) return mine ? t("paused.you") : "";
+    const names = others.map((one) => this.parties.find(({ party }) => party === one)?.name ?? t("paused.gone"));
+    return t(mine ? "paused.both" : "paused.other", { name: list(names) });
+  }
+
+  /** @param {{request: boolean, pause: "pause" | "resume" | "", stop: boolean, withdraw: boolean}} can */
   setButtons(can) {
+    const focused = this.recordingButtons.find((one) => one === document.activeElement);
+    this.pause.dataset["t"] = can.pause === "resume" ? "recording.resume" : "recording.pause";
+    show(this.pause, can.pause !== "");
     show(this.request, this.mayRequest && !can.stop && !can.withdraw);
     this.request.disabled = !can.request;
     show(this.stop, can.stop);
     show(this.withdraw, can.withdraw);
+    // Back into the call, and to no other button: the key that is still held must press nothing.
+    if (focused?.hidden) byId("call", HTMLElement).focus({ preventScroll: true });
     this.draw();
   }
 }

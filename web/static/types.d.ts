@@ -32,6 +32,8 @@ export interface RecordingStatus {
   recording: string | null;
   generation: number;
   may_ask: boolean;
+  /** Who has paused -> the generation that its resuming must name. */
+  paused: Record<string, number>;
 }
 
 /** What this party's browser signed; as avsession/signed.py. */
