@@ -59,6 +59,9 @@ class Writer(Reader, Protocol):
     async def add(self, record: Any) -> None:
         """Insert; raises Conflict when the key is taken."""
 
+    async def add_all(self, records: Sequence[Any]) -> None:
+        """Insert several records of one type, with one statement; raises Conflict."""
+
     async def put(self, record: Any) -> None:
         """Insert, or replace the record with the same primary key."""
 

@@ -84,18 +84,22 @@ async def append(  # noqa: PLR0913 - a leaf has this many parts
     data = canonical(body)
     await tx.add(Leaf(index=index, kind=kind, session=session, at_ms=now, data=data))
     await _grow(tx, index, data)
-    for field, value in (details or {}).items():
-        await tx.add(
+    await tx.add_all(
+        [
             Detail(leaf=index, field=field, value=canonical(value), salt=salts[field], party=party)
-        )
+            for field, value in (details or {}).items()
+        ]
+    )
     return index
 
 
 async def _grow(tx: Writer, index: int, data: bytes) -> None:
     """Add the leaf's nodes to the tree."""
     carried = await nodes(tx, merkle.carries(index))
-    for node, found in merkle.append(index, merkle.leaf_hash(data), carried):
-        await tx.add(TreeNode(level=node.level, index=node.number, hash=found))
+    added = merkle.append(index, merkle.leaf_hash(data), carried)
+    await tx.add_all(
+        [TreeNode(level=node.level, index=node.number, hash=found) for node, found in added]
+    )
 
 
 async def size(tx: Reader) -> int:

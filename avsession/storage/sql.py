@@ -143,15 +143,20 @@ class SqlReader:
         return await self._records(kind, query.order_by(*table.primary_key))
 
     async def _records(self, kind: type[R], query: Select[Any]) -> list[R]:
+        """Rows as records. Raises Unavailable, naming the row, when one is of another shape."""
         with _named():
             rows = (await self._connection.execute(query)).all()
-        fields = _table(kind).c.keys()
-        return [
-            msgspec.convert(
-                dict(zip(fields, row, strict=True)), kind, builtin_types=(bytes,), strict=True
-            )
-            for row in rows
-        ]
+        table = _table(kind)
+        fields = table.c.keys()
+        found = []
+        for row in rows:
+            values = dict(zip(fields, row, strict=True))
+            try:
+                found.append(msgspec.convert(values, kind, builtin_types=(bytes,), strict=True))
+            except msgspec.ValidationError as error:
+                key = "/".join(str(values[column.key]) for column in table.primary_key)
+                raise Unavailable(f"The row {table.name} {key} cannot be read: {error}") from error
+        return found
 
     async def count(self, kind: type[Any], /, **where: Any) -> int:
         """As ``ports.Reader.count``."""
@@ -170,6 +175,13 @@ class SqlWriter(SqlReader):
     async def add(self, record: Any) -> None:
         """As ``ports.Writer.add``."""
         await self._run(insert(_table(type(record))).values(_values(record)))
+
+    async def add_all(self, records: Sequence[Any]) -> None:
+        """As ``ports.Writer.add_all``."""
+        if not records:
+            return
+        table = _table(type(records[0]))
+        await self._run(insert(table), [_values(record) for record in records])
 
     async def put(self, record: Any) -> None:
         """As ``ports.Writer.put``; refuses (TypeError) what is append-only."""
@@ -193,11 +205,11 @@ class SqlWriter(SqlReader):
         if kind in APPEND_ONLY:
             raise TypeError(f"{kind.__name__} is append-only")
 
-    async def _run(self, statement: Any) -> int:
+    async def _run(self, statement: Any, many: list[dict[str, Any]] | None = None) -> int:
         """Execute; how many rows it touched."""
         try:
             with _named():
-                return int((await self._connection.execute(statement)).rowcount)
+                return int((await self._connection.execute(statement, many)).rowcount)
         except BaseException:
             self.failed = True
             raise

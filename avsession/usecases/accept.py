@@ -13,6 +13,7 @@ import logging
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec.structs import replace
 
+from avsession.audit import rows as rows_of
 from avsession.canonical import unb64
 from avsession.consent import Stopped
 from avsession.errors import (
@@ -261,13 +262,24 @@ async def finish(app: Services, tx: Writer, recording: Recording, state: State) 
     )
     await tx.put(done)
     session = await tx.get(Session, recording.session)
-    refs = {"recording": recording.id, "manifest": head, "entries": len(entries)}
+    refs = {
+        "recording": recording.id,
+        "manifest": head,
+        "entries": len(entries),
+        "segments": rows_of.kept(await _kept(tx, recording)),
+    }
     kind = f"recording.{state}"
     await leaf(app, tx, kind, session=session, actor="recorder", refs=refs)
     # Inside the transaction: an erasure that follows must find it, or it would outlive it.
     lines = b"".join(row.line + b"\n" for row in rows)
     await app.objects.put(f"{recording.id}/manifest.jsonl", lines)
     return done
+
+
+async def _kept(tx: Reader, recording: Recording) -> list[SegmentRecord]:
+    """The segments that were accepted, by track, then by index."""
+    found = await tx.find(SegmentRecord, recording=recording.id, limit=MAX_ENTRIES)
+    return sorted(found, key=lambda one: (one.track, one.index))
 
 
 async def _last_end(tx: Reader, entries: list[AnyEntry]) -> int:

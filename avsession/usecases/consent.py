@@ -122,7 +122,7 @@ async def _archive(app: Services, tx: Writer, chosen: list[PurposeSetting]) -> d
                     at_ms=app.clock.now_ms(),
                 )
             )
-            refs = {"sha256": text.sha256, "version": version, "language": language}
+            refs = {"sha256": text.sha256, "version": version, "language": language, "id": text.id}
             await leaf(app, tx, "notice.published", actor="server", refs=refs)
     return hashes
 

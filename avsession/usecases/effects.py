@@ -116,7 +116,12 @@ async def _gate_closed(app: Services, tx: Writer, session: Session, effect: Clos
         if closed is None:
             closed = await _last_accepted(tx, recording.id, grant)
         await tx.put(replace(grant, closed_ms=closed, reason=effect.reason))
-        refs = {"recording": recording.id, "generation": effect.generation, "reason": effect.reason}
+        refs = {
+            "recording": recording.id,
+            "generation": effect.generation,
+            "reason": effect.reason,
+            "closed_ms": closed,
+        }
         await leaf(app, tx, "grant.revoked", session=session, refs=refs)
         if effect.reason == PAUSED:
             continue  # the pause itself follows, and says whose it is

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from avsession.audit import record
+from avsession.audit import record, rows
 from avsession.audit.record import Shown
 from avsession.canonical import canonical, sha256_hex
 from avsession.ports import Writer
@@ -13,15 +13,6 @@ from avsession.records import ConsentEvent, Recording, RecordingRequest
 from avsession.session import Party, Session, new_id
 from avsession.usecases.common import leaf
 from avsession.usecases.services import Services
-
-LEAF_KINDS = {
-    "requested": "recording.requested",
-    "shown": "consent.shown",
-    "given": "consent.given",
-    "refused": "consent.refused",
-    "withdrawn": "consent.withdrawn",
-    "expired": "consent.expired",
-}
 
 
 def _key(signature: Mapping[str, Any] | None) -> str | None:
@@ -67,10 +58,11 @@ async def add(  # noqa: PLR0913 - an event has this many parts
     )
     # The document is committed to without its proof: that names the leaf, which it cannot hold.
     del document["proof"]
+    asked = {"asked": rows.asked(request)} if kind == "requested" else {}
     index = await leaf(
         app,
         tx,
-        LEAF_KINDS[kind],
+        rows.EVENT_LEAVES[kind],
         session=session,
         subject=party,
         actor=actor,
@@ -79,6 +71,7 @@ async def add(  # noqa: PLR0913 - an event has this many parts
             "request": request.id,
             "notice": shown.sha256 if shown else None,
             "key": _key(signature),
+            **asked,
         },
         details={"document": sha256_hex(canonical(document)), "purposes": list(given)},
     )

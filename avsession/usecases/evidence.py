@@ -12,8 +12,10 @@ import msgspec
 
 from avsession.audit import checkpoint as notes
 from avsession.audit import log, merkle
-from avsession.audit.checkpoint import Checkpoint
+from avsession.audit import verify as whole
+from avsession.audit.checkpoint import Checkpoint, VerifierKey
 from avsession.audit.proof import Proof
+from avsession.audit.verify import Kept, Progress, Report
 from avsession.config import Settings
 from avsession.errors import (
     AnchorInvalid,
@@ -176,6 +178,25 @@ async def consistency(app: Services, old_size: int) -> Consistency:
     async with app.store.read() as tx:
         hashes = await log.hashes(tx, merkle.consistency(old_size, head.size))
     return Consistency(old_size, hashes, head)
+
+
+async def verify(
+    store: Store,
+    key: VerifierKey,
+    anchors: tuple[Anchor, ...] = (),
+    *,
+    since: Kept | None = None,
+    progress: Progress = lambda done, total: None,
+) -> Report:
+    """Verify the whole log, as it stands in the database now; see ``audit.verify``."""
+    kept = []
+    for anchor in anchors:
+        try:
+            kept.append(Kept(anchor.name, await anchor.get()))
+        except AnchorInvalid:
+            kept.append(Kept(anchor.name, "it cannot be read"))
+    async with store.read() as tx:
+        return await whole.verify(tx, key, anchors=kept, since=since, progress=progress)
 
 
 async def keep_signing(app: Services) -> None:

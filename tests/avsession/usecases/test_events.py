@@ -2,9 +2,9 @@
 
 import json
 
+from avsession.audit import rows
 from avsession.canonical import canonical, commitment, sha256_hex
 from avsession.records import ConsentEvent, Detail, Leaf
-from avsession.usecases import events
 from tests.avsession.usecases.world import World
 
 FIELDS = {
@@ -56,7 +56,7 @@ async def test_every_kind_of_event_has_its_kind_of_leaf(world: World) -> None:
     await world.record()
     for event in await world.find(ConsentEvent):
         leaf = await world.only(Leaf, index=event.leaf)
-        assert leaf.kind == events.LEAF_KINDS[event.kind]
+        assert leaf.kind == rows.EVENT_LEAVES[event.kind]
         assert leaf.session is not None
 
 

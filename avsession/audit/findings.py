@@ -1,0 +1,67 @@
+"""What a verification found, and how it goes through tables that do not fit into memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, TypeVar
+
+import msgspec
+
+from avsession.ports import Reader
+
+R = TypeVar("R")
+
+MOST = 100
+"""Findings of one step that are kept; the others are counted."""
+PAGE = 1000
+"""Rows that are read at once."""
+
+STEPS = {
+    1: "leaves are dense and canonical",
+    2: "the tree over them is the stored one and the signed one",
+    3: "checkpoints are signed by the log's key",
+    4: "the log extends what is kept outside the database",
+    5: "the log extends the checkpoint that was given",
+    6: "details are those that were committed to",
+    7: "rows are those that were committed to",
+}
+"""The steps of a verification, in the order in which they are reported."""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that is wrong: which row, and what about it."""
+
+    step: int
+    row: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.row}: {self.what}"
+
+
+class Findings:
+    """Everything that was found so far."""
+
+    def __init__(self) -> None:
+        self.kept: list[Finding] = []
+        self.count = dict.fromkeys(STEPS, 0)
+
+    def add(self, step: int, row: str, what: str) -> None:
+        """Note something that is wrong."""
+        self.count[step] += 1
+        if self.count[step] <= MOST:
+            self.kept.append(Finding(step, row, what))
+
+
+async def rows(
+    tx: Reader, kind: type[R], order: str, /, *, below: Any = None, **where: Any
+) -> AsyncIterator[R]:
+    """Every row that matches, by a column that is unique among them, page by page."""
+    last: Any = None
+    while True:
+        page = await tx.find(kind, order=order, above=last, below=below, limit=PAGE, **where)
+        for row in page:
+            yield row
+        if len(page) < PAGE:
+            return
+        last = getattr(page[-1], order)

@@ -1,0 +1,211 @@
+"""Recordings against the leaves of their sessions: grants, tracks, the manifest's chain, segments.
+
+One recording at a time; nothing of another is held.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from avsession import grant as grants
+from avsession.audit import rows as digests
+from avsession.audit.findings import Findings, rows
+from avsession.canonical import unb64
+from avsession.errors import ManifestBroken
+from avsession.ports import Reader
+from avsession.recording import (
+    AnyEntry,
+    Dropped,
+    Sealed,
+    State,
+    check_next,
+    decode_line,
+    entry_digest,
+)
+from avsession.records import (
+    EntryRecord,
+    GrantRecord,
+    Leaf,
+    Recording,
+    SegmentRecord,
+    TrackRecord,
+)
+from avsession.session import Session
+
+KINDS = (
+    "grant.issued", "grant.revoked", "key.created", "key.destroyed", "recording.sealed",
+    "recording.interrupted", "recording.erased",
+)  # fmt: skip
+"""The leaves that speak of a recording's rows."""
+MOST_LEAVES = 100_000
+"""Leaves of one kind in one session that are read."""
+FINISHED = ("recording.sealed", "recording.interrupted")
+FINAL = (State.SEALED, State.INTERRUPTED)
+
+Refs = dict[str, Any]
+
+
+async def recordings(tx: Reader, findings: Findings) -> None:
+    """Check every recording, and that each row names one."""
+    async for recording in rows(tx, Recording, "id"):
+        said = await _said(tx, recording)
+        if said is None:
+            findings.add(7, f"recording {recording.id}", "its session is gone")
+            continue
+        await _Check(tx, findings, recording, said).run()
+
+
+async def _said(tx: Reader, recording: Recording) -> dict[str, list[Refs]] | None:
+    """What the leaves of its session say of a recording, by kind."""
+    session = await tx.get(Session, recording.session)
+    if session is None:
+        return None
+    said: dict[str, list[Refs]] = {}
+    for kind in KINDS:
+        leaves = await tx.find(
+            Leaf, order="index", session=session.pseudonym, kind=kind, limit=MOST_LEAVES
+        )
+        refs = [msgspec.json.decode(leaf.data)["refs"] for leaf in leaves]
+        said[kind] = [one for one in refs if one.get("recording") == recording.id]
+    return said
+
+
+class _Check:
+    """One recording."""
+
+    def __init__(
+        self, tx: Reader, findings: Findings, recording: Recording, said: dict[str, list[Refs]]
+    ) -> None:
+        self._tx, self._findings = tx, findings
+        self._recording, self._said = recording, said
+        self._dropped: set[tuple[str, int]] = set()
+        self._gone: list[tuple[str, int]] = []
+
+    async def run(self) -> None:
+        await self._grants()
+        await self._tracks()
+        self._state()
+        await self._manifest()
+        await self._segments()
+
+    def _wrong(self, row: str, what: str) -> None:
+        self._findings.add(7, row, what)
+
+    async def _grants(self) -> None:
+        issued = {one.get("generation") for one in self._said["grant.issued"]}
+        revoked = {one.get("generation") for one in self._said["grant.revoked"]}
+        async for grant in rows(self._tx, GrantRecord, "generation", recording=self._recording.id):
+            row = f"capture_grant {grant.recording}/{grant.generation}"
+            if grant.generation not in issued:
+                self._wrong(row, "no leaf issued it")
+            elif grant.closed_ms is not None and grant.generation not in revoked:
+                self._wrong(row, "is closed, though no leaf revoked it")
+            elif (key := _recorder_key(grant.token)) != self._recording.recorder_key:
+                self._wrong(f"recording {grant.recording}", f"its key is not its grant's, {key}")
+
+    async def _tracks(self) -> None:
+        created = {one.get("track") for one in self._said["key.created"]}
+        destroyed = {one.get("track") for one in self._said["key.destroyed"]}
+        async for track in rows(self._tx, TrackRecord, "id", recording=self._recording.id):
+            if track.id not in created:
+                self._wrong(f"track {track.id}", "no leaf created its key")
+            elif track.erased_ms is not None and track.id not in destroyed:
+                self._wrong(f"track {track.id}", "is marked destroyed, though no leaf says so")
+
+    @property
+    def _finished(self) -> Refs | None:
+        return next((self._said[kind][-1] for kind in FINISHED if self._said[kind]), None)
+
+    @property
+    def _erased(self) -> bool:
+        return any(one.get("whole") for one in self._said["recording.erased"])
+
+    def _state(self) -> None:
+        recording, row = self._recording, f"recording {self._recording.id}"
+        state, finished = recording.state, self._finished
+        if not self._said["grant.issued"]:
+            self._wrong(row, "no grant of it is in the log")
+        if (state is State.ERASED) != self._erased or (state in FINAL and finished is None):
+            self._wrong(row, f"its state is {state}, the log says otherwise")
+        elif finished is not None and state not in (*FINAL, State.ERASED):
+            self._wrong(row, f"its state is {state}, the log says that it is over")
+        elif finished is not None and finished.get("manifest") != recording.manifest_head:
+            self._wrong(row, "its manifest's head is not the one in the log")
+
+    async def _manifest(self) -> None:
+        recording, finished = self._recording, self._finished
+        try:
+            key = Ed25519PublicKey.from_public_bytes(unb64(recording.recorder_key))
+        except ValueError:
+            self._wrong(f"recording {recording.id}", "its recorder's key is none")
+            return
+        previous: AnyEntry | None = None
+        count = 0
+        async for entry_row in rows(self._tx, EntryRecord, "n", recording=recording.id):
+            row = f"manifest_entry {recording.id}/{entry_row.n}"
+            if entry_row.n != count:
+                self._wrong(f"manifest_entry {recording.id}/{count}", "is gone")
+                return
+            try:
+                line = decode_line(entry_row.line)
+                check_next(line, previous, key)
+            except ManifestBroken as error:
+                self._wrong(row, str(error))
+                return
+            previous, count = line.entry, count + 1
+            await self._entry(line.entry)
+        if finished is None or (count == 0 and self._erased):
+            return
+        head = entry_digest(previous) if previous is not None else None
+        if count < finished.get("entries", 0):
+            self._wrong(f"manifest_entry {recording.id}/{count}", "is gone")
+        elif count > finished.get("entries", 0):
+            self._wrong(f"manifest_entry {recording.id}/{count - 1}", "came after the end")
+        elif head != finished.get("manifest"):
+            self._wrong(f"recording {recording.id}", "its manifest is not the one in the log")
+
+    async def _entry(self, entry: AnyEntry) -> None:
+        """A sealed segment's row, if there is one, is as the entry says."""
+        if isinstance(entry, Dropped):
+            self._dropped.add((entry.track, entry.index))
+        if not isinstance(entry, Sealed):
+            return
+        segment = await self._tx.get(SegmentRecord, entry.track, entry.index)
+        if segment is None:
+            self._gone.append((entry.track, entry.index))
+        elif (segment.recording, segment.sha256, segment.size) != (
+            entry.recording, entry.sha256, entry.size
+        ):  # fmt: skip
+            self._wrong(f"segment {entry.track}/{entry.index}", "is not the manifest's")
+
+    async def _segments(self) -> None:
+        """Which segments a finished recording keeps stands in its leaf."""
+        said = (self._finished or {}).get("segments")
+        if said is None:
+            return
+        found: list[SegmentRecord] = []
+        tracks = [track.id async for track in rows(self._tx, TrackRecord, "id",
+                                                   recording=self._recording.id)]  # fmt: skip
+        for track in tracks:
+            found += [one async for one in rows(self._tx, SegmentRecord, "index", track=track)]
+        strays = await self._tx.count(SegmentRecord, recording=self._recording.id) - len(found)
+        if digests.kept(found) == said and not strays:
+            return
+        gone = [place for place in self._gone if place not in self._dropped]
+        for track, index in gone:
+            self._wrong(f"segment {track}/{index}", "is gone")
+        if not gone:
+            row = f"segments of recording {self._recording.id}"
+            self._wrong(row, f"are {len(found) + strays}, not the {said['count']} that were kept")
+
+
+def _recorder_key(token: str) -> str | None:
+    """The manifest's key that a grant names; None when the token is none."""
+    try:
+        body = unb64(token.partition(".")[0])
+        return msgspec.json.decode(body, type=grants.Grant).recorder_key
+    except (ValueError, msgspec.DecodeError):
+        return None

@@ -1,0 +1,265 @@
+"""Rows beside the log, against the leaves that commit to them.
+
+Forward, for each page of leaves: what a leaf commits to is there, and as it was. Backward, for
+each table: no row is there that no leaf speaks of.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from avsession import grant as grants
+from avsession.audit import rows as digests
+from avsession.audit.absence import Absences
+from avsession.audit.findings import Findings, rows
+from avsession.audit.log import rfc3339
+from avsession.audit.verify_leaves import Body
+from avsession.canonical import canonical, sha256_hex, unb64
+from avsession.ports import Reader
+from avsession.records import (
+    ConsentEvent,
+    Detail,
+    GrantRecord,
+    Leaf,
+    Notice,
+    RecordingRequest,
+    TrackRecord,
+)
+from avsession.session import Party
+
+DETAILS = 16
+"""Details of one leaf; a page of them is read at once, and more are read leaf by leaf."""
+EVENT_OF = {kind: event for event, kind in digests.EVENT_LEAVES.items()}
+
+
+class Forward:
+    """Checks pages of leaves in the log's order."""
+
+    def __init__(self, tx: Reader, absences: Absences, findings: Findings) -> None:
+        self._tx, self._absences, self._findings = tx, absences, findings
+        self._parties: dict[str, Party | None] = {}
+        self.notices: set[str] = set()
+        """Every notice that a leaf spoke of; there is one a version, not one a call."""
+
+    async def page(self, bodies: Sequence[Body]) -> None:
+        """Check what these leaves, in order and without a doubt their own, commit to."""
+        if not bodies:
+            return
+        details = await self._details(bodies[0].index, bodies[-1].index)
+        for body in bodies:
+            self._committed(body, details.pop(body.index, {}))
+        for index, orphans in details.items():
+            for field in orphans:
+                self._findings.add(6, f"detail {index}/{field}", "there is no such leaf")
+        await self._events([body for body in bodies if body.kind in EVENT_OF])
+        await self._notices([body for body in bodies if body.kind == "notice.published"])
+        await self._grants([b for b in bodies if b.kind in ("grant.issued", "grant.revoked")])
+        await self._tracks([b for b in bodies if b.kind in ("key.created", "key.destroyed")])
+
+    # --- details
+
+    async def _details(self, first: int, last: int) -> dict[int, dict[str, Detail]]:
+        limit = DETAILS * (last - first + 1)
+        found = await self._tx.find(
+            Detail, order="leaf", above=first - 1, below=last + 1, limit=limit
+        )
+        if len(found) == limit:  # somebody put in very many
+            found = []
+            for index in range(first, last + 1):
+                found += await self._tx.find(Detail, leaf=index, limit=limit)
+        by_leaf: dict[int, dict[str, Detail]] = {}
+        for one in found:
+            by_leaf.setdefault(one.leaf, {})[one.field] = one
+        owners = sorted({one.party for one in found if one.party is not None})
+        parties = await self._tx.get_all(Party, [(owner,) for owner in owners])
+        self._parties = dict(zip(owners, parties, strict=True))
+        return by_leaf
+
+    def _committed(self, body: Body, details: dict[str, Detail]) -> None:
+        for field, commitment in body.commitments.items():
+            row = f"detail {body.index}/{field}"
+            detail = details.pop(field, None)
+            may_go = self._allows(body, field)
+            if detail is None:
+                if not may_go:
+                    self._findings.add(6, row, "is gone, and no erasure in the log says so")
+            elif may_go:
+                self._findings.add(6, row, "is still there after it was erased")
+            elif _commitment(detail) != commitment:
+                self._findings.add(6, row, "is not what the leaf committed to")
+            elif not self._is_whose(body, detail):
+                self._findings.add(6, row, "is kept under somebody else's name")
+        for field in details:
+            self._findings.add(6, f"detail {body.index}/{field}", "its leaf has no such detail")
+
+    def _allows(self, body: Body, field: str) -> bool:
+        said = {"index": body.index, "kind": body.kind, "subject": body.subject}
+        return self._absences.allows(said, field)
+
+    def _is_whose(self, body: Body, detail: Detail) -> bool:
+        if detail.party is None:
+            return body.subject is None
+        party = self._parties.get(detail.party)
+        return party is None or party.pseudonym == body.subject
+
+    # --- rows
+
+    async def _events(self, bodies: list[Body]) -> None:
+        ids = [str(body.refs.get("event")) for body in bodies]
+        events = await self._tx.get_all(ConsentEvent, [(one,) for one in ids])
+        wanted = [(str(body.refs.get("request")),) for body in bodies]
+        requests = await self._tx.get_all(RecordingRequest, wanted)
+        proofs = await self._tx.get_all(Detail, [(body.index, "document") for body in bodies])
+        for body, name, event, request, proof in zip(
+            bodies, ids, events, requests, proofs, strict=True
+        ):
+            row = f"consent_event {name}"
+            erased = self._allows(body, "document")
+            if event is None:
+                if not erased:
+                    self._findings.add(7, row, f"is gone, though leaf {body.index} speaks of it")
+            elif wrong := _event_wrong(body, event, proof):
+                self._findings.add(7, row, f"{wrong} (leaf {body.index})")
+            if body.kind == "recording.requested":
+                self._request(body, request)
+
+    def _request(self, body: Body, request: RecordingRequest | None) -> None:
+        row, said = f"recording_request {body.refs.get('request')}", body.refs.get("asked")
+        if request is None:
+            if not self._allows(body, "document"):
+                self._findings.add(7, row, f"is gone, though leaf {body.index} speaks of it")
+        elif said is not None and digests.asked(request) != said:
+            self._findings.add(7, row, f"is not what was asked (leaf {body.index})")
+
+    async def _notices(self, bodies: list[Body]) -> None:
+        names = [str(body.refs.get("sha256")) for body in bodies]
+        self.notices.update(names)
+        for body, name, notice in zip(
+            bodies, names, await self._tx.get_all(Notice, [(n,) for n in names]), strict=True
+        ):
+            row = f"notice {name}"
+            if notice is None:
+                self._findings.add(7, row, f"is gone, though leaf {body.index} published it")
+                continue
+            said = {"sha256": sha256_hex(notice.text), "version": notice.version,
+                    "language": notice.language, "id": notice.id}  # fmt: skip
+            if any(said.get(key) != value for key, value in body.refs.items()):
+                self._findings.add(7, row, f"is not what was published (leaf {body.index})")
+
+    async def _grants(self, bodies: list[Body]) -> None:
+        keys = [(str(b.refs.get("recording")), _number(b.refs.get("generation"))) for b in bodies]
+        found = await self._tx.get_all(GrantRecord, keys)
+        for body, (recording, generation), grant in zip(bodies, keys, found, strict=True):
+            row = f"capture_grant {recording}/{generation}"
+            if grant is None:
+                self._findings.add(7, row, f"is gone, though leaf {body.index} speaks of it")
+            elif body.kind == "grant.issued":
+                if grants.digest(grant.token) != body.refs.get("grant"):
+                    self._findings.add(7, row, f"its token is not the issued one ({body.index})")
+                elif _issued(grant.token) != grant.issued_ms:
+                    self._findings.add(7, row, "its time is not its token's")
+            elif _closing(grant, body) != body.refs:
+                self._findings.add(7, row, f"its end is not the one of leaf {body.index}")
+
+    async def _tracks(self, bodies: list[Body]) -> None:
+        named = [body for body in bodies if "track" in body.refs]
+        tracks = await self._tx.get_all(TrackRecord, [(str(b.refs["track"]),) for b in named])
+        for body, track in zip(named, tracks, strict=True):
+            row = f"track {body.refs['track']}"
+            if track is None:
+                self._findings.add(7, row, f"is gone, though leaf {body.index} speaks of it")
+            elif (track.recording, track.recipient) != (
+                body.refs.get("recording"), body.refs.get("recipient")
+            ):  # fmt: skip
+                self._findings.add(7, row, f"is not the one of leaf {body.index}")
+            elif body.kind == "key.destroyed" and track.erased_ms is None:
+                self._findings.add(7, row, f"is not marked destroyed (leaf {body.index})")
+
+
+def _commitment(detail: Detail) -> str:
+    """As ``canonical.commitment``, over the stored bytes, which must be canonical to agree."""
+    data = b"[" + canonical(detail.field) + b"," + detail.value + b"]"
+    return hmac.digest(detail.salt, data, hashlib.sha256).hex()
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) else -1
+
+
+def _event_wrong(body: Body, event: ConsentEvent, proof: Detail | None) -> str:
+    """What is wrong with a consent event; empty when nothing is."""
+    document: dict[str, Any] = dict(event.document)
+    held = document.pop("proof", None)
+    if event.leaf != body.index or (isinstance(held, dict) and held.get("leaf") != body.index):
+        return "names another leaf"
+    if (event.kind, event.request) != (EVENT_OF[body.kind], body.refs.get("request")):
+        return "is of another kind or request"
+    if proof is not None:
+        try:
+            digest = sha256_hex(canonical(document))
+        except ValueError:
+            digest = ""
+        if canonical(digest) != proof.value:
+            return "its document is not what was committed to"
+        said = (document.get("event_id"), document.get("event_time"))
+        if said != (event.id, _time(event.at_ms)):
+            return "its columns are not its document's"
+    return ""
+
+
+def _time(ms: int) -> str:
+    """A time as documents have it; empty for none."""
+    try:
+        return rfc3339(ms)
+    except (ValueError, OverflowError, OSError):
+        return ""
+
+
+def _closing(grant: GrantRecord, body: Body) -> dict[str, Any]:
+    """The references that a ``grant.revoked`` leaf of this row has, as far as this one has them."""
+    said = {
+        "recording": grant.recording, "generation": grant.generation, "reason": grant.reason,
+        "closed_ms": grant.closed_ms,
+    }  # fmt: skip
+    return {key: said.get(key, value) for key, value in body.refs.items()}
+
+
+def _issued(token: str) -> int | None:
+    """When the grant in a token was issued; None when it is none."""
+    try:
+        body = unb64(token.split(".", maxsplit=1)[0])
+        return msgspec.json.decode(body, type=grants.Grant).issued_ms
+    except (ValueError, msgspec.DecodeError):
+        return None
+
+
+async def backward(tx: Reader, forward: Forward, findings: Findings, size: int) -> None:
+    """Find the rows that no leaf speaks of: details, consent events, requests, notices."""
+    for where in ({"above": size - 1}, {"below": 0}):
+        for detail in await tx.find(Detail, order="leaf", limit=100, **where):
+            findings.add(6, f"detail {detail.leaf}/{detail.field}", "there is no such leaf")
+    page: list[ConsentEvent] = []
+    async for event in rows(tx, ConsentEvent, "id"):
+        page.append(event)
+        if len(page) == DETAILS * DETAILS:
+            await _known(tx, page, findings)
+            page = []
+    await _known(tx, page, findings)
+    async for request in rows(tx, RecordingRequest, "id"):
+        if await tx.one(ConsentEvent, request=request.id, kind="requested") is None:
+            findings.add(7, f"recording_request {request.id}", "no leaf speaks of it")
+    async for notice in rows(tx, Notice, "sha256"):
+        if notice.sha256 not in forward.notices:
+            findings.add(7, f"notice {notice.sha256}", "no leaf published it")
+
+
+async def _known(tx: Reader, events: list[ConsentEvent], findings: Findings) -> None:
+    leaves = await tx.get_all(Leaf, [(event.leaf,) for event in events])
+    for event, leaf in zip(events, leaves, strict=True):
+        if leaf is None or f'"event":"{event.id}"'.encode() not in leaf.data:
+            findings.add(7, f"consent_event {event.id}", "no leaf speaks of it")

@@ -1,0 +1,22 @@
+"""One story, told once; every test that changes it has a copy."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.avsession.audit.tampering import Copy, copied, told
+
+
+@pytest.fixture(scope="package")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("story")
+    asyncio.run(told(folder))
+    return folder
+
+
+@pytest.fixture
+def copy(story: Path, tmp_path: Path) -> Copy:
+    return copied(story, tmp_path)

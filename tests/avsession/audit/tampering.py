@@ -1,0 +1,97 @@
+"""A story to tamper with, and how to say what must be found."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from avsession.audit import log
+from avsession.audit.verify import Kept, Report
+from avsession.storage.engine import sqlite_url
+from avsession.storage.sql import SqlStore
+from avsession.usecases import evidence
+from avsession.usecases.notary import Notary
+from tests.avsession.usecases.world import World, opened
+from tests.support.tamper import database
+from tests.support.world import notary
+
+Row = tuple[int, str]
+"""A step and the row that must be named in it."""
+
+
+async def told(folder: Path) -> None:
+    """The story, with checkpoints of its own log in between."""
+    async with opened(folder) as world:
+        await world.sealed()
+        await evidence.checkpoint(world.app)
+        again = await world.recorded()
+        assert again
+        await world.withdraw(world.customer, world.recorder.grant.request)
+        await world.choose(world.customer, world.recorder.grant.request, "destroy")
+        await evidence.checkpoint(world.app)
+        await some(world, 3)
+        await evidence.checkpoint(world.app)
+        (folder / "yesterday.db").write_bytes(b"")
+        with database(folder) as db, sqlite3.connect(folder / "yesterday.db") as copy:
+            db.backup(copy)
+        copy.close()
+        await some(world, 9)
+        await evidence.checkpoint(world.app)
+        await some(world, 2)
+
+
+async def some(world: World, n: int) -> None:
+    async with world.store.write() as tx:
+        for number in range(n):
+            refs = {"page": number}
+            await log.append(tx, world.clock, world.app.entropy, "audit.read", actor="a", refs=refs)
+
+
+class Copy:
+    """A copy of the story's database, with the log's public key and anchor."""
+
+    def __init__(self, folder: Path, key: Notary) -> None:
+        self.folder, self.notary = folder, key
+        self.anchors = key.anchors
+
+    async def verify(self, since: Kept | None = None) -> Report:
+        store = SqlStore(sqlite_url(self.folder / "avsession.db"))
+        await store.open()
+        try:
+            return await evidence.verify(store, self.notary.key, self.anchors, since=since)
+        finally:
+            await store.close()
+
+    async def rows(self, since: Kept | None = None) -> list[Row]:
+        return [(one.step, one.row) for one in (await self.verify(since)).findings]
+
+
+def copied(story: Path, folder: Path) -> Copy:
+    """A copy of the story in a folder of its own."""
+    for name in ("avsession.db", "log.key", "yesterday.db"):
+        shutil.copy(story / name, folder)
+    shutil.copytree(story / "anchor", folder / "anchor")
+    return Copy(folder, notary(folder))
+
+
+Tamper = Callable[[sqlite3.Connection], list[Row]]
+"""Changes the database and says which rows must be named."""
+
+
+def first(db: sqlite3.Connection, query: str, *values: object) -> tuple[object, ...]:
+    """The first row of a query; there must be one."""
+    found: tuple[object, ...] = db.execute(query, values).fetchone()
+    assert found is not None, query
+    return found
+
+
+async def must_be_named(copy: Copy, tamper: Tamper) -> None:
+    """Change the copy, and find every row that was touched among those that are named."""
+    with database(copy.folder) as db:
+        db.execute("PRAGMA foreign_keys = OFF")
+        wanted = tamper(db)
+    found = await copy.rows()
+    assert wanted
+    assert [row for row in wanted if row not in found] == [], found

@@ -1,0 +1,368 @@
+"""Tampering with the log itself as the database's owner could: each found, and named by the row.
+
+One real story (two calls, one recording kept, one destroyed) is made once; each test changes a
+copy of its database, with the triggers dropped. Rows beside the log: ``test_verify_rows.py`` and
+``test_verify_recordings.py``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import re
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from avsession.audit import COMMITTED, log
+from avsession.audit.findings import STEPS
+from avsession.audit.verify import Kept
+from avsession.errors import Unavailable
+from avsession.storage.anchor import FILE, FileAnchor
+from avsession.storage.engine import sqlite_url
+from avsession.storage.sql import SqlStore
+from avsession.usecases.notary import Notary
+from tests.avsession.audit.notes import ORIGIN, Signer
+from tests.avsession.audit.tampering import Copy, Row, Tamper, first, must_be_named
+from tests.support.tamper import database
+from tests.support.world import Clock
+
+
+async def test_the_story_verifies(copy: Copy) -> None:
+    report = await copy.verify()
+    assert report.findings == ()
+    assert report.ok
+    assert report.counts == dict.fromkeys(STEPS, 0)
+    assert report.checkpoints >= 4
+    with database(copy.folder) as db:
+        kinds = {kind for (kind,) in db.execute("SELECT kind FROM leaf")}
+        assert report.size == db.execute("SELECT count(*) FROM leaf").fetchone()[0]
+    assert {"recording.sealed", "recording.erased", "grant.revoked", "key.destroyed"} <= kinds
+
+
+CASES: dict[str, Tamper] = {}
+
+
+def case(tamper: Tamper) -> Tamper:
+    CASES[tamper.__name__] = tamper
+    return tamper
+
+
+@case
+def leaf_changed(db: sqlite3.Connection) -> list[Row]:
+    db.execute("UPDATE leaf SET data = replace(data, 'party.joined', 'party.left') "
+               "WHERE number = 7")  # fmt: skip
+    db.execute("UPDATE leaf SET data = CAST(replace(CAST(data AS TEXT), '\"v\":1', '\"v\":2') "
+               "AS BLOB) WHERE number = 7")  # fmt: skip
+    return [(1, "leaf 7"), (2, "leaf 7")]
+
+
+@case
+def leaf_column_changed(db: sqlite3.Connection) -> list[Row]:
+    db.execute("UPDATE leaf SET kind = 'audit.read' WHERE kind = 'consent.given'")
+    (number,) = first(db, "SELECT number FROM leaf WHERE kind != 'consent.given' AND "
+                      "CAST(data AS TEXT) LIKE '%consent.given%'")  # fmt: skip
+    return [(1, f"leaf {number}")]
+
+
+@case
+def leaf_time_changed(db: sqlite3.Connection) -> list[Row]:
+    db.execute("UPDATE leaf SET at_ms = at_ms - 1000 WHERE number = 5")
+    return [(1, "leaf 5")]
+
+
+@case
+def leaf_deleted(db: sqlite3.Connection) -> list[Row]:
+    db.execute("DELETE FROM leaf WHERE number = 6")
+    return [(1, "leaf 6")]
+
+
+@case
+def leaf_deleted_at_the_end(db: sqlite3.Connection) -> list[Row]:
+    (last,) = first(db, "SELECT max(number) FROM leaf")
+    db.execute("DELETE FROM leaf WHERE number = ?", (last,))
+    return [(1, f"leaf {last}")]
+
+
+@case
+def leaf_inserted(db: sqlite3.Connection) -> list[Row]:
+    (last,) = first(db, "SELECT max(number) FROM leaf")
+    db.execute("INSERT INTO leaf SELECT number + 1, kind, session, at_ms, data FROM leaf "
+               "WHERE number = ?", (last,))  # fmt: skip
+    assert isinstance(last, int)
+    return [(1, f"leaf {last + 1}"), (2, f"tree_node 0/{last + 1}")]
+
+
+@case
+def leaf_inserted_far_away(db: sqlite3.Connection) -> list[Row]:
+    for number in (10**12, -3):
+        db.execute("INSERT INTO leaf SELECT ?, kind, session, at_ms, data FROM leaf "
+                   "WHERE number = 1", (number,))  # fmt: skip
+    return [(1, "leaf 1000000000000"), (1, "leaf -3")]
+
+
+@case
+def leaves_reordered(db: sqlite3.Connection) -> list[Row]:
+    for old, new in ((4, -1), (5, 4), (-1, 5)):
+        db.execute("UPDATE leaf SET number = ? WHERE number = ?", (new, old))
+    return [(1, "leaf 4"), (1, "leaf 5"), (2, "leaf 4"), (2, "leaf 5")]
+
+
+@case
+def detail_changed(db: sqlite3.Connection) -> list[Row]:
+    leaf, field = first(db, "SELECT leaf, field FROM detail ORDER BY leaf")
+    db.execute("UPDATE detail SET value = CAST('\"Mallory\"' AS BLOB) WHERE leaf = ? AND field = ?",
+               (leaf, field))  # fmt: skip
+    return [(6, f"detail {leaf}/{field}")]
+
+
+@case
+def detail_salt_changed(db: sqlite3.Connection) -> list[Row]:
+    leaf, field = first(db, "SELECT leaf, field FROM detail ORDER BY leaf DESC")
+    db.execute("UPDATE detail SET salt = randomblob(32) WHERE leaf = ? AND field = ?",
+               (leaf, field))  # fmt: skip
+    return [(6, f"detail {leaf}/{field}")]
+
+
+@case
+def detail_owner_changed(db: sqlite3.Connection) -> list[Row]:
+    leaf, field, party = first(db, "SELECT leaf, field, party FROM detail "
+                               "WHERE party IS NOT NULL ORDER BY leaf")  # fmt: skip
+    db.execute("UPDATE detail SET party = (SELECT id FROM party WHERE id != ?) "
+               "WHERE leaf = ? AND field = ?", (party, leaf, field))  # fmt: skip
+    return [(6, f"detail {leaf}/{field}")]
+
+
+@case
+def detail_deleted(db: sqlite3.Connection) -> list[Row]:
+    leaf, field = first(db, "SELECT leaf, field FROM detail WHERE field = 'document'")
+    db.execute("DELETE FROM detail WHERE leaf = ? AND field = ?", (leaf, field))
+    return [(6, f"detail {leaf}/{field}")]
+
+
+@case
+def detail_inserted(db: sqlite3.Connection) -> list[Row]:
+    db.execute("INSERT INTO detail VALUES (2, 'more', X'31', randomblob(32), NULL)")
+    db.execute("INSERT INTO detail VALUES (99999, 'more', X'31', randomblob(32), NULL)")
+    return [(6, "detail 2/more"), (6, "detail 99999/more")]
+
+
+@case
+def details_swapped(db: sqlite3.Connection) -> list[Row]:
+    one, two = (leaf for (leaf,) in db.execute(
+        "SELECT leaf FROM detail WHERE field = 'document' ORDER BY leaf LIMIT 2"))  # fmt: skip
+    for old, new in ((one, -1), (two, one), (-1, two)):
+        db.execute("UPDATE detail SET leaf = ? WHERE leaf = ? AND field = 'document'", (new, old))
+    return [(6, f"detail {one}/document"), (6, f"detail {two}/document")]
+
+
+@case
+def node_changed(db: sqlite3.Connection) -> list[Row]:
+    db.execute("UPDATE tree_node SET hash = randomblob(32) WHERE level = 0 AND number = 3")
+    return [(2, "tree_node 0/3")]
+
+
+@case
+def upper_node_changed(db: sqlite3.Connection) -> list[Row]:
+    db.execute("UPDATE tree_node SET hash = randomblob(32) WHERE level = 2 AND number = 1")
+    return [(2, "tree_node 2/1")]
+
+
+@case
+def node_deleted(db: sqlite3.Connection) -> list[Row]:
+    db.execute("DELETE FROM tree_node WHERE level = 1 AND number = 2")
+    return [(2, "tree_node 1/2")]
+
+
+@case
+def node_inserted(db: sqlite3.Connection) -> list[Row]:
+    places = [(0, 5000), (1, 9000), (9, 0), (40, 3), (70, 0), (0, -1), (-1, 0)]
+    for level, number in places:
+        db.execute("INSERT INTO tree_node VALUES (?, ?, randomblob(32))", (level, number))
+    return [(2, f"tree_node {level}/{number}") for level, number in places]
+
+
+@case
+def nodes_swapped(db: sqlite3.Connection) -> list[Row]:
+    for old, new in ((8, -1), (9, 8), (-1, 9)):
+        db.execute("UPDATE tree_node SET number = ? WHERE level = 0 AND number = ?", (new, old))
+    return [(2, "tree_node 0/8"), (2, "tree_node 0/9")]
+
+
+@case
+def checkpoint_changed(db: sqlite3.Connection) -> list[Row]:
+    (size,) = first(db, "SELECT size FROM checkpoint")
+    db.execute("UPDATE checkpoint SET note = replace(note, ?, ?) WHERE size = ?",
+               (f"\n{size}\n", "\n1\n", size))  # fmt: skip
+    return [(3, f"checkpoint {size}")]
+
+
+@case
+def checkpoint_under_another_size(db: sqlite3.Connection) -> list[Row]:
+    (size,) = first(db, "SELECT size FROM checkpoint")
+    db.execute("UPDATE checkpoint SET size = 1 WHERE size = ?", (size,))
+    return [(3, "checkpoint 1")]
+
+
+@case
+def checkpoint_inserted(db: sqlite3.Connection) -> list[Row]:
+    db.execute("INSERT INTO checkpoint SELECT 100000, note, at_ms FROM checkpoint LIMIT 1")
+    return [(2, "checkpoint 100000")]
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_found_and_named(copy: Copy, name: str) -> None:
+    await must_be_named(copy, CASES[name])
+
+
+# --- the whole history
+
+
+def rewrite(db: sqlite3.Connection, number: int) -> None:
+    """Change one leaf and rebuild the tree over it, so that leaves and nodes agree."""
+    db.execute("UPDATE leaf SET data = CAST(replace(CAST(data AS TEXT), '\"actor\":\"a\"', "
+               "'\"actor\":\"b\"') AS BLOB) WHERE number = ?", (number,))  # fmt: skip
+    row = [hashlib.sha256(b"\x00" + data).digest()
+           for (data,) in db.execute("SELECT data FROM leaf ORDER BY number")]  # fmt: skip
+    db.execute("DELETE FROM tree_node")
+    level = 0
+    while row:
+        db.executemany("INSERT INTO tree_node VALUES (?, ?, ?)",
+                       [(level, n, one) for n, one in enumerate(row)])  # fmt: skip
+        row = [hashlib.sha256(b"\x01" + a + b).digest()
+               for a, b in zip(row[::2], row[1::2], strict=False)]  # fmt: skip
+        level += 1
+
+
+def sizes(copy: Copy) -> list[int]:
+    with database(copy.folder) as db:
+        return [size for (size,) in db.execute("SELECT size FROM checkpoint ORDER BY size")]
+
+
+async def test_a_history_rewritten_with_its_tree_is_found_by_the_signatures(copy: Copy) -> None:
+    *_, before, last = sizes(copy)
+    with database(copy.folder) as db:
+        rewrite(db, before)
+    report = await copy.verify()
+    (head,) = [one for one in report.findings if one.step == 2]
+    assert head.row == f"checkpoint {last}"
+    assert f"leaves {before} to {last - 1} are not" in head.what
+    assert [one.step for one in report.findings] == [2, 4], "the anchor says it, too"
+
+
+async def test_a_checkpoint_of_another_history_is_a_fork(copy: Copy) -> None:
+    """Signed with the real key over other leaves, as a log would that shows two histories."""
+    size = sizes(copy)[0] + 1
+    key = copy.notary
+    note = (await key.sign(size, b"f" * 32)).note
+    with database(copy.folder) as db:
+        db.execute("INSERT INTO checkpoint VALUES (?, ?, 1)", (size, note))
+    report = await copy.verify()
+    (found,) = report.findings
+    assert (found.step, found.row) == (2, f"checkpoint {size}")
+    assert "forked" in found.what
+
+
+async def test_yesterdays_copy_is_found_by_the_anchor_alone(copy: Copy) -> None:
+    last = sizes(copy)[-1]
+    shutil.copy(copy.folder / "yesterday.db", copy.folder / "avsession.db")
+    for rest in ("-wal", "-shm"):
+        (copy.folder / f"avsession.db{rest}").unlink(missing_ok=True)
+    report = await copy.verify()
+    (found,) = report.findings
+    assert (found.step, found.row) == (4, copy.anchors[0].name)
+    assert f"was signed over {last} leaves, and there are" in found.what
+    copy.anchors = ()
+    assert (await copy.verify()).ok, "by itself yesterday's copy is whole"
+
+
+async def test_the_anchor_is_gone_or_not_ours(copy: Copy) -> None:
+    file = copy.folder / "anchor" / FILE
+    note = file.read_text()
+    file.write_text(note.replace("=", "A", 1))
+    assert await copy.rows() == [(4, str(file))]
+    file.unlink()
+    assert await copy.rows() == [(4, str(file))]
+    file.mkdir()
+    assert await copy.rows() == [(4, str(file))]
+
+
+async def test_a_checkpoint_that_somebody_kept(copy: Copy) -> None:
+    with database(copy.folder) as db:
+        (note,) = first(db, "SELECT note FROM checkpoint ORDER BY size LIMIT 1 OFFSET 1")
+    mine = Kept("mine.txt", str(note))
+    assert (await copy.verify(mine)).ok
+    with database(copy.folder) as db:
+        rewrite(db, 1)
+        db.execute("UPDATE leaf SET data = CAST(replace(CAST(data AS TEXT), 'kind', 'kinD') "
+                   "AS BLOB) WHERE number = 1")  # fmt: skip
+        rewrite(db, 1)
+        db.execute("DELETE FROM checkpoint")
+    copy.anchors = ()
+    found = [one for one in (await copy.verify(mine)).findings if one.step == 5]
+    assert [one.row for one in found] == ["mine.txt"]
+    assert "are not those" in found[0].what
+    foreign = Kept("foreign.txt", (await Notary(ORIGIN, Signer()).sign(1, b"r" * 32)).note)
+    assert (5, "foreign.txt") in await copy.rows(foreign)
+
+
+async def test_another_key_verifies_nothing(copy: Copy) -> None:
+    heads = sizes(copy)
+    copy.notary = Notary(copy.notary.origin, Signer(), [FileAnchor(copy.folder / "anchor")])
+    assert [row for step, row in await copy.rows() if step == 3] == [
+        f"checkpoint {size}" for size in heads
+    ]
+
+
+async def test_many_findings_are_counted_and_few_are_kept(copy: Copy) -> None:
+    with database(copy.folder) as db:
+        db.executemany("INSERT INTO tree_node VALUES (0, ?, zeroblob(32))",
+                       [(10**6 + n,) for n in range(90)])  # fmt: skip
+        db.executemany("INSERT INTO tree_node VALUES (1, ?, zeroblob(32))",
+                       [(10**6 + n,) for n in range(90)])  # fmt: skip
+    report = await copy.verify()
+    assert report.counts[2] == 180
+    assert len(report.findings) == 100
+
+
+# --- erasure
+
+
+def erase(db: sqlite3.Connection, pseudonym: str) -> None:
+    db.execute("DELETE FROM detail WHERE party = (SELECT id FROM party WHERE pseudonym = ?)",
+               (pseudonym,))  # fmt: skip
+
+
+async def test_a_person_who_was_erased_is_missed_by_nobody(story: Path, copy: Copy) -> None:
+    with database(copy.folder) as db:
+        (customer,) = first(db, "SELECT pseudonym FROM party WHERE role = 'customer'")
+        erase(db, str(customer))
+    without = await copy.rows()
+    assert without
+    assert all(step == 6 for step, _ in without), "an erasure that the log does not speak of"
+    store = SqlStore(sqlite_url(copy.folder / "avsession.db"))
+    await store.open()
+
+    async with store.write() as tx:
+        await log.append(tx, Clock(), bytes, "subject.erased", refs={"party": customer})
+    await store.close()
+    assert (await copy.verify()).ok, "and the tree, the signatures and the anchor still hold"
+
+
+async def test_a_row_that_cannot_be_read_is_named(copy: Copy) -> None:
+    with database(copy.folder) as db:
+        leaf, field = first(db, "SELECT leaf, field FROM detail")
+        db.execute("UPDATE detail SET value = 'text' WHERE leaf = ? AND field = ?", (leaf, field))
+    with pytest.raises(Unavailable, match=f"detail {leaf}/{field} cannot be read"):
+        await copy.verify()
+
+
+def test_every_table_that_the_log_commits_to_is_tampered_with() -> None:
+    from tests.avsession.audit import test_verify_recordings, test_verify_rows
+
+    cases = CASES | test_verify_rows.CASES | test_verify_recordings.CASES
+    source = "".join(inspect.getsource(tamper) for tamper in cases.values())
+    for table in COMMITTED:
+        assert re.search(rf"(UPDATE|INSERT INTO|DELETE FROM) {table}\b", source), table
