@@ -130,7 +130,7 @@ class Media(_Section, frozen=True, kw_only=True):
     recorder_ice_servers: Annotated[tuple[IceServer, ...], Meta(max_length=8)] = ()
     max_height: Annotated[int, Meta(ge=180, le=2160)] = 720
     max_bitrate: Annotated[int, Meta(ge=100_000, le=20_000_000)] = 1_500_000
-    delay_ms: Annotated[int, Meta(ge=0, le=400)] = 200
+    delay_ms: Annotated[int, Meta(ge=0, le=400)] = 400
 
 
 class Settings(_Section, frozen=True, kw_only=True):

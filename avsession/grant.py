@@ -89,7 +89,7 @@ class Grant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     max_height: int = 720
     max_bitrate: int = 1_500_000
     """Bits per second, for video and audio together."""
-    delay_ms: int = 200
+    delay_ms: int = 400
     """The recorder's delay line, 0 to 400."""
 
 

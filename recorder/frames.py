@@ -32,6 +32,8 @@ class EncodedFrame:
     width: int = 0
     """Pixels, of a video keyframe only; 0 otherwise."""
     height: int = 0
+    after_loss: bool = False
+    """Something of its kind should have come since the frame before it, and is lost."""
 
     @property
     def latest_ms(self) -> float:

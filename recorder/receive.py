@@ -11,23 +11,17 @@ import secrets
 from collections.abc import Iterable
 
 from recorder import rtp, vp8
-from recorder.clock import SenderClock, StreamClock
+from recorder.asking import ROUND_TRIPS_OF_PATIENCE, Keyframes, RoundTrip
+from recorder.clock import SenderClock
 from recorder.frames import EncodedFrame, Kind
-from recorder.reorder import Reorder
+from recorder.stream import OPUS_TICKS_PER_MS, VIDEO_TICKS_PER_MS, Stream
 from recorder.webm import MAX_FRAME_BYTES
 
 VP8_PAYLOAD, RTX_PAYLOAD, OPUS_PAYLOAD = 96, 97, 111
 """Fixed, since the recorder is always the one who offers."""
-AUDIO_HOLD_MS = 80.0
-"""Audio that is not sent again is waited for only as long as packets overtake each other."""
-KEYFRAME_EVERY_MS = 3_500.0
-"""Asked for this long after the last one, so that with the answer's time it stays below 4 s."""
-PLI_SPACING_MS = 500.0
-"""Never asked for more often."""
 REPORT_EVERY_MS = 1_000.0
-DEFAULT_ROUND_TRIP_MS = 50.0
-SSRC_CHANGE_MS = 1_000.0
-"""A stream may change its SSRC (a sender restarted) once in this time; more often is ignored."""
+RESTLESS_MS = 300.0
+"""So long after something was missing, more is likely to be, and every tick counts."""
 MAX_OPUS_BYTES = 1_500
 PLAIN_BYTES = 16
 """Shorter packets are left to the careful road."""
@@ -44,82 +38,27 @@ one by one, so the owner ends a leg that has more."""
 _unpack = rtp.HEADER.unpack_from
 
 
-VIDEO_TICKS_PER_MS, OPUS_TICKS_PER_MS = 90, 48
 MAX_BEGINNING_MS = 1_000.0
 """First sound that says it is older than this before the newest is stamped like the newest."""
-
-
-class _Stream:
-    """What audio and video share: one SSRC, its order, its clock, its report."""
-
-    def __init__(self, ticks_per_ms: int, hold_ms: float, sender: SenderClock) -> None:
-        self.ssrc: int | None = None
-        self.reorder = Reorder(hold_ms)
-        self._ticks_per_ms = ticks_per_ms
-        self._sender = sender
-        self.clock = StreamClock(ticks_per_ms, sender, leaps=ticks_per_ms == VIDEO_TICKS_PER_MS)
-        self._since_ms = float("-inf")
-        self._jitter = 0.0
-        self._transit: float | None = None
-        self._last_report: tuple[int, float] | None = None
-        self._prior = (0, 0)
-
-    def claim(self, ssrc: int, now_ms: float) -> bool:
-        """Whether a packet with this SSRC belongs to the stream; a new one begins it anew."""
-        if ssrc == self.ssrc:
-            return True
-        if self.ssrc is not None and now_ms - self._since_ms < SSRC_CHANGE_MS:
-            return False
-        hold = self.reorder.hold_ms
-        self.__init__(self._ticks_per_ms, hold, self._sender)  # type: ignore[misc]
-        self.ssrc, self._since_ms = ssrc, now_ms
-        return True
-
-    def arrived(self, timestamp: int, now_ms: float) -> None:
-        """Count towards jitter (RFC 3550 appendix A.8)."""
-        transit = now_ms * self._ticks_per_ms - timestamp
-        if self._transit is not None:
-            change = abs(transit - self._transit)
-            if change < self._ticks_per_ms * 10_000:  # neither a wrap nor a restart
-                self._jitter += (change - self._jitter) / 16
-        self._transit = transit
-
-    def sender_report(self, report: rtp.SenderReport, now_ms: float) -> None:
-        """A report of the sender's clock."""
-        self._last_report = (report.ntp_middle, now_ms)
-        self.clock.report(report, now_ms)
-
-    def block(self, now_ms: float) -> rtp.ReportBlock | None:
-        """This stream's part of a receiver report (RFC 3550 appendix A.3)."""
-        if self.ssrc is None or self.reorder.highest < 0:
-            return None
-        expected = self.reorder.highest - self.reorder.first + 1
-        received = self.reorder.received
-        new_expected, new_received = expected - self._prior[0], received - self._prior[1]
-        self._prior = (expected, received)
-        lost = max(0, new_expected - new_received)
-        fraction = min(255, (lost << 8) // new_expected) if new_expected > 0 else 0
-        last, delay = 0, 0
-        if self._last_report is not None:
-            last = self._last_report[0]
-            delay = int((now_ms - self._last_report[1]) * 65.536)
-        highest = self.reorder.highest - (1 << 16)  # Reorder counts from one cycle above zero
-        return rtp.ReportBlock(
-            self.ssrc, fraction, expected - received, highest, int(self._jitter), last, delay
-        )
 
 
 class Receiver:
     """All streams of one leg: one VP8 with retransmission, one Opus."""
 
-    def __init__(self, *, hold_ms: float = 180.0, cap_bps: int = 1_500_000) -> None:
-        """``hold_ms``: how long a gap in video is waited for; ``cap_bps``: told to the sender."""
+    def __init__(self, *, hold_ms: float = 380.0, cap_bps: int = 1_500_000) -> None:
+        """``hold_ms``: how long a gap is waited for, longer only if answers take long.
+
+        ``cap_bps``: told to the sender.
+        """
         self._sender = SenderClock()
-        self.video = _Stream(VIDEO_TICKS_PER_MS, hold_ms, self._sender)
-        self.audio = _Stream(OPUS_TICKS_PER_MS, min(hold_ms, AUDIO_HOLD_MS), self._sender)
-        self._cap_bps = cap_bps
+        self.video = Stream(VIDEO_TICKS_PER_MS, hold_ms, self._sender)
+        self.audio = Stream(OPUS_TICKS_PER_MS, hold_ms, self._sender, in_place=True)
+        self._hold_ms, self._cap_bps = hold_ms, cap_bps
         self._own_ssrc = secrets.randbelow(1 << 32)
-        self._round_trip_ms = DEFAULT_ROUND_TRIP_MS
+        self._round_trip = RoundTrip()
+        self._keyframes = Keyframes()
+        self.restless_until_ms = float("-inf")
+        """Until then every tick counts: something is missing, or was a moment ago."""
         self.ready: list[EncodedFrame] = []
         """Whole frames that nobody has collected yet."""
         self._beginning: list[tuple[int, bytes, float]] | None = []
@@ -128,9 +67,7 @@ class Receiver:
         self._parts: list[bytes | bytearray] = []
         self._parts_timestamp = 0
         self._needs_keyframe = True
-        self._keyframe_wanted = False
-        self._keyframe_ms = float("-inf")
-        self._pli_ms = float("-inf")
+        self._video_lost = self._sound_lost = False
         self._reported_ms = float("-inf")
         self.malformed = 0
         """Packets that could not be read."""
@@ -238,11 +175,16 @@ class Receiver:
                 return
             asked_ms = self.video.reorder.asked_at(original.sequence)
             if asked_ms is not None:
-                self._round_trip_ms += (now_ms - asked_ms - self._round_trip_ms) / 8
+                self._answered(now_ms - asked_ms)
             pushed = self.video.reorder.push(original, now_ms, recovered=True)
             self._video(pushed, now_ms)
         else:
             self.malformed += 1
+
+    def _answered(self, took_ms: float) -> None:
+        self._round_trip.answered(took_ms)
+        for stream in (self.video, self.audio):
+            stream.hold(max(self._hold_ms, self._round_trip.hold_ms))
 
     def on_rtcp(self, data: bytes, now_ms: float) -> None:
         """A decrypted RTCP compound arrived. A BYE changes nothing: the gate ends a recording."""
@@ -256,58 +198,83 @@ class Receiver:
 
     def tick(self, now_ms: float) -> list[EncodedFrame]:
         """Give up what has been missing for too long; the frames that can go on then."""
-        if self.video.reorder.waiting:
-            self._video(self.video.reorder.give_up(now_ms), now_ms)
-        if self.audio.reorder.waiting:
-            self._audio(self.audio.reorder.give_up(now_ms), now_ms)
+        video, audio = self.video.reorder, self.audio.reorder
+        if video.waiting:
+            self.restless_until_ms = now_ms + RESTLESS_MS
+            self._video(video.give_up(now_ms), now_ms)
+            if self._needs_keyframe and video.waiting:
+                # what is missing before it would only be thrown away
+                self._video(video.skip_to(_begins_keyframe), now_ms)
+        if audio.waiting:
+            self.restless_until_ms = now_ms + RESTLESS_MS
+            self._audio(audio.give_up(now_ms), now_ms)
         return self.collect()
-
-    @property
-    def waiting(self) -> bool:
-        """Whether a packet is missing that may still come."""
-        return self.video.reorder.waiting or self.audio.reorder.waiting
 
     def request_keyframe(self) -> None:
         """Ask for a keyframe with the next feedback."""
-        self._keyframe_wanted = True
+        self._keyframes.want()
 
     def feedback(self, now_ms: float) -> list[bytes]:
         """RTCP datagrams to send now: reports and the bitrate cap, NACK, PLI."""
         out: list[bytes] = []
+        video, audio, keyframes = self.video, self.audio, self._keyframes
+        reporting = now_ms - self._reported_ms >= REPORT_EVERY_MS
+        missing = video.reorder.waiting or audio.reorder.waiting
+        wanted = self._needs_keyframe or keyframes.due(now_ms)
+        if not (reporting or missing or wanted):
+            return out
+        if reporting:
+            out.append(self._report(now_ms))
+        if missing:
+            every_ms = self._round_trip.nack_every_ms
+            out += [
+                rtp.nack(self._own_ssrc, stream.ssrc or 0, named)
+                for stream in (video, audio)
+                if (named := stream.ask(now_ms, every_ms))
+            ]
+        wanted = wanted or self._doubtful(now_ms)
         if (
-            now_ms - self._reported_ms < REPORT_EVERY_MS
-            and now_ms - self._keyframe_ms < KEYFRAME_EVERY_MS
-            and not (self._needs_keyframe or self._keyframe_wanted or self.video.reorder.waiting)
+            wanted
+            and video.ssrc is not None
+            and keyframes.may_ask(now_ms, self._round_trip.ms)
+            and not self._keyframe_coming(now_ms)
         ):
-            return out
-        video = self.video.ssrc
-        if now_ms - self._reported_ms >= REPORT_EVERY_MS:
-            self._reported_ms = now_ms
-            blocks = [b for s in (self.video, self.audio) if (b := s.block(now_ms)) is not None]
-            report = rtp.receiver_report(self._own_ssrc, blocks)
-            if blocks:
-                named = [block.ssrc for block in blocks]
-                report += rtp.remb(self._own_ssrc, self._cap_bps, named)
-            out.append(report)
-        if video is None:
-            return out
-        if missing := self.video.reorder.to_nack(now_ms, self._round_trip_ms):
-            out.append(rtp.nack(self._own_ssrc, video, missing))
-        wanted = (
-            self._keyframe_wanted
-            or self._needs_keyframe
-            or now_ms - self._keyframe_ms >= KEYFRAME_EVERY_MS
-        )
-        if wanted and now_ms - self._pli_ms >= PLI_SPACING_MS:
-            self._pli_ms = now_ms
-            self._keyframe_wanted = False
-            out.append(rtp.pli(self._own_ssrc, video))
+            keyframes.asked(now_ms)
+            out.append(rtp.pli(self._own_ssrc, video.ssrc))
         return out
+
+    def _report(self, now_ms: float) -> bytes:
+        self._reported_ms = now_ms
+        blocks = [b for s in (self.video, self.audio) if (b := s.block(now_ms)) is not None]
+        report = rtp.receiver_report(self._own_ssrc, blocks)
+        if blocks:
+            named = [block.ssrc for block in blocks]
+            report += rtp.remb(self._own_ssrc, self._cap_bps, named)
+        return report
+
+    def _doubtful(self, now_ms: float) -> bool:
+        """Whether video is missing for so long that it will hardly come.
+
+        A keyframe that is asked for now is there when it is given up, or soon after.
+        """
+        patience_ms = max(
+            self.video.reorder.hold_ms / 2, ROUND_TRIPS_OF_PATIENCE * self._round_trip.ms
+        )
+        return self.video.reorder.missing_for(now_ms) > patience_ms
+
+    def _keyframe_coming(self, now_ms: float) -> bool:
+        """Whether one has begun to arrive: another would only make more packets to lose."""
+        begun = bool(self._parts) and vp8.is_keyframe(self._parts[0])
+        if begun and not self._doubtful(now_ms):
+            return True
+        return self.video.reorder.holds(_begins_keyframe)
 
     def _audio(self, packets: Iterable[rtp.Packet | None], now_ms: float) -> None:
         for packet in packets:
             if packet is not None:
                 self._sound(packet.timestamp, packet.payload, now_ms)
+            else:
+                self._sound_lost = True
 
     def _sound(self, timestamp: int, data: bytes, now_ms: float) -> None:
         # silence (DTX) needs nothing: its packets are absent and the timestamps go on
@@ -324,7 +291,10 @@ class Receiver:
             self._beginning.append((timestamp, data, now_ms))
         else:
             captured_ms = self.audio.clock.at(timestamp, now_ms)
-            self.ready.append(EncodedFrame(Kind.AUDIO, captured_ms, now_ms, data))
+            frame = EncodedFrame(Kind.AUDIO, captured_ms, now_ms, data)
+            if self._sound_lost:
+                self._sound_lost, frame.after_loss = False, True
+            self.ready.append(frame)
 
     def _video(self, packets: Iterable[rtp.Packet | None], now_ms: float) -> None:
         for packet in packets:
@@ -365,13 +335,14 @@ class Receiver:
             self.discarded += 1
         self._parts = []
         self._needs_keyframe = True
+        self._video_lost = self._keyframes.seen
 
     def _finish(self, now_ms: float) -> None:
         data = b"".join(self._parts)
         self._parts = []
         if len(data) > MAX_FRAME_BYTES or self._too_many(Kind.VIDEO, now_ms):
             self.discarded += 1
-            self._needs_keyframe = True
+            self._lose()
             return
         if data[0] & 1:  # not a keyframe
             if self._needs_keyframe:
@@ -386,6 +357,11 @@ class Receiver:
             self._lose()
             return
         self._needs_keyframe = False
-        self._keyframe_ms = now_ms
+        self._keyframes.came(now_ms)
         captured_ms = self.video.clock.at(self._parts_timestamp, now_ms)
-        self.ready.append(EncodedFrame(Kind.VIDEO, captured_ms, now_ms, data, True, *size))
+        lost, self._video_lost = self._video_lost, False
+        self.ready.append(EncodedFrame(Kind.VIDEO, captured_ms, now_ms, data, True, *size, lost))
+
+
+def _begins_keyframe(packet: rtp.Packet) -> bool:
+    return vp8.begins_keyframe(packet.payload)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from recorder.rtp import Packet
+from recorder.rtp import MAX_NACK_PAIRS, NACK_PAIR_SPAN, Packet
 
 MAX_WAITING = 1024
 """Packets held behind a gap; beyond it the oldest gap is given up at once (about 1.5 MB)."""
@@ -13,17 +14,19 @@ MAX_SPAN = 2048
 between them would otherwise be a long list of what to ask for."""
 MAX_JUMP = 512
 """Sequence numbers a packet may be ahead; further ahead is taken for a sender's restart."""
-MAX_TRIES = 10
-"""Times one packet is asked for; its age ends the asking earlier."""
 NACK_AFTER_MS = 10.0
-"""A gap younger than this may be mere reordering."""
+"""A gap younger than this may be mere reordering,"""
+OVERTAKING = 5
+"""unless the newest packet is so many further on: nothing is overtaken by that much at once."""
 
 
 @dataclass(slots=True)
 class _Missing:
     since_ms: float
+    first_ms: float | None = None
+    """When it was asked for first,"""
     asked_ms: float = 0.0
-    tries: int = 0
+    """and last."""
 
 
 class Reorder:
@@ -33,8 +36,9 @@ class Reorder:
     extended to never wrap (RFC 3550 appendix A.1).
     """
 
-    def __init__(self, hold_ms: float) -> None:
-        self.hold_ms = hold_ms
+    def __init__(self, hold_ms: float, *, in_place: bool = False) -> None:
+        """``in_place``: what is sent again comes as it was, not wrapped (audio without RTX)."""
+        self.hold_ms, self.in_place = hold_ms, in_place
         self.first = 0
         """Extended sequence number of the first packet since the last restart."""
         self.highest = -1
@@ -53,27 +57,24 @@ class Reorder:
         self, packet: Packet, now_ms: float, *, recovered: bool = False
     ) -> list[Packet | None]:
         """Take a packet; what can go on in order now."""
-        if self._next < 0:
-            if recovered:
-                return []
-            self._begin(packet.sequence)
-        # the nearest number to the highest one seen, whichever side of a wrap it is on
-        extended = self.highest + ((packet.sequence - self.highest + 0x8000) & 0xFFFF) - 0x8000
-        ahead = extended - self.highest
         out: list[Packet | None] = []
-        if abs(ahead) > MAX_JUMP:
-            # one stray packet is dropped, two in a row are a sender that began anew
-            if recovered or packet.sequence != self._restart_at:
-                self._restart_at = (packet.sequence + 1) & 0xFFFF
-                return out
-            self._begin(packet.sequence)
-            extended = self.highest + 1
-            out.append(None)
         if recovered:
+            extended = self._extend(packet.sequence)
             if extended not in self._missing:
                 return out
             self.recovered += 1
         else:
+            if self._next < 0:
+                self._begin(packet.sequence)
+            extended = self._extend(packet.sequence)
+            if abs(extended - self.highest) > MAX_JUMP:
+                # one stray packet is dropped, two in a row are a sender that began anew
+                if packet.sequence != self._restart_at:
+                    self._restart_at = (packet.sequence + 1) & 0xFFFF
+                    return out
+                self._begin(packet.sequence)
+                extended = self.highest + 1
+                out.append(None)
             self.received += 1
         if extended > self.highest:
             for sequence in range(self.highest + 1, extended):
@@ -81,8 +82,8 @@ class Reorder:
             self.highest = extended
         elif extended < self._next or extended in self._waiting:
             return out  # too late, or a duplicate
-        else:
-            self._missing.pop(extended, None)
+        elif (missing := self._missing.pop(extended, None)) and missing.first_ms is not None:
+            self.recovered += self.in_place
         if extended == self._next and not self._waiting:
             self._next += 1
             out.append(packet)
@@ -97,6 +98,28 @@ class Reorder:
     def waiting(self) -> bool:
         """Whether something is missing."""
         return bool(self._waiting)
+
+    def missing_for(self, now_ms: float) -> float:
+        """How long the oldest missing packet has been missing, in ms; 0 if none is."""
+        for missing in self._missing.values():  # in ascending order, the oldest first
+            return now_ms - missing.since_ms
+        return 0.0
+
+    def holds(self, wanted: Callable[[Packet], bool]) -> bool:
+        """Whether such a packet waits behind a gap."""
+        return any(map(wanted, self._waiting.values()))
+
+    def skip_to(self, wanted: Callable[[Packet], bool]) -> list[Packet | None]:
+        """Give up all gaps before the first such packet that waits; what can go on then."""
+        target = min((n for n, p in self._waiting.items() if wanted(p)), default=self._next)
+        out: list[Packet | None] = []
+        for sequence in range(self._next, target):
+            packet = self._waiting.pop(sequence, None)
+            self.lost += self._missing.pop(sequence, None) is not None
+            out.append(packet)
+        self._next = target
+        self._drain(out)
+        return out
 
     def advance(self, sequence: int) -> bool:
         """Whether this packet is simply the next one; if so it is counted, and may go on at once.
@@ -122,23 +145,39 @@ class Reorder:
             self._skip(out)
         return out
 
-    def to_nack(self, now_ms: float, round_trip_ms: float) -> list[int]:
-        """The sequence numbers (16 bits, ascending) to ask for now; each once a round trip."""
+    def to_nack(self, now_ms: float, every_ms: float) -> list[int]:
+        """The sequence numbers (16 bits, ascending) to ask for now; each every so often.
+
+        Until it comes or is given up by age: who sends again keeps to a pace of its own, and
+        an ask may be lost like anything else. No more than one NACK has room for.
+        """
         asked: list[int] = []
+        pairs, begins = 0, -NACK_PAIR_SPAN
         for sequence, missing in self._missing.items():
-            waited = now_ms - (missing.asked_ms if missing.tries else missing.since_ms)
-            due = round_trip_ms * 1.25 if missing.tries else NACK_AFTER_MS
-            if waited >= due and missing.tries < MAX_TRIES:
-                missing.asked_ms = now_ms
-                missing.tries += 1
-                asked.append(sequence & 0xFFFF)
+            if missing.first_ms is None:
+                young = now_ms - missing.since_ms < NACK_AFTER_MS
+                if young and self.highest - sequence < OVERTAKING:
+                    continue
+            elif now_ms - missing.asked_ms < every_ms:
+                continue
+            if sequence - begins >= NACK_PAIR_SPAN:
+                if pairs == MAX_NACK_PAIRS:
+                    break
+                pairs, begins = pairs + 1, sequence
+            if missing.first_ms is None:
+                missing.first_ms = now_ms
+            missing.asked_ms = now_ms
+            asked.append(sequence & 0xFFFF)
         return asked
 
     def asked_at(self, sequence: int) -> float | None:
-        """When this missing packet was asked for, if once only: its answer tells the round trip."""
-        extended = self.highest + ((sequence - self.highest + 0x8000) & 0xFFFF) - 0x8000
-        missing = self._missing.get(extended)
-        return missing.asked_ms if missing is not None and missing.tries == 1 else None
+        """When this missing packet was asked for first; None if it was not."""
+        missing = self._missing.get(self._extend(sequence))
+        return missing.first_ms if missing is not None else None
+
+    def _extend(self, sequence: int) -> int:
+        """The nearest number to the highest one seen, whichever side of a wrap it is on."""
+        return self.highest + ((sequence - self.highest + 0x8000) & 0xFFFF) - 0x8000
 
     def _begin(self, sequence: int) -> None:
         # 2^16 above zero, so that a first packet that came late does not go below it

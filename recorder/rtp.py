@@ -14,6 +14,8 @@ MAX_REPORTS = 31
 MAX_RTCP_BLOCKS = 64
 """Packets looked at in one compound; a datagram of 1500 bytes could hold 375 empty ones."""
 MAX_NACK_PAIRS = 64
+NACK_PAIR_SPAN = 17
+"""Sequence numbers that one pair of a NACK can name: one, and the 16 after it."""
 NTP_UNIX_OFFSET_S = 2_208_988_800
 
 HEADER = struct.Struct("!BBHLL")
@@ -158,7 +160,7 @@ def nack(sender: int, media: int, sequences: Iterable[int]) -> bytes:
     pairs: list[list[int]] = []
     for sequence in sequences:
         offset = (sequence - pairs[-1][0]) & 0xFFFF if pairs else 0
-        if pairs and 0 < offset <= 16:
+        if pairs and 0 < offset < NACK_PAIR_SPAN:
             pairs[-1][1] |= 1 << (offset - 1)
         elif len(pairs) < MAX_NACK_PAIRS:
             pairs.append([sequence & 0xFFFF, 0])

@@ -77,6 +77,7 @@ def offer(
         *transport,
         "a=mid:audio",
         f"a=rtpmap:{OPUS_PAYLOAD} opus/48000/2",
+        f"a=rtcp-fb:{OPUS_PAYLOAD} nack",
         f"a=fmtp:{OPUS_PAYLOAD} minptime=10;useinbandfec=1",
     ]
     head = [

@@ -13,7 +13,7 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -125,7 +125,7 @@ class _Stored:
     track: str
     path: Path
     may_list: Callable[[], bool]
-    gap: tuple[int, int, str] | None
+    gaps: Sequence[tuple[int, int, str]]
     fields: dict[str, Any]
 
 
@@ -207,12 +207,12 @@ class Chain:
         sealed: bytes,
         may_list: Callable[[], bool],
         *,
-        gap: tuple[int, int, str] | None = None,
+        gaps: Sequence[tuple[int, int, str]] = (),
         **fields: Any,
     ) -> None:
         """Write a sealed segment; `list_stored` lists it, if ``may_list`` says yes then.
 
-        ``gap``: what is missing before it, from when, until when, why.
+        ``gaps``: what is missing before it, or in it: from when, until when, why.
         """
         if len(sealed) > MAX_SEGMENT:
             raise ValueError("the segment is too large")
@@ -221,7 +221,7 @@ class Chain:
         path = folder / f"{index:06d}.age"
         self._disk.create(path, sealed)
         fields |= {"index": index, "sha256": sha256_hex(sealed), "size": len(sealed)}
-        self._stored.append(_Stored(track, path, may_list, gap, fields))
+        self._stored.append(_Stored(track, path, may_list, gaps, fields))
 
     def list_stored(self) -> int:
         """List what is stored, with one write, each only if it may be; how many were.
@@ -242,8 +242,7 @@ class Chain:
                     refused.add(stored.track)
                     self._disk.remove(stored.path)
                     continue
-                if stored.gap is not None:
-                    start_ms, end_ms, reason = stored.gap
+                for start_ms, end_ms, reason in stored.gaps:
                     gap = {"start_ms": start_ms, "end_ms": end_ms, "reason": reason}
                     made.append(self._made(made, Gap, {"track": stored.track, **gap}))
                 made.append(self._made(made, Sealed, {"track": stored.track, **stored.fields}))

@@ -21,6 +21,8 @@ GAP_MS = 500
 """Nothing stored for longer than this is a gap, even if no leg or gate explains it."""
 NO_MEDIA = "no.media"
 """The reason of a gap that nothing explains: the browser sent nothing."""
+LOST = {Kind.VIDEO: "video.lost", Kind.AUDIO: "audio.lost"}
+"""The reasons of a gap in one kind: its packets were lost on the way, for good."""
 
 CutSegment = tuple[list[EncodedFrame], str]
 """A segment's frames, and why there is a gap before it, if there is one."""
@@ -105,6 +107,8 @@ class SegmentWriter:
         self.track = track
         self._sealer = Sealer(recipient)
         self._chain, self._gate, self._timeline = chain, gate, timeline
+        self._until: dict[Kind, int] = {}
+        """When the last frame of each kind was, on the timeline."""
 
     def write(self, generation: int, frames: list[EncodedFrame], gap_reason: str) -> None:
         """One segment, the header before it if it is the first; raises OSError.
@@ -143,7 +147,7 @@ class SegmentWriter:
             self.track,
             self._sealer.seal(plain),
             may_list,
-            gap=self._gap(before, start, gap_reason),
+            gaps=self._gaps(frames, before, gap_reason),
             start_ms=start,
             end_ms=end,
             plain_size=len(plain),
@@ -155,13 +159,28 @@ class SegmentWriter:
             **common,
         )
 
-    @staticmethod
-    def _gap(before: int | None, start: int, reason: str) -> tuple[int, int, str] | None:
-        """What is missing before a segment that starts there: from when, until when, why."""
-        explained = reason != NO_MEDIA
-        if before is None or start - before <= (0 if explained else GAP_MS):
-            return None
-        return before, start, reason
+    def _gaps(
+        self, frames: list[EncodedFrame], before: int | None, reason: str
+    ) -> list[tuple[int, int, str]]:
+        """What is missing before this segment, or in it: from when, until when, why.
+
+        Of a kind whose packets were lost on the way there is one gap at most; a frame that cannot
+        be decoded for want of an earlier one counts as lost with it.
+        """
+        lost: dict[Kind, tuple[int, int, str]] = {}
+        for frame in frames:
+            moment, kind = int(frame.timestamp_ms), frame.kind
+            if frame.after_loss and kind in self._until:
+                since = lost[kind][0] if kind in lost else self._until[kind]
+                lost[kind] = (since, moment, LOST[kind])
+            self._until[kind] = moment
+        gaps = list(lost.values())
+        if before is None or (reason == NO_MEDIA and frames[0].after_loss):
+            return gaps  # the beginning; or everything was lost, as said above, and not silence
+        start = int(frames[0].timestamp_ms)
+        if start - before > (GAP_MS if reason == NO_MEDIA else 0):
+            gaps.insert(0, (before, start, reason))
+        return gaps
 
 
 SOUNDS_APART_MS = 2

@@ -41,7 +41,7 @@ def depacketise(payload: bytes) -> Piece | None:
     return Piece(first & BEGINS_MASK == BEGINS, payload[position:])
 
 
-def is_keyframe(frame: bytes) -> bool:
+def is_keyframe(frame: bytes | bytearray) -> bool:
     """Whether a whole frame is a keyframe: P bit clear (RFC 6386 section 9.1)."""
     return bool(frame) and not frame[0] & 0x01
 
@@ -49,6 +49,12 @@ def is_keyframe(frame: bytes) -> bool:
 MAX_PIXELS = 1 << 25
 """Of one picture; 8K has 33.2 million. A few bytes can claim 16383x16383, which whoever plays the
 recording would have to find 400 MB for."""
+
+
+def begins_keyframe(payload: bytes) -> bool:
+    """Whether a packet's payload is the first of a keyframe."""
+    piece = depacketise(payload)
+    return piece is not None and piece.begins_frame and is_keyframe(piece.data)
 
 
 def dimensions(frame: bytes) -> tuple[int, int] | None:

@@ -2,12 +2,13 @@
 
 Spoken to by JSON lines on standard input and output, so that what is measured is another process:
 ``open`` (make publishers, their offers come back), ``answer`` (an offer's answer), ``accept`` (an
-answer to our offer), ``send`` (from a moment on, for so long), ``report``.
+answer to our offer), ``send`` (from a moment on, for so long), ``report``, ``pictures`` (which).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import json
 import re
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import aioice
+import pylibsrtp
 from aiortc import RTCCertificate, RTCDtlsTransport
 from aiortc.rtcdtlstransport import SRTP_AES128_CM_SHA1_80, RTCDtlsFingerprint, RTCDtlsParameters
 
@@ -35,6 +37,8 @@ BURST, BURST_S = 2, 0.005
 """Browsers pace a frame's packets: so many at once, then a pause."""
 KEPT = 1024
 """Video packets kept to be sent again."""
+KEYFRAME_SPACING_S = 0.3
+"""Browsers' encoders ignore what asks for a keyframe sooner than this after the last asking."""
 NTP_S = 2_208_988_800
 
 
@@ -72,10 +76,17 @@ class Publisher:
         self._picture, self._picture_id = 0, 0
         self._history: dict[int, bytes] = {}
         self._order: deque[int] = deque()
+        self._heard: dict[int, bytes] = {}
+        self._again_at: dict[tuple[bool, int], float] = {}
+        """When a packet was last sent again: not twice in a round trip, as browsers have it."""
+        self._round_trip_s = 0.0
+        self._asked_at = 0.0
         self._nominated: tuple[Any, Any] | None = None
         self.counts = dict.fromkeys(
             ("video", "audio", "keyframes", "packets", "late", "nacked", "again", "plis"), 0
         )
+        self.pictures: list[int] = []
+        """Each frame that was sent, by its number in the file."""
         self._skip_to_keyframe = True
 
     # --- connecting
@@ -136,7 +147,8 @@ class Publisher:
         elif data[0] < 64:
             self._pipe.queue.put_nowait(data)
         elif rtp.is_rtcp(data) and self.dtls._rx_srtp is not None:
-            self._feedback(self.dtls._rx_srtp.unprotect_rtcp(data))
+            with contextlib.suppress(pylibsrtp.Error):  # a duplicate
+                self._feedback(self.dtls._rx_srtp.unprotect_rtcp(data))
 
     def raw(self, data: bytes) -> None:
         if self._nominated is None:
@@ -154,6 +166,7 @@ class Publisher:
             while not pictures[self._picture % len(pictures)].keyframe:
                 self._picture += 1
         picture = pictures[self._picture % len(pictures)]
+        self.pictures.append(self._picture % len(pictures))
         self._picture += 1
         self._picture_id = (self._picture_id + 1) & 0x7FFF
         tail = struct.pack("!BH", 0x80, 0x8000 | self._picture_id)
@@ -168,7 +181,9 @@ class Publisher:
             self._order.append(sequence)
             times.append((due + index // BURST * BURST_S, sequence))
         while len(self._order) > KEPT:
-            self._history.pop(self._order.popleft(), None)
+            gone = self._order.popleft()
+            self._history.pop(gone, None)
+            self._again_at.pop((False, gone), None)
         self.counts["video"] += 1
         self.counts["keyframes"] += picture.keyframe
         return times
@@ -185,7 +200,12 @@ class Publisher:
         head = struct.pack("!BBHLL", 0x80, OPUS, sequence, stamp, self.ssrc[2])
         self.counts["audio"] += 1
         self.counts["packets"] += 1
-        body = b"\xfc" + secrets.token_bytes(media.AUDIO_BYTES - 1)
+        number = struct.pack("!L", self.counts["audio"])
+        body = b"\xfc" + number + secrets.token_bytes(media.AUDIO_BYTES - 5)
+        self._heard[sequence] = head + body
+        gone = (sequence - KEPT) & 0xFFFF
+        self._heard.pop(gone, None)
+        self._again_at.pop((True, gone), None)
         self.raw(self.dtls._tx_srtp.protect(head + body))
 
     def reports(self, now: float) -> None:
@@ -202,25 +222,47 @@ class Publisher:
         self._skip_to_keyframe = True
 
     def _feedback(self, data: bytes) -> None:
+        now = time.monotonic()
         for kind, form, body in rtp.blocks(data):
             if kind == rtp.PSFB and form in (1, 4):
                 self.counts["plis"] += 1
-                self._skip_to_keyframe = True
+                if now - self._asked_at >= KEYFRAME_SPACING_S:
+                    self._asked_at = now
+                    self._skip_to_keyframe = True
+            elif kind == rtp.RR:
+                self._report(form, body)
             elif kind == rtp.RTPFB and form == 1:
+                sound = int.from_bytes(body[4:8], "big") == self.ssrc[2]
                 for at in range(8, len(body) - 3, 4):
                     first, mask = struct.unpack_from("!HH", body, at)
-                    self._again(first)
+                    self._again(first, now, sound=sound)
                     for bit in range(16):
                         if mask >> bit & 1:
-                            self._again((first + bit + 1) & 0xFFFF)
+                            self._again((first + bit + 1) & 0xFFFF, now, sound=sound)
 
-    def _again(self, sequence: int) -> None:
-        """A packet that is missed, as RFC 4588 sends it."""
+    def _report(self, count: int, body: bytes) -> None:
+        """The round trip, from when our last sender report was heard (RFC 3550 section 6.4.1)."""
+        for at in range(4, min(len(body), 4 + 24 * count) - 23, 24):
+            last, delay = struct.unpack_from("!LL", body, at + 16)
+            if last:
+                wall = time.time() + NTP_S
+                middle = (int(wall) & 0xFFFF) << 16 | int((wall % 1) * 65_536)
+                took = (middle - last - delay) & 0xFFFFFFFF
+                if took < 65_536:  # else one of the clocks was set, or they are a tick apart
+                    self._round_trip_s = took / 65_536
+
+    def _again(self, sequence: int, now: float, *, sound: bool) -> None:
+        """A packet that is missed: of video as RFC 4588 sends it, of sound as it was."""
         self.counts["nacked"] += 1
-        packet = self._history.get(sequence)
-        if packet is None:
+        packet = (self._heard if sound else self._history).get(sequence)
+        last = self._again_at.get((sound, sequence), -1.0)
+        if packet is None or now - last < self._round_trip_s:
             return
+        self._again_at[sound, sequence] = now
         self.counts["again"] += 1
+        if sound:
+            self.raw(self.dtls._tx_srtp.protect(packet))
+            return
         number = self._sequence[1] = (self._sequence[1] + 1) & 0xFFFF
         head = struct.pack("!BBH", 0x80, packet[1] & 0x80 | RTX, number)
         ssrc = struct.pack("!L", self.ssrc[1])
@@ -308,6 +350,9 @@ async def main(source: Path) -> None:
                 chosen = [made[name] for name in order["names"]]
                 await run(chosen, order["start"], order["stop"])
                 say(event="sent")
+            case "pictures":
+                name = order["name"]
+                say(event="pictures", name=name, pictures=made[name].pictures)
             case "report":
                 say(event="report", counts={name: p.counts for name, p in made.items()})
 

@@ -78,7 +78,7 @@ def forged(between: Between, request: str) -> dict[str, Any]:
         "legs": [{"party": p, "track": "trk_" + "a" * 26, "recipient": "age1x"} for p in parties],
         "max_height": 720,
         "max_bitrate": 1_500_000,
-        "delay_ms": 200,
+        "delay_ms": 400,
     }
 
 

@@ -15,8 +15,8 @@ import pytest
 
 from recorder import leg as leg_module
 from recorder.leg import LegState
-from recorder.receive import SSRC_CHANGE_MS
 from recorder.shares import DTLS_LATER, STUN_A_SECOND
+from recorder.stream import SSRC_CHANGE_MS
 from tests.faults.hostile_peer import HostilePeer, strangers
 from tests.fuzz import corpus
 from tests.fuzz.targets import MOST_BYTES

@@ -13,11 +13,11 @@ from aiortc.rtp import RtcpPacket
 
 from avsession.errors import SdpRefused
 from recorder import rtp, sdp, vp8
+from recorder.asking import MOST_HOLD_MS
 from recorder.dtls import without_plain_alerts
 from recorder.frames import EncodedFrame, Kind
 from recorder.intake import MAX_DATAGRAM
 from recorder.receive import (
-    AUDIO_HOLD_MS,
     MAX_OPUS_BYTES,
     OPUS_PAYLOAD,
     VP8_PAYLOAD,
@@ -162,7 +162,7 @@ class Run:
                 ssrc = HONEST[packet[1] & 0x7F].to_bytes(4, "big")
                 self.step("take", packet[:8] + ssrc + packet[12:])
             self.step("wait", b"\x00\x14")
-        self.step("wait", (int(AUDIO_HOLD_MS) + 500).to_bytes(2, "big"))
+        self.step("wait", (int(MOST_HOLD_MS) + 500).to_bytes(2, "big"))
         kinds = {frame.kind for frame in self.frames[before:]}
         assert kinds == {Kind.VIDEO, Kind.AUDIO}, f"of an honest sender only {kinds} is stored"
         return len(self.frames) - before

@@ -33,6 +33,8 @@ def test_the_offer_reads_as_meant() -> None:
     assert [c.mimeType for c in video.rtp.codecs] == ["video/VP8", "video/rtx"]
     assert [c.mimeType for c in audio.rtp.codecs] == ["audio/opus"]
     assert video.rtp.codecs[0].parameters == {"max-fr": 30, "max-fs": 3600}
+    for codec in (video.rtp.codecs[0], audio.rtp.codecs[0]):
+        assert ("nack", None) in [(f.type, f.parameter) for f in codec.rtcpFeedback]
     assert [c.ip for c in video.ice_candidates] == ["192.0.2.1"]
     assert video.dtls is not None
     assert [f.algorithm for f in video.dtls.fingerprints] == ["sha-256"]

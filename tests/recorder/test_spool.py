@@ -47,11 +47,11 @@ def seal(chain: Chain, data: bytes = b"sealed", *, listed: bool = True, media: b
 
 def store(
     chain: Chain, data: bytes = b"sealed", *, track: str = TRACK, listed: bool = True,
-    media: bool = True, gap: tuple[int, int, str] | None = None,
+    media: bool = True, gaps: tuple[tuple[int, int, str], ...] = (),
 ) -> None:  # fmt: skip
     end = chain.end_ms.get(track, 0) + 10
     chain.store(
-        track, data, lambda: listed, gap=gap, generation=1, start_ms=end - 5, end_ms=end,
+        track, data, lambda: listed, gaps=gaps, generation=1, start_ms=end - 5, end_ms=end,
         captured_ms=end, uncertainty_ms=1.0, plain_size=len(data),
         clusters=(Cluster(offset=0, start_ms=end - 5, keyframe=True),) if media else (),
     )  # fmt: skip
@@ -256,7 +256,7 @@ def test_several_are_listed_with_one_write_each_if_it_may_be(spool: Spool) -> No
     begin(chain)
     seal(chain, media=False)
     syncs = spool.disk.syncs
-    store(chain, b"a", gap=(1, 5, "leg.lost"))
+    store(chain, b"a", gaps=((1, 5, "leg.lost"),))
     store(chain, b"b", track="trk_y", media=False)
     store(chain, b"c", track="trk_z", listed=False)
     store(chain, b"d", track="trk_z")

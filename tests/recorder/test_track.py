@@ -128,6 +128,36 @@ def test_gaps_are_said(
     )
 
 
+def lost(frame: EncodedFrame) -> EncodedFrame:
+    frame.after_loss = True
+    return frame
+
+
+def said(chain: Chain) -> list[tuple[int, int, str]]:
+    found = [entry for entry in entries(chain) if isinstance(entry, Gap)]
+    return [(g.start_ms, g.end_ms, g.reason) for g in found]
+
+
+def test_what_was_lost_on_the_way_is_said_for_each_kind(
+    chain: Chain, writer: SegmentWriter
+) -> None:
+    writer.write(1, [video(100_000, keyframe=True), audio(100_005)], NO_MEDIA)
+    # sound went on, so nothing but this tells that video is missing
+    writer.write(1, [audio(100_025), audio(100_045), lost(video(100_400, keyframe=True))], NO_MEDIA)
+    writer.write(1, [lost(audio(100_500)), audio(100_520), lost(audio(100_560))], NO_MEDIA)
+    assert said(chain) == [(0, 400, "video.lost"), (45, 560, "audio.lost")]
+    kinds = [type(entry) for entry in entries(chain)]
+    assert kinds[-2:] == [Gap, Sealed]  # said before the segment that it is in
+
+
+def test_a_loss_of_everything_is_not_called_silence(chain: Chain, writer: SegmentWriter) -> None:
+    writer.write(1, [video(100_000, keyframe=True), audio(100_005)], NO_MEDIA)
+    writer.write(1, [lost(audio(102_000)), lost(video(102_100, keyframe=True))], NO_MEDIA)
+    assert said(chain) == [(5, 2_000, "audio.lost"), (0, 2_100, "video.lost")]
+    writer.write(1, [lost(audio(104_000))], "leg.lost")
+    assert (2_100, 4_000, "leg.lost") in said(chain)
+
+
 def test_what_is_no_age_key_is_refused(chain: Chain, gate: Gate) -> None:
     with pytest.raises(Invalid):
         SegmentWriter(TRACK, "age1nonsense", chain, gate, Timeline(0, lambda: (0.0, 0.0)))

@@ -54,3 +54,11 @@ def test_a_picture_that_nobody_could_hold_is_no_picture() -> None:
     assert vp8.dimensions(claims(16383, 4096)) is None
     assert vp8.dimensions(claims(7680, 4320)) == (7680, 4320)
     assert vp8.dimensions(claims(4320, 7680)) == (4320, 7680)
+
+
+def test_tells_the_first_packet_of_a_keyframe() -> None:
+    assert vp8.begins_keyframe(b"\x10" + vp8_frame(1, keyframe=True))
+    assert vp8.begins_keyframe(b"\x90\x80\x85\x01" + vp8_frame(1, keyframe=True))
+    assert not vp8.begins_keyframe(b"\x10" + vp8_frame(1, keyframe=False))
+    assert not vp8.begins_keyframe(b"\x00" + vp8_frame(1, keyframe=True))
+    assert not vp8.begins_keyframe(b"\x10")

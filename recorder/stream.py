@@ -1,0 +1,100 @@
+"""One RTP stream of a leg: its SSRC, its order, its clock, and its part of the reports. Pure."""
+
+from __future__ import annotations
+
+from recorder import rtp
+from recorder.clock import SenderClock, StreamClock
+from recorder.reorder import Reorder
+
+VIDEO_TICKS_PER_MS, OPUS_TICKS_PER_MS = 90, 48
+MOST_IN_VAIN = 120
+"""Asks for sound without one answer; each missing packet is asked for a dozen times or so."""
+OVERTAKEN_MS = 80.0
+"""What is not sent again is waited for only as long as packets overtake each other."""
+SSRC_CHANGE_MS = 1_000.0
+"""A stream may change its SSRC (a sender restarted) once in this time; more often is ignored."""
+
+
+class Stream:
+    """What audio and video share: one SSRC, its order, its clock, its report."""
+
+    def __init__(
+        self, ticks_per_ms: int, hold_ms: float, sender: SenderClock, *, in_place: bool = False
+    ) -> None:
+        """``in_place``: what is sent again comes as it was, not wrapped."""
+        self.ssrc: int | None = None
+        self.reorder = Reorder(hold_ms, in_place=in_place)
+        self._in_vain = 0
+        self._ticks_per_ms = ticks_per_ms
+        self._sender = sender
+        self.clock = StreamClock(ticks_per_ms, sender, leaps=ticks_per_ms == VIDEO_TICKS_PER_MS)
+        self._since_ms = float("-inf")
+        self._jitter = 0.0
+        self._transit: float | None = None
+        self._last_report: tuple[int, float] | None = None
+        self._prior = (0, 0)
+
+    def claim(self, ssrc: int, now_ms: float) -> bool:
+        """Whether a packet with this SSRC belongs to the stream; a new one begins it anew."""
+        if ssrc == self.ssrc:
+            return True
+        if self.ssrc is not None and now_ms - self._since_ms < SSRC_CHANGE_MS:
+            return False
+        hold, plain = self.reorder.hold_ms, self.reorder.in_place
+        self.__init__(self._ticks_per_ms, hold, self._sender, in_place=plain)  # type: ignore[misc]
+        self.ssrc, self._since_ms = ssrc, now_ms
+        return True
+
+    def hold(self, hold_ms: float) -> None:
+        """Wait so long for a gap from now on, unless what is missing here is not sent again."""
+        if self._in_vain <= MOST_IN_VAIN:
+            self.reorder.hold_ms = hold_ms
+
+    def ask(self, now_ms: float, every_ms: float) -> list[int]:
+        """The sequence numbers to ask for now.
+
+        Whether sound is sent again no answer tells: Chromium does, and does not say so. One
+        who never does is not asked for ever, and is then waited for only a little.
+        """
+        reorder = self.reorder
+        if not reorder.waiting or self._in_vain > MOST_IN_VAIN:
+            return []
+        named = reorder.to_nack(now_ms, every_ms)
+        if reorder.in_place and not reorder.recovered:
+            self._in_vain += len(named)
+            if self._in_vain > MOST_IN_VAIN:
+                reorder.hold_ms = min(reorder.hold_ms, OVERTAKEN_MS)
+        return named
+
+    def arrived(self, timestamp: int, now_ms: float) -> None:
+        """Count towards jitter (RFC 3550 appendix A.8)."""
+        transit = now_ms * self._ticks_per_ms - timestamp
+        if self._transit is not None:
+            change = abs(transit - self._transit)
+            if change < self._ticks_per_ms * 10_000:  # neither a wrap nor a restart
+                self._jitter += (change - self._jitter) / 16
+        self._transit = transit
+
+    def sender_report(self, report: rtp.SenderReport, now_ms: float) -> None:
+        """A report of the sender's clock."""
+        self._last_report = (report.ntp_middle, now_ms)
+        self.clock.report(report, now_ms)
+
+    def block(self, now_ms: float) -> rtp.ReportBlock | None:
+        """This stream's part of a receiver report (RFC 3550 appendix A.3)."""
+        if self.ssrc is None or self.reorder.highest < 0:
+            return None
+        expected = self.reorder.highest - self.reorder.first + 1
+        received = self.reorder.received
+        new_expected, new_received = expected - self._prior[0], received - self._prior[1]
+        self._prior = (expected, received)
+        lost = max(0, new_expected - new_received)
+        fraction = min(255, (lost << 8) // new_expected) if new_expected > 0 else 0
+        last, delay = 0, 0
+        if self._last_report is not None:
+            last = self._last_report[0]
+            delay = int((now_ms - self._last_report[1]) * 65.536)
+        highest = self.reorder.highest - (1 << 16)  # Reorder counts from one cycle above zero
+        return rtp.ReportBlock(
+            self.ssrc, fraction, expected - received, highest, int(self._jitter), last, delay
+        )
