@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from recorder.asking import KEYFRAME_EVERY_MS, PLI_SPACING_MS
 from recorder.frames import EncodedFrame, Kind
-from recorder.receive import MAX_A_SECOND, MAX_PARTS, MAX_SOURCES, RESTLESS_MS, Receiver
+from recorder.receive import MAX_A_SECOND, MAX_PARTS, MAX_SOURCES, Receiver
 from recorder.webm import MAX_FRAME_BYTES
 from tests.recorder.packets import (
     AUDIO_SSRC,
@@ -112,112 +112,6 @@ def test_audio_silence_leaves_no_frames_and_keeps_time() -> None:
     receiver.on_rtp(audio_packet(0, 0), 1000)
     (frame,) = receiver.on_rtp(audio_packet(1, 48 * 2000), 3005)
     assert (frame.kind, frame.timestamp_ms, frame.arrival_ms) == (Kind.AUDIO, 3000, 3005)
-
-
-def asked_for(packets: list[object]) -> list[tuple[int, list[int]]]:
-    """SSRC and sequence numbers of each NACK."""
-    return [(p.media_ssrc, p.lost) for p in packets if isinstance(p, RtcpRtpfbPacket)]
-
-
-def test_sound_is_asked_for_again_too() -> None:
-    receiver = Receiver(hold_ms=380)
-    receiver.on_rtp(audio_packet(0, 0), 0)
-    assert receiver.on_rtp(audio_packet(2, 1920), 40) == []
-    assert asked_for(said(receiver, 60)) == [(AUDIO_SSRC, [1])]
-    assert receiver.tick(300) == []
-    first, second = receiver.on_rtp(audio_packet(1, 960), 300)
-    assert (first.after_loss, second.after_loss) == (False, False)
-    assert receiver.audio.reorder.recovered == 1
-
-
-def test_a_sender_that_never_sends_sound_again_is_not_asked_for_ever() -> None:
-    receiver = Receiver(hold_ms=380)
-    asks = []
-    for n in range(0, 200, 2):
-        receiver.on_rtp(audio_packet(n, 960 * n), 20.0 * n)
-        for ms in (20.0 * n + 10, 20.0 * n + 30):
-            asks += asked_for(said(receiver, ms))
-            receiver.tick(ms)
-    assert 0 < len(asks) < 100
-    receiver.tick(5_000)
-    receiver.on_rtp(audio_packet(200, 960 * 200), 6_000)
-    assert receiver.tick(6_079) == []
-    assert [f.after_loss for f in receiver.tick(6_080)] == [True]
-
-
-def test_the_first_frame_after_a_loss_says_so() -> None:
-    receiver, source = Receiver(hold_ms=100), VideoSource()
-    (first,) = feed(receiver, source.frame(1, keyframe=True), 0)
-    broken = source.frame(2, keyframe=False)
-    feed(receiver, [broken[0], broken[2]], 33)
-    receiver.tick(140)
-    (key,) = feed(receiver, source.frame(3, keyframe=True), 150)
-    (next_one,) = feed(receiver, source.frame(4, keyframe=True), 180)
-    assert [f.after_loss for f in (first, key, next_one)] == [False, True, False]
-
-
-def test_a_keyframe_behind_a_loss_is_not_kept_waiting() -> None:
-    """What is missing between the loss and the keyframe would be thrown away when it came."""
-    receiver, source = Receiver(hold_ms=100), VideoSource()
-    feed(receiver, source.frame(1, keyframe=True), 0)
-    feed(receiver, source.frame(2, keyframe=False)[1:], 33)
-    feed(receiver, source.frame(3, keyframe=False)[1:], 100)
-    feed(receiver, source.frame(4, keyframe=True), 120)
-    assert receiver.tick(132) == []
-    assert numbers(receiver.tick(133)) == [4]  # the gap in 3 is not 100 ms old
-
-
-def test_a_keyframe_is_asked_for_before_a_gap_is_given_up() -> None:
-    receiver, source = Receiver(hold_ms=380), VideoSource()
-    feed(receiver, source.frame(1, keyframe=True), 0)
-    second = source.frame(2, keyframe=False)
-    feed(receiver, second[1:], 33)
-    asked = [ms for ms in range(40, 400, 20) if plis(said(receiver, ms))]
-    assert asked == [240]
-    assert numbers(feed(receiver, [second[0]], 405)) == [2]  # and yet it came
-
-
-def test_no_second_keyframe_is_asked_for_while_one_is_coming() -> None:
-    receiver, source = Receiver(hold_ms=380), VideoSource()
-    feed(receiver, source.frame(1, keyframe=True), 0)
-    feed(receiver, source.frame(2, keyframe=False)[1:], 33)
-    feed(receiver, source.frame(3, keyframe=True)[:2], 200)
-    assert not any(plis(said(receiver, ms)) for ms in range(210, 500, 20))
-
-
-def test_a_lost_request_for_a_keyframe_is_made_again_ever_more_seldom() -> None:
-    receiver, source = Receiver(), VideoSource()
-    feed(receiver, source.frame(1, keyframe=False), 0)
-    asked = [ms for ms in range(0, 10_000, 10) if plis(said(receiver, ms))]
-    apart = [b - a for a, b in itertools.pairwise(asked)]
-    assert PLI_SPACING_MS <= apart[0] <= 2 * PLI_SPACING_MS
-    assert apart == sorted(apart)
-    assert apart[-1] == 1_000
-
-
-def test_restless_while_something_is_missing_and_a_little_longer() -> None:
-    receiver = Receiver(hold_ms=380)
-    receiver.on_rtp(audio_packet(0, 0), 0)
-    receiver.tick(0)
-    assert receiver.restless_until_ms < 0
-    receiver.on_rtp(audio_packet(2, 1920), 40)
-    receiver.tick(60)
-    receiver.on_rtp(audio_packet(1, 960), 70)
-    receiver.tick(80)
-    assert receiver.restless_until_ms == 60 + RESTLESS_MS
-
-
-def test_a_gap_is_waited_for_longer_where_answers_take_long() -> None:
-    receiver, source = Receiver(hold_ms=380), VideoSource()
-    feed(receiver, source.frame(1, keyframe=True), 0)
-    second = source.frame(2, keyframe=False)
-    feed(receiver, [second[0], second[2]], 33)
-    said(receiver, 45)
-    feed(receiver, [as_rtx(second[1], 1)], 45 + 60)
-    third = source.frame(3, keyframe=False)
-    feed(receiver, [third[0], third[2]], 1_000)
-    assert receiver.tick(1_599) == []
-    assert numbers(feed(receiver, [as_rtx(third[1], 2)], 1_599)) == [3]
 
 
 def test_a_new_ssrc_is_a_restarted_sender_but_not_a_flapping_one() -> None:

@@ -134,6 +134,7 @@ def lost(frame: EncodedFrame) -> EncodedFrame:
 
 
 def said(chain: Chain) -> list[tuple[int, int, str]]:
+    chain.list_stored()
     found = [entry for entry in entries(chain) if isinstance(entry, Gap)]
     return [(g.start_ms, g.end_ms, g.reason) for g in found]
 
