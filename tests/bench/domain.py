@@ -149,7 +149,8 @@ class Domain:
             )
             session, request = identifier("ses"), identifier("req")
             consents = tuple(
-                Signer(session, party).consent(now, request, identifier("evt")) for party in parties
+                Signer(session, party).consent(now, request, identifier("evt", number))
+                for number, party in enumerate(parties)
             )
             grant = grants.Grant(
                 id=identifier("grt"), session=session, request=request,
