@@ -111,6 +111,13 @@ class Consent(_Section, frozen=True, kw_only=True):
     """How long keep or destroy may be chosen after a withdrawal; no choice means destroy."""
 
 
+class Retention(_Section, frozen=True, kw_only=True):
+    """What is kept elsewhere, so that certificates of destruction can say it. Days."""
+
+    key_backup_days: Annotated[int, Meta(ge=0, le=3650)] = 0
+    """How long a backup of the key store is kept at most; 0: none is made."""
+
+
 class SignIn(_Section, frozen=True, kw_only=True):
     """Staff sessions and links. Seconds."""
 
@@ -157,6 +164,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     log_level: Annotated[str, Meta(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$(?!\n)")] = "INFO"
     controller: Controller = Controller()
     consent: Consent = msgspec.field(default_factory=Consent)
+    retention: Retention = Retention()
     signin: SignIn = SignIn()
     media: Media = Media()
 

@@ -16,7 +16,7 @@ person. The tree::
     ├── NotFound             there is no such thing, for this caller
     ├── Conflict             it was possible once, or will be, but not now
     │   ├── AlreadyAnswered, RequestOver, AskingEnded, SessionOver
-    │   └── SegmentRefused, Erased
+    │   └── SegmentRefused, Erased, Held, SessionLive
     └── Unavailable          a part we need is not there; recording stops, the call goes on
         ├── StorageFull, RecorderStopping, SignerFailed
         └── LogBroken
@@ -258,6 +258,20 @@ class Erased(Conflict):
 
     code = "recording.erased"
     sentence = "The recording was destroyed."
+
+
+class Held(Conflict):
+    """A legal hold stands on it: it is destroyed once the hold is released, not before."""
+
+    code = "hold.stands"
+    sentence = "A legal hold stands on it. What was decided happens once the hold is released."
+
+
+class SessionLive(Conflict):
+    """The session has not ended yet, and this can only be done afterwards."""
+
+    code = "session.live"
+    sentence = "The call is still going on. End it first."
 
 
 class Unavailable(AvsessionError):

@@ -82,6 +82,13 @@ class Store(Protocol):
     def write(self) -> AbstractAsyncContextManager[Writer]:
         """A serialised transaction, durable once the block has ended without raising."""
 
+    async def scrub(self) -> bool:
+        """Make sure that what was removed is in none of the database's files any more.
+
+        False when that is the database server's own affair, and not known here. Raises
+        Unavailable while somebody holds an older view of the data; call again then.
+        """
+
 
 class ObjectStore(Protocol):
     """Sealed segments and manifests. Names are ``<recording>/<track>/<index>.age`` and

@@ -196,14 +196,13 @@ class EntryRecord(_Record, frozen=True, kw_only=True):
 
 
 class SegmentRecord(_Record, frozen=True, kw_only=True):
-    """A sealed segment that the domain accepted and keeps."""
+    """A sealed segment that the domain accepted and keeps; destroying it removes this, too."""
 
     track: str
     index: int
     recording: str
     sha256: str
     size: int
-    erased: bool = False
 
 
 class Access(_Record, frozen=True, kw_only=True):
@@ -218,6 +217,46 @@ class Access(_Record, frozen=True, kw_only=True):
     reason: str
     at_ms: int
     expires_ms: int
+
+
+class Certificate(_Record, frozen=True, kw_only=True):
+    """A destruction: decided when it is written, done when ``done_ms`` stands in it."""
+
+    id: str
+    recording: str
+    party: str | None
+    """Who decided it; None: the server, because a time had passed."""
+    reason: str  # withdrawn, retention, forgotten
+    whole: bool
+    """Whether nothing of the recording is left by it."""
+    decided_ms: int
+    document: dict[str, object]
+    """What the certificate says; while it is not done, what is to be destroyed."""
+    done_ms: int | None = None
+    leaf: int | None = None
+    """The index of its ``recording.erased``, which holds the document's digest."""
+
+
+class Hold(_Record, frozen=True, kw_only=True):
+    """A legal hold: nothing of what it covers is destroyed while it stands."""
+
+    id: str
+    scope: str  # recording, session, party
+    target: str
+    """The id of the recording, session or party."""
+    session: str
+    """The session that it is about, whatever the scope."""
+    category: str  # claim, order, duty
+    reason: str
+    asked_by: str
+    """Who asked for it, in words."""
+    review_ms: int
+    """When it must be looked at again. It stands until it is released, later too."""
+    placed_by: str
+    placed_ms: int
+    released_by: str | None = None
+    released_ms: int | None = None
+    release_reason: str = ""
 
 
 # --- the audit log

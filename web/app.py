@@ -9,7 +9,7 @@ from aiohttp import web
 from avsession.usecases.limits import Buckets
 from avsession.usecases.services import Services
 from web import middleware, openapi, pages, routing
-from web.api import about, accounts, admin, mydata, playback, seat, sessions
+from web.api import about, accounts, admin, holds, mydata, playback, seat, sessions
 
 TABLE: tuple[routing.Route, ...] = (
     *about.ROUTES,
@@ -20,6 +20,7 @@ TABLE: tuple[routing.Route, ...] = (
     *mydata.ROUTES,
     *admin.ROUTES,
     *playback.ROUTES,
+    *holds.ROUTES,
 )
 """Every route of the api. Nothing else registers one."""
 

@@ -24,7 +24,10 @@ track              ``key.created``, ``key.destroyed``
 recording          ``grant.issued``, ``recording.sealed``, ``.interrupted``, ``.erased``: state,
                    manifest's head, and through the grant the recorder's key
 manifest_entry     ``recording.sealed``, ``.interrupted``: the chain's head and length
-segment            the manifest's entries; which of them were kept: the same two leaves
+segment            the manifest's entries; which of them were kept: the same two leaves. What was
+                   destroyed is gone: the manifest with a whole recording, a track's segments
+certificate        ``recording.erased``: the document's digest
+hold               ``hold.placed``: scope, category, review; ``hold.released``
 =================  ===================================================================
 
 The other tables (accounts, sessions, parties, tickets, states, accesses, withdrawals) are what
@@ -44,5 +47,7 @@ COMMITTED = (
     "recording",
     "manifest_entry",
     "segment",
+    "certificate",
+    "hold",
 )
 """The tables that the log commits to: ``audit.verify`` compares every row of them."""

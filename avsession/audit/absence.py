@@ -5,6 +5,7 @@ their salts, and says so with a ``subject.erased`` leaf, whose references are th
 
 - ``party``: the pseudonym of who was erased. Every detail of a leaf about it (``subject``) that
   stands before the erasure may be missing, and none may be left.
+- ``grants``: recordings that are destroyed, whose grants' texts went, too: they name parties.
 - ``texts``: the numbers of leaves about the same session whose free text (:data:`TEXTS`) went
   with it, because somebody may have written a name there.
 
@@ -39,6 +40,7 @@ class Absences:
     def __init__(self) -> None:
         self._parties: dict[str, int] = {}
         self._texts: set[int] = set()
+        self._grants: set[str] = set()
 
     def add(self, body: dict[str, Any]) -> None:
         """Take a leaf's body into account; only ``subject.erased`` says anything."""
@@ -48,11 +50,16 @@ class Absences:
         party = refs.get("party")
         if isinstance(party, str):
             self._parties[party] = max(index, self._parties.get(party, -1))
+        self._grants |= {one for one in refs.get("grants", ()) if isinstance(one, str)}
         self._texts |= {n for n in refs.get("texts", ()) if isinstance(n, int) and n < index}
 
     def allows(self, body: dict[str, Any], field: str) -> bool:
         """Whether this leaf's detail may be missing."""
         return self._of_party(body) or (body["index"] in self._texts and field in TEXTS)
+
+    def allows_grant(self, recording: str) -> bool:
+        """Whether the texts of this recording's grants may be missing; then all of them are."""
+        return recording in self._grants
 
     def _of_party(self, body: dict[str, Any]) -> bool:
         erased = self._parties.get(body["subject"] or "", -1)

@@ -34,13 +34,18 @@ def asked(request: RecordingRequest) -> str:
     )
 
 
-def kept(segments: Iterable[SegmentRecord]) -> dict[str, Any]:
-    """The segments that a finished recording keeps: how many, and SHA-256 over all, in hex.
+def kept(segments: Iterable[SegmentRecord]) -> list[dict[str, Any]]:
+    """The segments that a finished recording keeps: of each track, how many, and SHA-256, in hex.
 
-    ``segments`` by track, then by index; whether they were erased later does not count.
+    A track of which nothing is kept is not in it. ``segments`` by track, then by index. Each
+    track has a digest of its own, so that the others still verify when one is destroyed.
     """
-    digest, count = hashlib.sha256(), 0
+    found: dict[str, tuple[int, Any]] = {}
     for one in segments:
+        count, digest = found.get(one.track, (0, hashlib.sha256()))
         digest.update(canonical([one.track, one.index, one.sha256, one.size]) + b"\n")
-        count += 1
-    return {"count": count, "digest": digest.hexdigest()}
+        found[one.track] = count + 1, digest
+    return [
+        {"track": track, "count": count, "digest": digest.hexdigest()}
+        for track, (count, digest) in found.items()
+    ]

@@ -26,6 +26,7 @@ from avsession.recording import (
     entry_digest,
 )
 from avsession.records import (
+    Certificate,
     EntryRecord,
     GrantRecord,
     Leaf,
@@ -83,8 +84,13 @@ class _Check:
         self._recording, self._said = recording, said
         self._dropped: set[tuple[str, int]] = set()
         self._gone: list[tuple[str, int]] = []
+        self._under_way = False
 
     async def run(self) -> None:
+        # decided, and not through with it: the log will say so when everything is gone
+        self._under_way = bool(
+            await self._tx.count(Certificate, recording=self._recording.id, done_ms=None)
+        )
         await self._grants()
         await self._tracks()
         self._state()
@@ -103,6 +109,8 @@ class _Check:
                 self._wrong(row, "no leaf issued it")
             elif grant.closed_ms is not None and grant.generation not in revoked:
                 self._wrong(row, "is closed, though no leaf revoked it")
+            elif not grant.token:
+                continue  # whether it may be gone is seen with its leaf
             elif (key := _recorder_key(grant.token)) != self._recording.recorder_key:
                 self._wrong(f"recording {grant.recording}", f"its key is not its grant's, {key}")
 
@@ -112,7 +120,7 @@ class _Check:
         async for track in rows(self._tx, TrackRecord, "id", recording=self._recording.id):
             if track.id not in created:
                 self._wrong(f"track {track.id}", "no leaf created its key")
-            elif track.erased_ms is not None and track.id not in destroyed:
+            elif track.erased_ms is not None and not (track.id in destroyed or self._under_way):
                 self._wrong(f"track {track.id}", "is marked destroyed, though no leaf says so")
 
     @property
@@ -128,7 +136,8 @@ class _Check:
         state, finished = recording.state, self._finished
         if not self._said["grant.issued"]:
             self._wrong(row, "no grant of it is in the log")
-        if (state is State.ERASED) != self._erased or (state in FINAL and finished is None):
+        erased = self._erased or (self._under_way and state is State.ERASED)
+        if (state is State.ERASED) != erased or (state in FINAL and finished is None):
             self._wrong(row, f"its state is {state}, the log says otherwise")
         elif finished is not None and state not in (*FINAL, State.ERASED):
             self._wrong(row, f"its state is {state}, the log says that it is over")
@@ -157,7 +166,7 @@ class _Check:
                 return
             previous, count = line.entry, count + 1
             await self._entry(line.entry)
-        if finished is None or (count == 0 and self._erased):
+        if finished is None or (count == 0 and recording.state is State.ERASED):
             return
         head = entry_digest(previous) if previous is not None else None
         if count < finished.get("entries", 0):
@@ -182,24 +191,39 @@ class _Check:
             self._wrong(f"segment {entry.track}/{entry.index}", "is not the manifest's")
 
     async def _segments(self) -> None:
-        """Which segments a finished recording keeps stands in its leaf."""
+        """Which segments a finished recording keeps stands in its leaf, track by track.
+
+        Of a track that is destroyed nothing is left, and nothing is compared.
+        """
         said = (self._finished or {}).get("segments")
         if said is None:
             return
-        found: list[SegmentRecord] = []
-        tracks = [track.id async for track in rows(self._tx, TrackRecord, "id",
-                                                   recording=self._recording.id)]  # fmt: skip
-        for track in tracks:
-            found += [one async for one in rows(self._tx, SegmentRecord, "index", track=track)]
-        strays = await self._tx.count(SegmentRecord, recording=self._recording.id) - len(found)
-        if digests.kept(found) == said and not strays:
-            return
-        gone = [place for place in self._gone if place not in self._dropped]
-        for track, index in gone:
-            self._wrong(f"segment {track}/{index}", "is gone")
-        if not gone:
+        wanted = {str(one.get("track")): one for one in said}
+        found = 0
+        async for track in rows(self._tx, TrackRecord, "id", recording=self._recording.id):
+            mine = [one async for one in rows(self._tx, SegmentRecord, "index", track=track.id)]
+            found += len(mine)
+            self._of_track(track, wanted.get(track.id), mine)
+        if strays := await self._tx.count(SegmentRecord, recording=self._recording.id) - found:
             row = f"segments of recording {self._recording.id}"
-            self._wrong(row, f"are {len(found) + strays}, not the {said['count']} that were kept")
+            self._wrong(row, f"are {strays} more than its tracks have")
+
+    def _of_track(self, track: TrackRecord, said: Refs | None, mine: list[SegmentRecord]) -> None:
+        row = f"segments of track {track.id}"
+        if track.erased_ms is not None:
+            if mine:
+                self._wrong(row, "are still there after it was destroyed")
+            return
+        if digests.kept(mine) == ([said] if said else []):
+            return
+        gone = [
+            place for place in self._gone if place not in self._dropped and place[0] == track.id
+        ]
+        for _, index in gone:
+            self._wrong(f"segment {track.id}/{index}", "is gone")
+        if not gone:
+            count = said["count"] if said else 0
+            self._wrong(row, f"are {len(mine)}, not the {count} that were kept")
 
 
 def _recorder_key(token: str) -> str | None:

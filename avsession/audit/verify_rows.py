@@ -158,6 +158,9 @@ class Forward:
             row = f"capture_grant {recording}/{generation}"
             if grant is None:
                 self._findings.add(7, row, f"is gone, though leaf {body.index} speaks of it")
+            elif body.kind == "grant.issued" and self._absences.allows_grant(recording):
+                if grant.token:
+                    self._findings.add(7, row, "its token is still there after it was erased")
             elif body.kind == "grant.issued":
                 if grants.digest(grant.token) != body.refs.get("grant"):
                     self._findings.add(7, row, f"its token is not the issued one ({body.index})")

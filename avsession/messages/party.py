@@ -341,12 +341,17 @@ class LegOffered(Message, frozen=True, kw_only=True, tag="leg.offer"):
 
 
 class RecordingFinished(Message, frozen=True, kw_only=True, tag="recording.finished"):
-    """What became of a recording: ``sealed``, ``interrupted`` or ``erased``."""
+    """What became of a recording: ``sealed``, ``interrupted`` or ``erased``.
+
+    It comes again with a ``certificate`` when a party's track, or all of it, was destroyed.
+    """
 
     recording: str
     request: str
     state: str
     duration_ms: int
+    certificate: str | None = None
+    """The id of the certificate of what has just been destroyed."""
 
 
 class Ended(Message, frozen=True, kw_only=True, tag="session.ended"):

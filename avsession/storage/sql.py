@@ -283,15 +283,22 @@ class SqlStore:
                     await connection.invalidate()
                     raise
 
-    async def scrub(self) -> None:
-        """Make sure that what was removed is in none of the database's files any more.
+    async def scrub(self) -> bool:
+        """As ``ports.Store.scrub``; only SQLite's files are ours.
 
-        ``secure_delete`` overwrites it in the database, but the write-ahead log keeps older
-        pages until it is cut. Call after an erasure. Raises Unavailable while a reader holds
-        an older view or another process writes; call again then.
+        ``secure_delete`` overwrites what was removed in the database, but the write-ahead log
+        keeps older pages until it is cut. Unavailable too while another process writes.
         """
         if self._engine.dialect.name != "sqlite":
-            return
+            return False
+        if self._in_write():
+            raise RuntimeError("a scrub inside a write of the same task would wait for ever")
+        # our own writers are waited for here, where they are not counted as in the way
+        async with self._lock:
+            await self._cut()
+        return True
+
+    async def _cut(self) -> None:
         with _named():
             async with self._engine.connect() as connection:
                 raw = (await connection.get_raw_connection()).driver_connection

@@ -271,7 +271,6 @@ segment = Table(
     _c("recording", _ID, "recording.id", index=True),
     _c("sha256", _ID),
     _c("size", BigInteger),
-    _c("erased", Boolean),
 )
 access = Table(
     "access",
@@ -284,6 +283,37 @@ access = Table(
     _c("reason", Text),
     _c("at_ms", BigInteger, index=True),
     _c("expires_ms", BigInteger),
+)
+
+certificate = Table(
+    "certificate",
+    metadata,
+    _c("id", _ID, key=True),
+    _c("recording", _ID, "recording.id", index=True),
+    _c("party", _ID, "party.id", null=True, index=True),
+    _c("reason", _WORD),
+    _c("whole", Boolean),
+    _c("decided_ms", BigInteger),
+    _c("document", JSON),
+    _c("done_ms", BigInteger, null=True, index=True),
+    _c("leaf", BigInteger, "leaf.index", null=True),
+)
+hold = Table(
+    "hold",
+    metadata,
+    _c("id", _ID, key=True),
+    _c("scope", _WORD),
+    _c("target", _ID, index=True),
+    _c("session", _ID, "session.id", index=True),
+    _c("category", _WORD),
+    _c("reason", Text),
+    _c("asked_by", Text),
+    _c("review_ms", BigInteger),
+    _c("placed_by", _ID, "account.id", index=True),
+    _c("placed_ms", BigInteger),
+    _c("released_by", _ID, "account.id", null=True),
+    _c("released_ms", BigInteger, null=True, index=True),
+    _c("release_reason", Text),
 )
 
 # --- the audit log; the migrations add triggers that keep leaf dense and all but detail append-only
@@ -341,6 +371,8 @@ TABLES: dict[type, Table] = {
     records.EntryRecord: manifest_entry,
     records.SegmentRecord: segment,
     records.Access: access,
+    records.Certificate: certificate,
+    records.Hold: hold,
     records.Leaf: leaf,
     records.Detail: detail,
     records.TreeNode: tree_node,

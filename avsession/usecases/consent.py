@@ -295,14 +295,22 @@ async def _record_withdrawal(
 
 
 async def choose_fate(app: Services, party_id: str, message: ChooseFate) -> dict[str, str]:
-    """Keep or destroy what was recorded before the withdrawal."""
+    """Keep or destroy what was recorded before the withdrawal.
+
+    When a legal hold keeps it for now, the answer has the hold's category as ``held`` and
+    ``review_ms``, when the hold is reviewed (ms since the Unix epoch).
+    """
     async with app.store.write() as tx:
         if (said := await answered_before(tx, party_id, message.key, message)) is not None:
             return said
         session, _party = await load(tx, party_id)
         await _row(tx, session, message.request)
         await withdrawals.choose(app, tx, party_id, message.request, message.fate)
-        answer = await remember(app, tx, party_id, message.key, message, {"fate": message.fate})
+        said = {
+            "fate": message.fate,
+            **await withdrawals.kept_by(tx, message.request, message.fate),
+        }
+        answer = await remember(app, tx, party_id, message.key, message, said)
     await erasure.begin(app, message.request)
     return answer
 

@@ -25,7 +25,7 @@ from avsession.records import (
 )
 from avsession.session import Party, Session
 from avsession.signed import Enrolment, Signed
-from avsession.usecases import consent, keys
+from avsession.usecases import certificates, consent, holds, keys
 from avsession.usecases.services import Services
 from avsession.usecases.tokens import new_secret, secret_hash
 from avsession.usecases.withdrawals import may_withdraw
@@ -71,6 +71,7 @@ async def my_data(app: Services, secret: str) -> dict[str, Any]:
             "events": [event_view(event) for event in events],
             "notices": await _notices(tx, session.id),
             "recordings": [await _recording(tx, party, row) for row in recordings],
+            "held": holds.told(await holds.on_party(tx, party)),
             "accesses": [view for row in recordings for view in await _accesses(tx, row)],
         }
 
@@ -110,7 +111,7 @@ async def _recording(tx: Reader, party: Party, row: Recording) -> dict[str, Any]
     return {
         "recording": row.id,
         "request": row.request,
-        "state": str(row.state),
+        "state": await certificates.state_of(tx, row),
         "duration_ms": row.duration_ms,
         "created_ms": row.created_ms,
         "mine_erased": track is not None and track.erased_ms is not None,
@@ -118,7 +119,19 @@ async def _recording(tx: Reader, party: Party, row: Recording) -> dict[str, Any]
         "can_withdraw": not erased and await may_withdraw(tx, party.id, row.request),
         "withdrawn": withdrawal is not None,
         "fate": withdrawal.fate if withdrawal else None,
+        "held": None if erased else holds.told(await holds.on_recording(tx, row)),
+        "certificates": await certificates.of_recording(tx, row.id),
     }
+
+
+async def certificate(app: Services, secret: str, certificate_id: str) -> dict[str, Any]:
+    """A certificate of destruction of the session that the link's holder was in.
+
+    Raises LinkSpent for an unknown link, NotFound.
+    """
+    async with app.store.read() as tx:
+        _session, party = await _holder(tx, secret)
+        return await certificates.for_party(tx, party, certificate_id)
 
 
 async def _accesses(tx: Reader, row: Recording) -> list[dict[str, Any]]:

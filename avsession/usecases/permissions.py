@@ -18,13 +18,15 @@ REVIEW_READ = "review.read"
 """Read sessions, parties, consent events and recordings, without playing any."""
 RECORDING_PLAY = "recording.play"
 """Open a recording, with a reason and a consented purpose, and watch it."""
+HOLD = "hold"
+"""Place and release legal holds, with a reason."""
 ACCOUNT_MANAGE = "account.manage"
 """Make accounts."""
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     "agent": frozenset({SESSION_CREATE, SESSION_OWN}),
     # An admin makes no calls: whoever reviews is not a party to what is reviewed.
-    "admin": frozenset({REVIEW_READ, RECORDING_PLAY, ACCOUNT_MANAGE}),
+    "admin": frozenset({REVIEW_READ, RECORDING_PLAY, HOLD, ACCOUNT_MANAGE}),
 }
 """Role of an account -> its permissions."""
 

@@ -7,20 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec.structs import replace
-
-from avsession.messages import RecordingFinished
+from avsession.errors import Held
 from avsession.ports import Reader
-from avsession.recording import State
 from avsession.records import ConsentEvent, Recording
-from avsession.session import Session
-from avsession.usecases import effects, erasure
-from avsession.usecases.common import leaf
+from avsession.usecases import erasure, holds
 from avsession.usecases.services import Services
 
 DAY_MS = 86_400_000
 BATCH = 50
 """Recordings destroyed in one turn; the rest waits for the next."""
+HELD = 10_000
+"""Due recordings looked through for one that no hold keeps, while there is any hold."""
 
 
 async def keep_until(tx: Reader, recording: Recording, over_ms: int) -> int:
@@ -41,35 +38,28 @@ async def keep_until(tx: Reader, recording: Recording, over_ms: int) -> int:
 
 
 async def apply(app: Services) -> None:
-    """Destroy every recording whose time has passed. Repeating it is harmless."""
+    """Destroy every recording whose time has passed. Repeating it is harmless.
+
+    One that a hold keeps stays due, and goes once the hold is released.
+    """
     async with app.store.read() as tx:
+        # held ones stay at the head of the list: they must not keep the others from their turn
+        limit = HELD if await holds.any_standing(tx) else BATCH
         due = await tx.find(
-            Recording, order="keep_until_ms", below=app.clock.now_ms() + 1, limit=BATCH
+            Recording, order="keep_until_ms", below=app.clock.now_ms() + 1, limit=limit
         )
-    for row in due:
-        await _apply_one(app, row.id)
+        free = [row.id for row in due if limit == BATCH or not await holds.on_recording(tx, row)]
+    for recording in free[:BATCH]:
+        await _apply_one(app, recording)
 
 
 async def _apply_one(app: Services, recording_id: str) -> None:
-    """Keys and rows first, then the objects; only then it is done and written down."""
     async with app.store.write() as tx:
         recording = await tx.get(Recording, recording_id)
         if recording is None or recording.keep_until_ms is None:
             return
-        if recording.state is not State.ERASED:
-            recording = await erasure.destroy(app, tx, recording, None, "retention", whole=True)
-        final = await effects.final_message(tx, recording)
-    await app.objects.remove(recording_id)
-    async with app.store.write() as tx:
-        await tx.put(replace(recording, keep_until_ms=None))
-        session = await tx.get(Session, recording.session)
-        refs = {"recording": recording_id, "purposes": len(recording.purposes)}
-        await leaf(app, tx, "retention.applied", session=session, actor="server", refs=refs)
-    if recording.worker is not None:
-        app.bus.tell_worker(recording.worker, final)
-    app.bus.tell_session(
-        recording.session,
-        RecordingFinished(
-            recording=recording_id, request=recording.request, state="erased", duration_ms=0
-        ),
-    )
+        try:
+            await erasure.decide(app, tx, recording, None, "retention", whole=True)
+        except Held:
+            return
+    await erasure.go_on(app, recording_id)

@@ -22,6 +22,7 @@ from avsession.records import (
 )
 from avsession.sealing.open import VirtualFile, open_track
 from avsession.session import Party, Session, new_id
+from avsession.usecases import certificates, holds
 from avsession.usecases.common import leaf
 from avsession.usecases.mydata import event_view
 from avsession.usecases.permissions import RECORDING_PLAY, REVIEW_READ, Principal, require
@@ -90,6 +91,7 @@ async def session(app: Services, who: Principal, session_id: str) -> dict[str, A
                 await _recording(tx, r)
                 for r in await tx.find(Recording, session=row.id, order="created_ms")
             ],
+            "holds": await holds.views(tx, row.id),
         }
 
 
@@ -149,13 +151,15 @@ async def _recording(tx: Reader, row: Recording) -> dict[str, Any]:
         "recording": row.id,
         "session": row.session,
         "request": row.request,
-        "state": str(row.state),
+        "state": await certificates.state_of(tx, row),
         "reason": row.reason,
         "created_ms": row.created_ms,
         "duration_ms": row.duration_ms,
         "purposes": row.purposes,
         "parties": [{**_party(p), "erased": tracks[p.id].erased_ms is not None} for p in parties],
         "playable": row.state in PLAYABLE and left,
+        "held": bool(await holds.on_recording(tx, row)),
+        "certificates": await certificates.of_recording(tx, row.id),
     }
 
 

@@ -12,6 +12,7 @@ from avsession.ports import Bus, Clock, Custody, ObjectStore, Store
 from avsession.session import Entropy
 from avsession.usecases.figures import Figures
 from avsession.usecases.gate import Gate
+from avsession.usecases.leftovers import Leftovers
 from avsession.usecases.limits import Limits
 from avsession.usecases.notary import Notary
 from avsession.usecases.opened import Opened
@@ -43,4 +44,5 @@ class Services:
     passwords: Passwords = dataclasses.field(default_factory=Passwords)
     limits: Limits = dataclasses.field(default_factory=Limits)
     opened: Opened = dataclasses.field(default_factory=Opened)
+    leftovers: Leftovers = dataclasses.field(default_factory=Leftovers)
     figures: Figures = dataclasses.field(default_factory=Figures)

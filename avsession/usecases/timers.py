@@ -14,7 +14,7 @@ from avsession.recording import State
 from avsession.records import ConsentState as ConsentRow
 from avsession.records import Idempotent, Recording, SignInLink, Ticket, Withdrawal
 from avsession.session import Party, Session
-from avsession.usecases import consent, erasure, evidence, retention
+from avsession.usecases import consent, erasure, evidence, holds, retention
 from avsession.usecases.accept import finish, finished
 from avsession.usecases.capture import retry_waiting
 from avsession.usecases.presence import timed_out
@@ -32,6 +32,8 @@ ABSENT_MS = 600_000
 """How long an absent recorder may take to come back and finish one."""
 BATCH = 200
 """How many due things of a kind one tick handles; the rest waits for the next."""
+WAITING = 10_000
+"""Decided erasures that are looked through while there is a legal hold anywhere."""
 KEEP_KEYS_MS = 86_400_000
 """How long idempotency keys are remembered: longer than any page repeats itself."""
 
@@ -40,8 +42,8 @@ async def tick(app: Services) -> None:
     """Carry out everything that is due. One failing thing does not keep the others from it."""
     app.opened.expire(app.clock.now_ms())
     steps = (
-        stop_again, _answers, _seats, _choices, _erasures, _drains, retention.apply, _invitations,
-        _leftovers, evidence.keep_signing,
+        stop_again, _answers, _seats, _choices, _erasures, _drains, retention.apply,
+        erasure.resume, _scrub, _invitations, _leftovers, evidence.keep_signing,
     )  # fmt: skip
     for step in steps:
         await _guarded(step(app))
@@ -97,10 +99,16 @@ async def _choices(app: Services) -> None:
 
 
 async def _erasures(app: Services) -> None:
+    """What withdrawals decided. Those that a hold keeps stay in the list, so all of it is read."""
     async with app.store.read() as tx:
-        due = await tx.find(Withdrawal, fate="destroy", done=False, limit=BATCH)
-    for request in {row.request for row in due}:
+        limit = WAITING if await holds.any_standing(tx) else BATCH
+        due = await tx.find(Withdrawal, fate="destroy", done=False, limit=limit)
+    for request in dict.fromkeys(row.request for row in due):
         await _guarded(erasure.carry_out(app, request))
+
+
+async def _scrub(app: Services) -> None:
+    await app.leftovers.again(app.store)
 
 
 async def _drains(app: Services) -> None:

@@ -17,6 +17,7 @@ from avsession.records import (
     Withdrawal,
 )
 from avsession.session import Party, Role
+from avsession.usecases import holds
 from avsession.usecases.services import Services
 
 log = logging.getLogger("avsession.withdrawals")
@@ -105,3 +106,14 @@ async def choose(app: Services, tx: Writer, party: str, request: str, fate: str)
     if row.fate is not None or row.done:
         raise Conflict("That was decided already.")
     await tx.put(replace(row, fate=fate, done=fate == "keep"))
+
+
+async def kept_by(tx: Reader, request: str, fate: str) -> dict[str, str]:
+    """What is said of the holds that keep what was to be destroyed; empty when none does."""
+    recording = await tx.one(Recording, request=request)
+    if fate != "destroy" or recording is None:
+        return {}
+    told = holds.told(await holds.on_recording(tx, recording))
+    if told is None:
+        return {}
+    return {"held": told["category"], "review_ms": str(told["review_ms"])}

@@ -10,6 +10,7 @@ from msgspec import Meta
 from avsession.errors import NotPermitted
 from avsession.usecases import review
 from web.api import examples
+from web.api.holds import HOLD
 from web.routing import Body, Call, Needs, Nothing, Route
 
 MAX_PAGE = 100
@@ -66,6 +67,8 @@ RECORDING: dict[str, Any] = {
     "purposes": ["quality"],
     "parties": [{"party": examples.PARTY, "role": "customer", "name": "Ben", "erased": False}],
     "playable": True,
+    "held": False,
+    "certificates": [examples.DESTRUCTION],
 }
 
 ROUTES = (
@@ -135,6 +138,7 @@ ROUTES = (
                 }
             ],
             "recordings": [RECORDING],
+            "holds": [HOLD],
         },
         errors=(NotPermitted,),
     ),

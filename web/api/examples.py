@@ -8,7 +8,20 @@ RECORDING = "rec_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 TRACK = "trk_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 EVENT = "evt_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 ACCESS = "acs_aaaaaaaaaaaaaaaaaaaaaaaaaa"
+CERTIFICATE = "cer_aaaaaaaaaaaaaaaaaaaaaaaaaa"
+HOLD = "hld_aaaaaaaaaaaaaaaaaaaaaaaaaa"
+PSEUDONYM = "psn_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 SECRET = "a" * 43
 SHA256 = "a" * 64
 NOW = 1_750_000_000_000
 LATER = 1_750_086_400_000
+DESTRUCTION = {
+    "certificate": CERTIFICATE,
+    "whole": True,
+    "reason": "withdrawn",
+    "by": "customer",
+    "roles": ["customer"],
+    "decided_ms": NOW,
+    "done_ms": NOW,
+}
+"""What a list says of a destruction."""

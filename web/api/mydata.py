@@ -16,6 +16,7 @@ from avsession.messages.common import Id, Key
 from avsession.signed import Enrolment, Signed
 from avsession.usecases import mydata
 from web.api import examples
+from web.api.holds import CERTIFICATE
 from web.routing import Body, Call, Route
 
 Secret = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -55,6 +56,18 @@ async def withdraw(call: Call[Withdraw]) -> object:
     )
 
 
+class Certificate(Body, frozen=True, kw_only=True):
+    """A certificate of destruction, by its id."""
+
+    secret: Secret
+    certificate: Id
+
+
+async def get_certificate(call: Call[Certificate]) -> object:
+    """The machine form of a certificate of the holder's session."""
+    return await mydata.certificate(call.app, call.body.secret, call.body.certificate)
+
+
 EXAMPLE: dict[str, Any] = {
     "name": "Ben",
     "role": "customer",
@@ -87,8 +100,11 @@ EXAMPLE: dict[str, Any] = {
             "can_withdraw": True,
             "withdrawn": False,
             "fate": None,
+            "held": {"category": "claim", "review_ms": examples.LATER},
+            "certificates": [examples.DESTRUCTION],
         }
     ],
+    "held": {"category": "claim", "review_ms": examples.LATER},
     "accesses": [
         {
             "at_ms": examples.NOW,
@@ -117,5 +133,14 @@ ROUTES = (
         body=Withdraw,
         answer={"state": "withdrawn", "fate": "destroy"},
         errors=(LinkSpent, NotFound, NotPermitted, Conflict),
+    ),
+    Route(
+        method="POST",
+        path="/api/my-data/certificate",
+        handle=get_certificate,
+        summary="The certificate of a destruction that is done",
+        body=Certificate,
+        answer=CERTIFICATE,
+        errors=(LinkSpent, NotFound),
     ),
 )

@@ -11,7 +11,7 @@ from avsession.audit import log
 from avsession.audit.verify import Kept, Report
 from avsession.storage.engine import sqlite_url
 from avsession.storage.sql import SqlStore
-from avsession.usecases import evidence
+from avsession.usecases import evidence, holds
 from avsession.usecases.notary import Notary
 from tests.avsession.usecases.world import World, opened
 from tests.support.tamper import database
@@ -30,6 +30,7 @@ async def told(folder: Path) -> None:
         assert again
         await world.withdraw(world.customer, world.recorder.grant.request)
         await world.choose(world.customer, world.recorder.grant.request, "destroy")
+        await held(world)
         await evidence.checkpoint(world.app)
         await some(world, 3)
         await evidence.checkpoint(world.app)
@@ -40,6 +41,21 @@ async def told(folder: Path) -> None:
         await some(world, 9)
         await evidence.checkpoint(world.app)
         await some(world, 2)
+
+
+async def held(world: World) -> None:
+    """One hold that stands, and one that was released."""
+    await hold(world, "claim")
+    over = await hold(world, "order")
+    await holds.release(world.app, world.admin, over, "the case is over")
+
+
+async def hold(world: World, category: holds.Category) -> str:
+    placed = await holds.place(
+        world.app, world.admin, scope="session", target=world.session, category=category,
+        reason="a case", asked_by="a lawyer", review_ms=world.clock.now_ms() + 1000,
+    )  # fmt: skip
+    return str(placed["hold"])
 
 
 async def some(world: World, n: int) -> None:

@@ -36,8 +36,12 @@ def test_who_asked_and_what_became_of_it_is_not_in_it() -> None:
 def test_what_is_kept() -> None:
     other = replace(SEGMENT, index=1)
     whole = rows.kept([SEGMENT, other])
-    assert whole["count"] == 2
-    assert rows.kept([replace(SEGMENT, erased=True), other]) == whole
+    assert [(one["track"], one["count"]) for one in whole] == [("trk_1", 2)]
     for wrong in ([SEGMENT], [other, SEGMENT], [SEGMENT, replace(other, size=8)],
                   [SEGMENT, replace(other, sha256="b")], []):  # fmt: skip
         assert rows.kept(wrong) != whole
+
+
+def test_each_track_stands_without_the_others() -> None:
+    other = replace(SEGMENT, track="trk_2")
+    assert rows.kept([SEGMENT, other]) == rows.kept([SEGMENT]) + rows.kept([other])

@@ -142,9 +142,10 @@ def segment_deleted(db: sqlite3.Connection) -> list[Row]:
 @case
 def segment_inserted(db: sqlite3.Connection) -> list[Row]:
     name = sealed(db)
-    db.execute("INSERT INTO segment SELECT track, 999, recording, sha256, size, erased FROM "
-               "segment WHERE recording = ? LIMIT 1", (name,))  # fmt: skip
-    return [(7, f"segments of recording {name}")]
+    (track,) = first(db, "SELECT track FROM segment WHERE recording = ?", name)
+    db.execute("INSERT INTO segment SELECT track, 999, recording, sha256, size FROM "
+               "segment WHERE track = ? LIMIT 1", (track,))  # fmt: skip
+    return [(7, f"segments of track {track}")]
 
 
 @case

@@ -57,6 +57,6 @@ async def test_a_crash_between_keys_and_objects_is_mended(world: World) -> None:
     except OSError:
         assert world.files("keys") == [], "from here on the segments are noise"
     kept.remove = remove  # type: ignore[method-assign]
-    await retention.apply(world.app)
+    await world.later(1)
     assert world.files("objects") == []
     assert (await world.only(Recording, id=recording)).keep_until_ms is None

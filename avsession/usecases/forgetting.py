@@ -1,0 +1,208 @@
+"""Erasing a person: nothing that is left can be tied to them, and every proof still verifies.
+
+A person is a party of one session. What goes: their recordings (a customer's whole, an agent's
+own track), their name and language, every secret's hash that they could be found by, the details
+and salts beside the log that are about them, the free text beside it that may name them, what
+their consent records say of them, their browser's keys, and the row that ties their pseudonym to
+all of that. What stays: the leaves, which hold the pseudonym and commitments that nobody can
+open any more without the salts, and the session with everything that is the other party's. Rows
+that others need (that somebody agreed, and when) go on with a party that has no name.
+
+``subject.erased`` says so in the log; :mod:`avsession.audit.absence` has the rule by which an
+audit tells this from details that somebody took away.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from avsession.audit import absence
+from avsession.errors import Conflict, Held, SessionLive, Unavailable
+from avsession.ports import Reader, Writer
+from avsession.recording import State
+from avsession.records import (
+    Access,
+    Certificate,
+    ConsentEvent,
+    ConsentState,
+    Detail,
+    GrantRecord,
+    Hold,
+    Idempotent,
+    Leaf,
+    PartyKey,
+    Recording,
+    RecordingRequest,
+    Ticket,
+    TrackRecord,
+    Withdrawal,
+)
+from avsession.session import Party, Role, Session, new_id
+from avsession.usecases import erasure, holds
+from avsession.usecases.common import leaf, load
+from avsession.usecases.services import Services
+
+MANY = 1_000_000
+"""Rows of one session that are gone through at once."""
+KEPT = (
+    "schema_version", "event_state", "event_type", "event_time", "party_role", "purposes",
+    "legal_basis", "notice", "proof",
+)  # fmt: skip
+"""What stays of a consent record: what was asked and answered, and nothing of who it was."""
+TYPED = ("recording.accessed", "hold.placed", "hold.released")
+"""Leaves whose details hold what somebody typed, perhaps a name."""
+GOES = (Ticket, Idempotent, PartyKey)
+"""Rows of a party that nobody else needs."""
+
+
+async def forget(app: Services, party_id: str) -> None:
+    """Erase this party. Their recordings are destroyed first, each with its certificate.
+
+    Raises NotFound, SessionLive while the call goes on, Held while a legal hold stands on
+    anything of theirs, Conflict while a recorder still finishes a recording of theirs,
+    Unavailable when a part of it cannot be done now. After either of the last two, ask again:
+    what was done is not done twice.
+    """
+    async with app.store.read() as tx:
+        session, party = await load(tx, party_id)
+        recordings = await _theirs(tx, session, party)
+    for recording in recordings:
+        await _destroy(app, recording, party)
+    async with app.store.write() as tx:
+        session, party = await load(tx, party_id)
+        for recording in await _theirs(tx, session, party):
+            if not await _is_gone(tx, recording, party):
+                raise Unavailable
+        await _forget(app, tx, session, party)
+    app.gate.forget(party_id)
+    await app.leftovers.scrub(app.store)
+
+
+async def _theirs(tx: Reader, session: Session, party: Party) -> list[Recording]:
+    """The recordings that hold anything of this party. Raises SessionLive and Held."""
+    if session.ended_ms is None:
+        raise SessionLive
+    if await holds.on_party(tx, party):
+        raise Held
+    tracks = await tx.find(TrackRecord, party=party.id)
+    found = [await tx.get(Recording, track.recording) for track in tracks]
+    return [recording for recording in found if recording is not None]
+
+
+async def _destroy(app: Services, recording: Recording, party: Party) -> None:
+    whole = party.role is Role.CUSTOMER
+    async with app.store.write() as tx:
+        fresh = await tx.get(Recording, recording.id)
+        if fresh is None:
+            return
+        if not whole and fresh.state not in (*erasure.FINAL, State.ERASED):
+            raise Conflict("A recording is still being finished. Try again in a moment.")
+        await erasure.decide(app, tx, fresh, party, "forgotten", whole=whole)
+    await erasure.go_on(app, recording.id)
+
+
+async def _is_gone(tx: Reader, recording: Recording, party: Party) -> bool:
+    """Whether it is destroyed to the end, as far as it is this party's."""
+    if await tx.count(Certificate, recording=recording.id, done_ms=None):
+        return False
+    if party.role is Role.CUSTOMER:
+        return recording.state is State.ERASED
+    track = await tx.one(TrackRecord, recording=recording.id, party=party.id)
+    return track is None or track.erased_ms is not None
+
+
+async def _forget(app: Services, tx: Writer, session: Session, party: Party) -> None:
+    """Everything in one transaction: there is no moment in which they are half forgotten."""
+    nobody = Party(
+        id=new_id("pty", app.entropy),
+        session=session.id,
+        pseudonym=new_id("psn", app.entropy),
+        role=party.role,
+        name="",
+        language="",
+        created_ms=party.created_ms,
+        joined_ms=party.joined_ms,
+        left_ms=party.left_ms,
+    )
+    await tx.add(nobody)
+    details = await tx.remove(Detail, party=party.id)
+    texts = await _typed(tx, session)
+    grants = await _grants(tx, session)
+    for kind in GOES:
+        await tx.remove(kind, party=party.id)
+    await _hand_over(tx, party, nobody)
+    await _session(app, tx, session, party, nobody)
+    refs = {"party": party.pseudonym, "details": details, "texts": texts, "grants": grants}
+    await leaf(app, tx, absence.ERASED, session=session, subject=party, actor="server", refs=refs)
+    await tx.remove(Party, id=party.id)
+
+
+async def _typed(tx: Writer, session: Session) -> list[int]:
+    """Free text about the session, beside the log and in its tables; the leaves it stood at."""
+    emptied = []
+    for kind in TYPED:
+        for row in await tx.find(Leaf, kind=kind, session=session.pseudonym, limit=MANY):
+            for field in absence.TEXTS & json.loads(row.data)["commitments"].keys():
+                await tx.remove(Detail, leaf=row.index, field=field)
+            emptied.append(row.index)
+    for recording in await tx.find(Recording, session=session.id):
+        for access in await tx.find(Access, recording=recording.id, limit=MANY):
+            await tx.put(replace(access, reason=""))
+    for hold in await tx.find(Hold, session=session.id):
+        await tx.put(replace(hold, reason="", asked_by="", release_reason=""))
+    return sorted(emptied)
+
+
+async def _grants(tx: Writer, session: Session) -> list[str]:
+    """The texts of grants, which name parties, of recordings that are destroyed; which those are.
+
+    A recording of which the other's track is left keeps its grants and its manifest: they are
+    signed as they stand, and name this party by an identifier that leads nowhere any more.
+    """
+    emptied = []
+    for recording in await tx.find(Recording, session=session.id, state=State.ERASED):
+        for grant in await tx.find(GrantRecord, recording=recording.id, limit=MANY):
+            await tx.put(replace(grant, token=""))
+        emptied.append(recording.id)
+    return sorted(emptied)
+
+
+async def _hand_over(tx: Writer, party: Party, nobody: Party) -> None:
+    """What others need of this party's rows goes on with one that has no name."""
+    for event in await tx.find(ConsentEvent, party=party.id, limit=MANY):
+        kept = _nameless(event.document)
+        await tx.put(replace(event, party=nobody.id, document=kept))
+    for track in await tx.find(TrackRecord, party=party.id):
+        await tx.put(replace(track, party=nobody.id))
+    for row in await tx.find(Certificate, party=party.id):
+        await tx.put(replace(row, party=nobody.id))
+    for withdrawal in await tx.find(Withdrawal, party=party.id):
+        await tx.remove(Withdrawal, request=withdrawal.request, party=party.id)
+        await tx.add(replace(withdrawal, party=nobody.id))
+    for request in await tx.find(RecordingRequest, session=party.session, by=party.id):
+        await tx.put(replace(request, by=nobody.id))
+    for hold in await tx.find(Hold, target=party.id):
+        await tx.put(replace(hold, target=nobody.id))
+
+
+def _nameless(document: Mapping[str, object]) -> dict[str, object]:
+    return {key: document[key] for key in KEPT if key in document} | {"erased": True}
+
+
+async def _session(
+    app: Services, tx: Writer, session: Session, party: Party, nobody: Party
+) -> None:
+    """The session no longer leads to whoever made it, or came in by its invitation."""
+    if party.role is Role.CUSTOMER:
+        session = replace(session, invitation_hash=app.entropy(32))
+    if session.created_by == party.account:
+        session = replace(session, created_by="")
+    await tx.put(session)
+    state = await tx.get(ConsentState, session.id)
+    if state is not None:
+        # the state is JSON that names its parties; identifiers are all of one length and shape
+        renamed = state.state.replace(party.id.encode(), nobody.id.encode())
+        await tx.put(replace(state, state=renamed))
