@@ -11,9 +11,9 @@ import socket
 import sys
 from pathlib import Path
 
-from avsession import __version__, config, keys, logs
+from avsession import __version__, auditing, config, keys, logs
 from avsession.config import Settings
-from avsession.errors import AvsessionError, SettingsInvalid
+from avsession.errors import AvsessionError, LogBroken, SettingsInvalid
 from avsession.sealing.custody import read_custodian
 from avsession.serve import Files, close_store, open_services, serve
 from avsession.usecases import accounts
@@ -53,7 +53,34 @@ def parser() -> argparse.ArgumentParser:
         dest="action", required=True, metavar="ACTION"
     )
     _command(group, "show", "print the public halves", "avsession keys show --json")
+    _audit(commands)
     return made
+
+
+def _audit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """``avsession audit …``."""
+    group = commands.add_parser("audit", help="the audit log").add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    one = _command(
+        group,
+        "verify",
+        "verify the whole log, and what it commits to; changes nothing",
+        "avsession audit verify --since checkpoint.txt",
+    )
+    one.add_argument(
+        "--since",
+        type=Path,
+        metavar="FILE",
+        help="a checkpoint that was kept: show that today's log extends it",
+    )
+    one = _command(
+        group,
+        "adopt",
+        "take the log as it is, after a restore or a lost anchor; it is written into the log",
+        "avsession audit adopt --reason 'restored the backup of 1 May'",
+    )
+    one.add_argument("--reason", required=True, help="why the anchor and the log differ")
 
 
 def _command(
@@ -127,13 +154,23 @@ def run(arguments: list[str]) -> int:
         if given.command == "serve":
             asyncio.run(serve(settings))
             return 0
+        if given.command == "audit" and given.action == "verify":
+            report, key = asyncio.run(auditing.verify(settings, given.since))
+            print((auditing.as_json if given.json else auditing.as_text)(report, key))
+            return 0 if report.ok else FOUND_WRONG
         if given.command == "keys":
             answer = _show_keys(settings)
+        elif given.command == "audit":
+            answer = asyncio.run(auditing.adopt(settings, given.reason))
         else:
             answer = asyncio.run(_create(given, settings, _password(given)))
     except SettingsInvalid as error:
         print(error, file=sys.stderr)
         return USED_WRONG
+    except LogBroken as error:
+        print(f"{error.code}: {error}", file=sys.stderr)
+        print("See what the README says under 'When the log is refused'.", file=sys.stderr)
+        return FOUND_WRONG
     except AvsessionError as error:
         print(error, file=sys.stderr)
         return FOUND_WRONG

@@ -44,6 +44,7 @@ ORDER = (
     ("avsession.usecases",),
     ("avsession.storage", "signaling", "web", "recorder"),
     ("avsession.serve", "avsession.supervisor"),
+    ("avsession.auditing",),
     ("avsession.__main__",),
 )
 

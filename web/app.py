@@ -9,7 +9,7 @@ from aiohttp import web
 from avsession.usecases.limits import Buckets
 from avsession.usecases.services import Services
 from web import middleware, openapi, pages, routing
-from web.api import about, accounts, admin, holds, mydata, playback, seat, sessions
+from web.api import about, accounts, admin, holds, log, mydata, playback, seat, sessions
 
 TABLE: tuple[routing.Route, ...] = (
     *about.ROUTES,
@@ -21,6 +21,7 @@ TABLE: tuple[routing.Route, ...] = (
     *admin.ROUTES,
     *playback.ROUTES,
     *holds.ROUTES,
+    *log.ROUTES,
 )
 """Every route of the api. Nothing else registers one."""
 
@@ -34,6 +35,7 @@ def create_app(services: Services, *, root: Path = pages.HERE) -> web.Applicatio
     app = web.Application(client_max_size=routing.MAX_BODY)
     app[routing.SERVICES] = services
     app[routing.STRANGERS] = Buckets(routing.STRANGERS_BURST, routing.STRANGERS_EVERY_MS)
+    app[log.READERS] = Buckets(log.BURST, log.EVERY_MS)
     app[openapi.DOCUMENT] = openapi.document(TABLE, services.settings.origin)
     middleware.install(app, services.settings)
     routing.add(app, TABLE)

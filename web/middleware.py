@@ -99,7 +99,7 @@ def install(app: web.Application, settings: Settings) -> None:
 
 def is_api(request: web.Request) -> bool:
     """Whether the answer is for a program and not for a person."""
-    return request.path.startswith("/api/")
+    return request.path.startswith(("/api/", "/log/"))
 
 
 @web.middleware
@@ -210,7 +210,7 @@ def own_origin(
             ours = request.headers.get("Origin", "").lower() in origins
             if not ours or request.headers.get("X-Avsession") != "1":
                 raise errors.OriginRefused
-        elif is_api(request):
+        elif request.path.startswith("/api/"):  # what the log publishes is for everybody
             site = request.headers.get("Sec-Fetch-Site", "none")
             if site not in ("same-origin", "none"):
                 raise errors.OriginRefused

@@ -13,6 +13,8 @@ from typing import Any
 import alembic.command
 import alembic.config
 import alembic.util
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy import exc as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -118,6 +120,22 @@ def prepare(url: URL) -> None:
             os.fchmod(file, 0o600)
     finally:
         os.close(file)
+
+
+def sqlite_file(text: str) -> Path | None:
+    """The file of an SQLite URL; None for another database. Raises SettingsInvalid."""
+    url = make_engine(text).url
+    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+
+
+def current(connection: Connection) -> None:
+    """Raise Unavailable unless the database has exactly the tables of this version."""
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    head = ScriptDirectory.from_config(config).get_current_head()
+    there = MigrationContext.configure(connection).get_current_revision()
+    if there != head:
+        raise Unavailable("The database is of another version; start this one's server once.")
 
 
 def upgrade(connection: Connection) -> None:

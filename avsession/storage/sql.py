@@ -33,7 +33,15 @@ from sqlalchemy import exc as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from avsession.errors import Conflict, Unavailable
-from avsession.storage.engine import BUSY_MS, SCRUB_MS, WRITES, make_engine, prepare, upgrade
+from avsession.storage.engine import (
+    BUSY_MS,
+    SCRUB_MS,
+    WRITES,
+    current,
+    make_engine,
+    prepare,
+    upgrade,
+)
 from avsession.storage.tables import APPEND_ONLY, TABLES
 
 R = TypeVar("R")
@@ -224,8 +232,16 @@ class SqlStore:
         self._lock = asyncio.Lock()
         self._writing: asyncio.Task[Any] | None = None
 
-    async def open(self) -> None:
-        """Make the database if there is none, and bring its tables up to date."""
+    async def open(self, *, migrate: bool = True) -> None:
+        """Make the database if there is none, and bring its tables up to date.
+
+        Without ``migrate`` nothing is changed: raises Unavailable when they are not.
+        """
+        if not migrate:
+            async with self._transaction() as connection:
+                with _named():
+                    await connection.run_sync(current)
+            return
         with _named():
             await asyncio.to_thread(prepare, self._engine.url)
         async with self._transaction(**WRITES) as connection:

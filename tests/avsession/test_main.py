@@ -22,7 +22,15 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["serve"], ["admin", "create"], ["agent", "create"], ["keys", "show"]]
+    "command",
+    [
+        ["serve"],
+        ["admin", "create"],
+        ["agent", "create"],
+        ["keys", "show"],
+        ["audit", "verify"],
+        ["audit", "adopt"],
+    ],
 )
 def test_every_command_has_help_with_an_example(
     command: list[str], capsys: pytest.CaptureFixture[str]

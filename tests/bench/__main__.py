@@ -1,6 +1,6 @@
 """``make bench``: every measurement, printed as ratios to a peer measured in the same run.
 
-python -m tests.bench [call] [crash] [withdrawal] [sync] [recorder]
+python -m tests.bench [call] [crash] [withdrawal] [sync] [audit] [recorder]
 python -m tests.bench.sync --minutes 30
 """
 
@@ -11,13 +11,14 @@ import asyncio
 import sys
 from collections.abc import Callable
 
-from tests.bench import call, crash, recorder_cost, sync, withdrawal
+from tests.bench import audit, call, crash, recorder_cost, sync, withdrawal
 
 ALL: dict[str, Callable[[], object]] = {
     "call": lambda: asyncio.run(call.measure()),
     "crash": lambda: asyncio.run(crash.measure()),
     "withdrawal": lambda: asyncio.run(withdrawal.measure()),
     "sync": lambda: sync.main([]),
+    "audit": lambda: asyncio.run(audit.measure()),
     "recorder": lambda: recorder_cost.main([]),
 }
 """By name, in the order in which they run."""

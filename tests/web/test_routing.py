@@ -26,7 +26,8 @@ def path_of(route: routing.Route, identifier: str = "ses_" + "a" * 26) -> str:
 async def test_who_may_come_in_at_all(site: Site, route: routing.Route) -> None:
     answer = await site.ask(route.method, path_of(route), json={} if route.writes else None)
     if route.needs is Needs.NOBODY:
-        assert answer.status in (200, 400)
+        # the log of a new server has no head yet
+        assert answer.status in ((200, 400, 404) if route.path.startswith("/log/") else (200, 400))
     else:
         assert (answer.status, answer.code) == (401, "auth.required")
 
@@ -172,7 +173,8 @@ def test_a_route_says_every_error_it_can_give() -> None:
         errors = route.all_errors
         assert len(set(errors)) == len(errors)
         limited = route.needs is Needs.NOBODY or route.path.endswith(("/ticket", "/data-link"))
-        assert (TooMany in errors) == (route.writes and limited)
+        reads_limited = route.path.startswith("/log/")
+        assert (TooMany in errors) == ((route.writes and limited) or reads_limited)
 
 
 def test_every_body_refuses_what_it_does_not_know() -> None:
