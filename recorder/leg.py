@@ -335,7 +335,11 @@ class Leg:
 
     def _stun(self, handle: Callable[[], None], source: tuple[Any, Any]) -> None:
         now = self._now_ms()
-        known = source == self._peer
+        # the peer may send on another pair than the one we chose, whose checks go on all the same
+        known = source == self._peer or any(
+            pair.protocol is source[0] and pair.remote_addr == source[1]
+            for pair in self._ice._check_list
+        )
         # each check of a stranger who knows the password would be an address more to try
         full = self.state is LegState.CONNECTED or len(self._ice._check_list) >= MAX_PAIRS
         if (full and not known) or not self._shares.stun[known].takes(now):

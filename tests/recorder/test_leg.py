@@ -190,6 +190,21 @@ async def test_a_strangers_flood_does_not_silence_the_peer(
     assert captured.leg.refused >= refused + STUN_A_SECOND
 
 
+async def test_the_chosen_pairs_checks_go_on_whichever_pair_the_peer_sends_on(
+    captured: Captured, publisher: AiortcPublisher
+) -> None:
+    """Their answers must be heard, or our own consent to send runs out and the leg with it."""
+    await captured.leg.accept(await publisher.answer(await captured.leg.offer()))
+    captured.start()
+    await captured.until(lambda: captured.leg.state is LegState.CONNECTED)
+    leg, ice = captured.leg, captured.leg._ice
+    pair = ice._nominated[1]
+    leg._peer = (pair.protocol, ("192.0.2.1", 9))
+    request = ice.build_request(pair, nominate=False)
+    key = (ice.remote_password or "").encode()
+    await pair.protocol.request(request, pair.remote_addr, integrity_key=key, retransmissions=2)
+
+
 async def test_a_stun_flood_is_dropped_unread(captured: Captured) -> None:
     await captured.leg.offer()
     protocol = captured.leg._ice._protocols[0]
