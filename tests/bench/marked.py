@@ -12,12 +12,14 @@ import secrets
 import struct
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from tests.bench.publisher import NTP_S, OPUS, VP8, Publisher
 from tests.support.marks import RATE, SOUND_RATE, SOUND_SAMPLES, PictureSource, SoundSource
 
 PIECE = 1_100
 REPORT_EVERY_S = 1.0
+AGAIN_S, MAX_FLIGHT = 0.25, 8
 
 
 @dataclass(frozen=True)
@@ -64,19 +66,43 @@ class MarkedParty(Publisher):
         self._sequence = [(1 << 16) - 300] * 3
         self._start = self._wall = 0.0
         self._silence = 0
+        self._flight: list[bytes] = []
+        """Of DTLS, and not answered yet: aiortc would not say it again."""
         self.media = False
         self.sent_s: dict[str, tuple[float, float]] = {}
         """Of each kind: when the first and the last was captured, seconds after the start."""
 
+    async def connect(self, remote: str, role: str) -> None:
+        """As `Publisher` does, but what DTLS says is said again until it is answered."""
+        again = asyncio.ensure_future(self._again_and_again())  # noqa: TID251 - ended below
+        try:
+            await super().connect(remote, role)
+        finally:
+            again.cancel()
+
+    async def _again_and_again(self) -> None:
+        while True:
+            await asyncio.sleep(AGAIN_S)
+            for data in self._flight[-MAX_FLIGHT:]:
+                super().raw(data)
+
+    def _received(self, stun: Any, data: bytes, address: Any) -> None:
+        if data and 19 < data[0] < 64:
+            self._flight = []
+        super()._received(stun, data, address)
+
     async def close(self) -> None:
-        """Let go of the socket, without a goodbye."""
-        self._pipe.queue.put_nowait(b"")
+        """Let go of the socket."""
+        self.media = False
+        if self.dtls.state == "connected":
+            await self.dtls.stop()
         await self.ice.close()
 
     # --- the way
 
     def raw(self, data: bytes) -> None:
         if not self.media:
+            self._flight.append(data)
             super().raw(data)
             return
         if self._random.random() < self._path.loss:

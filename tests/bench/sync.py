@@ -110,44 +110,47 @@ async def record(
     folder: Path, seconds: float, parties: Iterable[tuple[Way, Clocks]] = PARTIES
 ) -> list[Track]:
     """One recording of these parties, two of them, as its reviewer gets it."""
-    made = [MarkedParty(f"party{n}", *given) for n, given in enumerate(parties)]
-    numbers = {party_names(number)[1]: number for number in range(len(made))}
+    given = list(parties)
+    made: dict[int, MarkedParty] = {}
+    numbers = {party_names(number)[1]: number for number in range(len(given))}
     tasks = Tasks()
     connected = asyncio.Event()
-    up = 0
 
     async def offered(recording: str, party: str, sdp: str) -> None:
         async def reply() -> None:
-            nonlocal up
-            publisher = made[numbers[party]]
+            # an offer that was not met in time is made again, on a machine that is very busy
+            publisher = MarkedParty(party, *given[numbers[party]])
+            everyone.append(publisher)
             await publisher.gather()
             await domain.answer(recording, party, publisher.describe("active"))
             await publisher.connect(sdp, "client")
-            up += 1
-            if up == len(made):
+            made[numbers[party]] = publisher
+            if len(made) == len(given):
                 connected.set()
 
         tasks.spawn(reply(), name="answer")
 
+    everyone: list[MarkedParty] = []
     domain = Domain(folder, offered)
     try:
-        await domain.start(capacity=len(made))
-        await domain.capture(range(len(made)))
-        await asyncio.wait_for(connected.wait(), 30)
+        await domain.start(capacity=len(given))
+        await domain.capture(range(len(given)))
+        await asyncio.wait_for(connected.wait(), 60)
+        await domain.until(lambda: domain.connected == numbers.keys())
         start = time.monotonic() + 0.5
         start_ms = (start + time.time() - time.monotonic()) * 1000
-        await asyncio.gather(*(publisher.play(start, seconds) for publisher in made))
+        await asyncio.gather(*(publisher.play(start, seconds) for publisher in made.values()))
         await asyncio.sleep(1.0)
         await domain.close_gates()
         if domain.problems:
             print("the recorder complained:", domain.problems)
     finally:
         await domain.stop()
-        for publisher in made:
+        for publisher in everyone:
             await publisher.close()
         await tasks.close()
     tracks = []
-    for number, publisher in enumerate(made):
+    for number, publisher in sorted(made.items()):
         recording, party = party_names(number)
         path = folder / f"{publisher.name}.webm"
         path.write_bytes(await domain.review(recording, track_name(party)))
