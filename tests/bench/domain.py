@@ -84,6 +84,8 @@ class Domain:
         self._process: asyncio.subprocess.Process | None = None
         self.lines: dict[str, list[Line]] = {}
         self.problems: list[str] = []
+        self.connected: set[str] = set()
+        """Parties whose leg stands, or has stood."""
         self.epoch_ms: dict[str, int] = {}
         """Of each recording: 0 of its timeline, in ms since the Unix epoch."""
         self._identities: dict[str, str] = {}
@@ -240,6 +242,8 @@ class Domain:
             case LegState():
                 if message.state == "failed":
                     self.problems.append(message.reason)
+                elif message.state == "connected":
+                    self.connected.add(message.party)
             case ManifestLine():
                 await self._line(message)
             case _:

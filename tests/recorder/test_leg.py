@@ -200,6 +200,7 @@ async def test_the_chosen_pairs_checks_go_on_whichever_pair_the_peer_sends_on(
     leg, ice = captured.leg, captured.leg._ice
     pair = ice._nominated[1]
     leg._peer = (pair.protocol, ("192.0.2.1", 9))
+    leg._validated = lambda *_: False  # type: ignore[method-assign]
     request = ice.build_request(pair, nominate=False)
     key = (ice.remote_password or "").encode()
     await pair.protocol.request(request, pair.remote_addr, integrity_key=key, retransmissions=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from recorder.track import LOST
 from tests.bench import sync
 from tests.support import marks
 
@@ -14,7 +15,7 @@ async def test_two_minutes_are_in_step() -> None:
     with sync.memory_folder() as name:
         tracks = await sync.record(Path(name), 120)
     for track in tracks:
-        assert track.gaps == ()
+        assert {gap.reason for gap in track.gaps} <= set(LOST.values()), "but for what was lost"
         assert track.stored > 0.95
         assert len(track.lips) > 90
         assert abs(sync.furthest(track.lips)) <= sync.LIPS_MS
