@@ -16,7 +16,9 @@ leaf               itself; its place is the tree's
 tree_node          the leaves below it
 checkpoint         its signature, and the tree; the newest also stands in the anchors
 detail             the leaf of its number: a salted commitment a field
-consent_event      ``consent.*``, ``recording.requested``: the document's digest, salted
+consent_event      ``consent.*``, ``recording.requested``: the document's digest, salted; in the
+                   document what the party's own key signed
+party_key          the consents that it signed, and ``key.created``
 recording_request  ``recording.requested``: what was asked
 notice             ``notice.published``: digest of the text, language, version
 capture_grant      ``grant.issued``: digest of the token; ``grant.revoked``: when and why it ended
@@ -40,6 +42,7 @@ COMMITTED = (
     "checkpoint",
     "detail",
     "consent_event",
+    "party_key",
     "recording_request",
     "notice",
     "capture_grant",

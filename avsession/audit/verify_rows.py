@@ -15,6 +15,7 @@ import msgspec
 
 from avsession import grant as grants
 from avsession.audit import rows as digests
+from avsession.audit import verify_signatures
 from avsession.audit.absence import Absences
 from avsession.audit.findings import Findings, rows
 from avsession.audit.log import rfc3339
@@ -27,6 +28,7 @@ from avsession.records import (
     GrantRecord,
     Leaf,
     Notice,
+    PartyKey,
     RecordingRequest,
     TrackRecord,
 )
@@ -42,6 +44,7 @@ class Forward:
 
     def __init__(self, tx: Reader, absences: Absences, findings: Findings) -> None:
         self._tx, self._absences, self._findings = tx, absences, findings
+        self._signing = False  # whether parties sign already: older leaves name no keys
         self._parties: dict[str, Party | None] = {}
         self.notices: set[str] = set()
         """Every notice that a leaf spoke of; there is one a version, not one a call."""
@@ -127,6 +130,24 @@ class Forward:
                 self._findings.add(7, row, f"{wrong} (leaf {body.index})")
             if body.kind == "recording.requested":
                 self._request(body, request)
+        await self._signatures(bodies, events)
+
+    async def _signatures(self, bodies: list[Body], events: list[ConsentEvent | None]) -> None:
+        """A consent whose leaf names a key is signed by it; from the first one on, each is."""
+        names = [str(body.refs.get("key")) for body in bodies]
+        keys = await self._tx.get_all(PartyKey, [(name,) for name in names])
+        numbers = [(-1 if key is None else key.leaf,) for key in keys]
+        enrolled = await self._tx.get_all(Leaf, numbers)
+        for body, event, key, leaf in zip(bodies, events, keys, enrolled, strict=True):
+            if event is None or self._allows(body, "document"):
+                continue
+            row = f"consent_event {event.id}"
+            if body.refs.get("key") is not None:
+                self._signing = True
+                if wrong := verify_signatures.wrong(body, event, key, leaf):
+                    self._findings.add(7, row, f"{wrong} (leaf {body.index})")
+            elif self._signing and body.kind == "consent.given":
+                self._findings.add(7, row, f"is signed by nobody (leaf {body.index})")
 
     def _request(self, body: Body, request: RecordingRequest | None) -> None:
         row, said = f"recording_request {body.refs.get('request')}", body.refs.get("asked")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.avsession.audit.tampering import Copy, copied, told
+from tests.avsession.usecases.world import World, opened
 
 
 @pytest.fixture(scope="package")
@@ -20,3 +22,9 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def copy(story: Path, tmp_path: Path) -> Copy:
     return copied(story, tmp_path)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with opened(tmp_path) as made:
+        yield made

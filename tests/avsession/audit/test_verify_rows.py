@@ -29,6 +29,23 @@ def consent_changed(db: sqlite3.Connection) -> list[Row]:
 
 
 @case
+def key_changed(db: sqlite3.Connection) -> list[Row]:
+    """Another key takes the place of one that a party enrolled."""
+    name, party = first(db, "SELECT id, party FROM party_key")
+    (event,) = first(db, "SELECT id FROM consent_event WHERE party = ? AND kind = 'given'", party)
+    db.execute("UPDATE party_key SET public_key = public_key || 'A' WHERE id = ?", (name,))
+    return [(7, f"consent_event {event}")]
+
+
+@case
+def key_deleted(db: sqlite3.Connection) -> list[Row]:
+    name, party = first(db, "SELECT id, party FROM party_key")
+    (event,) = first(db, "SELECT id FROM consent_event WHERE party = ? AND kind = 'given'", party)
+    db.execute("DELETE FROM party_key WHERE id = ?", (name,))
+    return [(7, f"consent_event {event}")]
+
+
+@case
 def consent_column_changed(db: sqlite3.Connection) -> list[Row]:
     (name,) = first(db, "SELECT id FROM consent_event WHERE kind = 'withdrawn'")
     db.execute("UPDATE consent_event SET kind = 'given' WHERE id = ?", (name,))
