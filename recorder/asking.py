@@ -18,7 +18,7 @@ HOLD_ROUND_TRIPS = 10
 MOST_HOLD_MS = 700.0
 """but no longer than this, since what waits is lost in a crash (FORMAT.md)."""
 
-KEYFRAME_EVERY_MS = 3_500.0
+KEYFRAME_EVERY_MS = 3_000.0
 """Asked for this long after the last one, so that with the answer's time it stays below 4 s."""
 PLI_SPACING_MS = 150.0
 """Keyframes are never asked for more often,"""

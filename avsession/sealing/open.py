@@ -29,6 +29,9 @@ Fetch = Callable[[int], Awaitable[bytes]]
 CACHE_BYTES = 8 * 1024 * 1024
 """Of plain segments, kept a viewer: some 40 s at the agreed rate, so that seeking back is free."""
 
+SOUND_CUES_MS = 3_000
+"""While there is no picture, a place to begin at each of these."""
+
 _VIDEO = 1  # TrackType
 _LAST_MS = 20  # the manifest says when the last block begins; it lasts an Opus packet, or longer
 
@@ -244,23 +247,22 @@ def _parts(first: bytes) -> tuple[bytes, bytes, int]:
 def _cue_points(segments: Sequence[Sealed]) -> list[tuple[int, int]]:
     """Where a player may begin: (ms on the timeline, bytes after the first cluster's start).
 
-    The start, where nothing is stored that does not decode, and keyframes; without any, as of a
-    camera that was never on, every cluster.
+    The start, where nothing is stored that does not decode, and keyframes; while the camera is off
+    sound alone, every few seconds.
     """
     points: list[tuple[int, int]] = []
-    keyframes: list[tuple[int, int]] = []
     base = 0
     for segment in segments:
         for cluster in segment.clusters:
             if not 0 <= cluster.offset < segment.plain_size:
                 raise ManifestBroken("A cluster lies outside its segment.")
-            points.append((cluster.start_ms, base + cluster.offset))
-            if cluster.keyframe:
-                keyframes.append(points[-1])
+            quiet = not segment.video_frames and (
+                not points or cluster.start_ms - points[-1][0] >= SOUND_CUES_MS
+            )
+            if cluster.keyframe or quiet or not points:
+                points.append((cluster.start_ms, base + cluster.offset))
         base += segment.plain_size
-    if not keyframes or keyframes[0] == points[0]:
-        return keyframes or points
-    return [points[0], *keyframes]
+    return points
 
 
 def _seek_head(positions: tuple[int, int, int]) -> bytes:

@@ -106,7 +106,14 @@ class Made:
         last = self.lines[-1].entry if self.lines else None
         return (0, GENESIS) if last is None else (last.n + 1, entry_digest(last))
 
-    def seal(self, plain: bytes, start_ms: int, end_ms: int, clusters: Sequence[Cluster]) -> None:
+    def seal(
+        self,
+        plain: bytes,
+        start_ms: int,
+        end_ms: int,
+        clusters: Sequence[Cluster],
+        pictures: int = 0,
+    ) -> None:
         index, (n, prev) = len(self.sealed), self.next
         self.plain[index] = plain
         begin = self.lines[0].entry
@@ -130,6 +137,7 @@ class Made:
                 size=len(self.sealed[index]),
                 plain_size=len(plain),
                 clusters=tuple(clusters),
+                video_frames=pictures,
             )
         )
 

@@ -1,6 +1,7 @@
 """The virtual file: right for stock tools, fetched piece by piece, never wrong silently."""
 
 import asyncio
+import itertools
 import json
 import subprocess
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from avsession.errors import RecordingTruncated
 from avsession.recording import Cluster, Sealed
 from avsession.sealing import ebml
-from avsession.sealing.open import VirtualFile, header, open_track
+from avsession.sealing.open import SOUND_CUES_MS, VirtualFile, header, open_track
 from recorder.frames import Kind
 from tests.avsession.sealing.made import (
     RATE,
@@ -182,10 +183,20 @@ async def test_every_position_in_the_header_is_right(source: tuple[Frame, ...], 
     keyframes = [cluster.start_ms for cluster in listed if cluster.keyframe]
     expected = [c.start_ms for c in listed[:1] if not c.keyframe] + keyframes
     assert [time for time, *_ in found["cues"]] == (
-        expected if keyframes else [cluster.start_ms for cluster in listed]
+        expected if keyframes else [c.start_ms for c in listed if c.start_ms % SOUND_CUES_MS < 500]
     )
     assert {track for *_, track in found["cues"]} == {1}
     assert list(found["clusters"].values()) == [cluster.start_ms for cluster in listed]
+
+
+async def test_while_the_camera_is_off_there_is_a_cue_every_few_seconds(
+    source: tuple[Frame, ...],
+) -> None:
+    off = [frame for frame in source if frame[1] is Kind.AUDIO or not 1000 <= frame[0] < 7000]
+    found = parse(await whole(make(off)))
+    times = [time for time, *_ in found["cues"]]
+    assert max(later - earlier for earlier, later in itertools.pairwise(times)) <= 4_000
+    assert len(times) == 4, "but not one a second"
 
 
 async def test_a_dropped_segment_leaves_no_trace(source: tuple[Frame, ...]) -> None:
