@@ -109,6 +109,10 @@ class ObjectStore(Protocol):
     async def get(self, name: str) -> bytes:
         """A whole object; raises NotFound."""
 
+    async def segments(self, recording: str) -> dict[tuple[str, int], int]:
+        """What lies under a recording: track and index of each segment, and its bytes. A file that
+        no segment is called has index -1."""
+
     async def remove(self, prefix: str) -> int:
         """Delete every object under ``<recording>`` or ``<recording>/<track>``; how many."""
 

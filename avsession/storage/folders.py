@@ -64,6 +64,23 @@ def _split(name: str) -> tuple[list[str], str]:
     return [_checked(folder) for folder in folders], file
 
 
+def _sizes(folder: int, track: str) -> dict[tuple[str, int], int]:
+    """The bytes of each segment in a track's folder."""
+    try:
+        with files.inside(folder, track) as here:
+            found: dict[tuple[str, int], int] = {}
+            for name in os.listdir(here):
+                match = _SEGMENT.fullmatch(name)
+                own = match is not None and _file_name(int(match[1])) == name
+                if name.startswith(".") and match is None:
+                    continue  # half written
+                index = int(match[1]) if match and own else -1
+                found[track, index] = os.stat(name, dir_fd=here, follow_symlinks=False).st_size
+            return found
+    except NotADirectoryError:
+        return {(track, -1): 0}
+
+
 async def _off_loop(work: Callable[[], T]) -> T:
     """Run blocking ``work`` in a thread; what the disk refuses is Unavailable."""
     try:
@@ -157,6 +174,25 @@ class FolderObjects:
                 raise NotFound from error
             except ValueError as error:
                 raise Unavailable("The object is not a plain file.") from error
+
+        return await _off_loop(work)
+
+    async def segments(self, recording: str) -> dict[tuple[str, int], int]:
+        """As ``ports.ObjectStore.segments``."""
+        folder = _checked(recording)
+
+        def work() -> dict[tuple[str, int], int]:
+            found: dict[tuple[str, int], int] = {}
+            with files.root(self._objects) as objects:
+                try:
+                    with files.inside(objects, folder) as here:
+                        for name in sorted(os.listdir(here)):
+                            if name == MANIFEST or name.startswith("."):
+                                continue
+                            found |= _sizes(here, name)
+                except FileNotFoundError:
+                    pass
+            return found
 
         return await _off_loop(work)
 

@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from avsession import grant as grants
+from avsession.canonical import unb64
 from avsession.consent import ConsentState, Interrupted, Phase, Request
 from avsession.errors import (
     AvsessionError,
@@ -26,7 +27,7 @@ from avsession.messages import Capture, Granted, Parties, RecordingChanged, Reco
 from avsession.ports import Reader, WorkerInfo, Writer
 from avsession.recording import GOING_ON, State, may_become
 from avsession.records import ConsentEvent, EntryRecord, GrantRecord, Recording, TrackRecord
-from avsession.session import Session, new_id
+from avsession.session import Party, Session, new_id
 from avsession.usecases import effects, evidence, views
 from avsession.usecases.common import advance, leaf, load_state
 from avsession.usecases.gate import OpenGate
@@ -327,11 +328,23 @@ async def _grant(
         "grant.issued",
         session=session,
         actor="server",
-        refs={**refs, "consents": [event.id for event in events]},
+        refs={
+            **refs,
+            "consents": [event.id for event in events],
+            # what a manifest is held against, without the database: whose key, whose track
+            "recorder_key": unb64(worker.recorder_key).hex(),
+            "tracks": [track.id for track in tracks],
+            "owners": [await _pseudonym(tx, track.party) for track in tracks],
+        },
         details={"purposes": recording.purposes},
     )
     await leaf(app, tx, "recording.on", session=session, actor="server", refs=refs)
     return token
+
+
+async def _pseudonym(tx: Reader, party_id: str) -> str:
+    party = await tx.get(Party, party_id)
+    return party.pseudonym if party else ""
 
 
 async def retry_waiting(app: Services) -> None:

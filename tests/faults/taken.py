@@ -172,7 +172,7 @@ class Worker:
             "generation": self.grant.generation,
             "start_ms": at,
             "end_ms": at + 1,
-            "captured_ms": now_ms(),
+            "captured_ms": now_ms() - 1,
             "uncertainty_ms": 1.0,
             "sha256": sha256_hex(data),
             "size": len(data),

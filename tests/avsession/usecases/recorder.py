@@ -185,7 +185,7 @@ class Recorder:
             "generation": granted.generation,
             "start_ms": at,
             "end_ms": at + 1,
-            "captured_ms": now,
+            "captured_ms": now - 1,  # with its uncertainty: now, and no later
             "uncertainty_ms": 1.0,
             "sha256": sha256_hex(data),
             "size": len(data),
