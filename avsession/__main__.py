@@ -11,7 +11,7 @@ import socket
 import sys
 from pathlib import Path
 
-from avsession import __version__, auditing, config, keys, logs
+from avsession import __version__, auditing, config, keys, logs, proving
 from avsession.config import Settings
 from avsession.errors import AvsessionError, LogBroken, SettingsInvalid
 from avsession.sealing.custody import read_custodian
@@ -54,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _command(group, "show", "print the public halves", "avsession keys show --json")
     _audit(commands)
+    _recording(commands)
     return made
 
 
@@ -81,6 +82,22 @@ def _audit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "avsession audit adopt --reason 'restored the backup of 1 May'",
     )
     one.add_argument("--reason", required=True, help="why the anchor and the log differ")
+
+
+def _recording(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """``avsession recording …``."""
+    group = commands.add_parser("recording", help="recordings").add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    one = _command(
+        group,
+        "verify",
+        "prove that what is stored lies inside consent; opens nothing, changes nothing",
+        "avsession recording verify --all",
+    )
+    which = one.add_mutually_exclusive_group(required=True)
+    which.add_argument("recording", nargs="?", metavar="ID", help="the recording")
+    which.add_argument("--all", action="store_true", help="every recording there is or was")
 
 
 def _command(
@@ -158,6 +175,10 @@ def run(arguments: list[str]) -> int:
             report, key = asyncio.run(auditing.verify(settings, given.since))
             print((auditing.as_json if given.json else auditing.as_text)(report, key))
             return 0 if report.ok else FOUND_WRONG
+        if given.command == "recording":
+            proven = asyncio.run(proving.verify(settings, given.recording))
+            print((proving.as_json if given.json else proving.as_text)(proven))
+            return 0 if proven.ok else FOUND_WRONG
         if given.command == "keys":
             answer = _show_keys(settings)
         elif given.command == "audit":

@@ -44,7 +44,7 @@ ORDER = (
     ("avsession.usecases",),
     ("avsession.storage", "signaling", "web", "recorder"),
     ("avsession.serve", "avsession.supervisor"),
-    ("avsession.auditing",),
+    ("avsession.auditing", "avsession.proving"),
     ("avsession.__main__",),
 )
 

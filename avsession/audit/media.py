@@ -1,9 +1,10 @@
 """That a recording's media is bound to consent: from its manifest and the log alone. Pure.
 
 Needs no key that opens media, and no row of the database. What is proven, in the numbered steps of
-:data:`STEPS`: the recorder signed a chain that begins and ends where the log says; everything in it
-was captured under a grant that the log has; every stored interval lies inside one in which everyone
-present had consented and nobody paused; and every sealed file is there, whole, in its place.
+``media_proof.STEPS``: the recorder signed a chain that begins and ends where the log says;
+everything in it was captured under a grant that the log has; every stored interval lies inside one
+in which everyone present had consented and nobody paused; and every sealed file is there, whole,
+in its place.
 
 Clocks. A segment's end is ``captured_ms`` with its uncertainty added. Its beginning is its place on
 the timeline, less its uncertainty and what clocks may drift apart (:data:`DRIFT`) since the
@@ -15,10 +16,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
-import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from avsession.audit.intervals import FAULTS, Generation, Story
+from avsession.audit.media_proof import MOST, STEPS, File, Finding, Place, Proof, Stored
 from avsession.canonical import canonical, unb64
 from avsession.errors import ManifestBroken
 from avsession.recording import (
@@ -28,89 +29,16 @@ from avsession.recording import (
     Detach,
     Dropped,
     End,
-    Manifest,
     Sealed,
     check_next,
     decode_line,
     entry_digest,
 )
 
-STEPS = {
-    1: "the manifest is one chain, signed by the recorder that the log names",
-    2: "it begins and ends where the log says",
-    3: "everything was captured under a grant that the log has",
-    4: "grants were issued only while everyone present had consented and nobody paused",
-    5: "no segment is missing, swapped, out of order or of another recording",
-    6: "every stored interval lies inside consent",
-    7: "every sealed file is there, whole, in its place, and no other",
-}
-"""What is proven, in the order in which it is."""
-
 DRIFT = 0.0005
 """By how much of the time that passed two clocks may be slewed apart."""
 LATE_MS = 2000
 """How much later than its last frame was captured a segment may have been read."""
-MOST = 100
-"""Findings of one step that are kept; the others are counted."""
-
-Place = tuple[str, int]
-"""A segment: its track and its index."""
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One thing that does not hold: which step, where, and what."""
-
-    step: int
-    where: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.what}"
-
-
-class Stored(msgspec.Struct, frozen=True, kw_only=True):
-    """A segment that is kept, in server time (ms since the Unix epoch)."""
-
-    n: int
-    """Its entry's number in the manifest."""
-    track: str
-    index: int
-    generation: int
-    from_ms: float
-    to_ms: float
-
-
-class File(msgspec.Struct, frozen=True):
-    """A sealed file as it lies in the object store; ``sha256`` empty: it was not read."""
-
-    size: int
-    sha256: str = ""
-
-
-class Proof(msgspec.Struct, frozen=True, kw_only=True):
-    """What a verification came to."""
-
-    recording: str
-    finished: bool
-    """Whether the log has its end; otherwise this is about what is there so far."""
-    erased: bool
-    """Whether the log says that the whole recording was destroyed."""
-    segments: int
-    intervals: tuple[Stored, ...]
-    findings: tuple[Finding, ...]
-    counts: dict[int, int]
-    skipped: tuple[int, ...]
-    """Steps that there was nothing for."""
-
-    @property
-    def ok(self) -> bool:
-        """Whether everything holds."""
-        return not any(self.counts.values())
-
-    @property
-    def first(self) -> Finding | None:
-        """The first thing that does not."""
-        return self.findings[0] if self.findings else None
 
 
 def verify(
@@ -337,17 +265,21 @@ class _Run:
         return granted is not None and not granted.allows(*self._times(entry))
 
     def _said_kept(self, kept: Sequence[Sealed]) -> None:
-        """The segments that the log says were kept, if it says so."""
+        """Of each track the segments that the log says were kept, if it says so."""
         said = self.end.refs.get("segments") if self.end else None
-        if not isinstance(said, dict):
+        if self.end is None or not isinstance(said, list):
             return
-        digest = hashlib.sha256()
-        for one in sorted(kept, key=lambda e: (e.track, e.index)):
-            digest.update(canonical([one.track, one.index, one.sha256, one.size]) + b"\n")
-        if (said.get("count"), said.get("digest")) != (len(kept), digest.hexdigest()):
-            where = f"leaf {self.end.index}" if self.end else ""
-            what = f"counts {said.get('count')} kept segments; the manifest's {len(kept)} differ"
-            self.wrong(5, where, what)
+        tracks = {track for track, _ in self.files or {}} | {one.track for one in kept}
+        known = {str(one.get("track")): one for one in said if isinstance(one, dict)}
+        for track in sorted(tracks | known.keys()):
+            mine = [one for one in kept if one.track == track]
+            digest = hashlib.sha256()
+            for one in mine:
+                digest.update(canonical([one.track, one.index, one.sha256, one.size]) + b"\n")
+            counted = known.get(track, {"count": 0, "digest": digest.hexdigest()})
+            if (counted.get("count"), counted.get("digest")) != (len(mine), digest.hexdigest()):
+                what = f"counts {counted.get('count')} kept segments of {track}, the manifest's "
+                self.wrong(5, f"leaf {self.end.index}", f"{what}{len(mine)} are others")
 
     def _times(self, entry: Sealed) -> tuple[float, float]:
         """From when until when it was captured, in server time, at the widest."""
@@ -418,10 +350,5 @@ def kept_file(data: bytes) -> File:
     return File(len(data), hashlib.sha256(data).hexdigest())
 
 
-def decoded(lines: Sequence[bytes]) -> Manifest:
-    """The manifest, not verified, for who draws it; raises ManifestBroken."""
-    return Manifest(tuple(decode_line(line).entry for line in lines))
-
-
 def _name(track: str, index: int) -> str:
-    return f"{track}/{index:06d}"
+    return f"{track}/{index:06d}" if index >= 0 else f"{track}/ (another file)"

@@ -16,7 +16,7 @@ from avsession.audit import checkpoint as notes
 from avsession.audit import media, merkle
 from avsession.audit.checkpoint import VerifierKey
 from avsession.audit.intervals import Said, Story, read
-from avsession.audit.media import File, Place, Proof
+from avsession.audit.media_proof import File, Place, Proof
 from avsession.errors import AvsessionError, CheckpointInvalid, NotFound
 from avsession.ports import ObjectStore, Reader
 from avsession.recording import MAX_SEGMENT

@@ -30,6 +30,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
         ["keys", "show"],
         ["audit", "verify"],
         ["audit", "adopt"],
+        ["recording", "verify"],
     ],
 )
 def test_every_command_has_help_with_an_example(

@@ -251,3 +251,15 @@ async def test_a_key_has_an_identifier(keys: FolderKeys, track: str) -> None:
     for job in (keys.put(track, b""), keys.get(track), keys.destroy(track)):
         with pytest.raises(Invalid):
             await job
+
+
+async def test_what_lies_under_a_recording_is_listed_whatever_it_is_called(tmp_path: Path) -> None:
+    objects = FolderObjects(tmp_path / "objects", tmp_path / "spool")
+    recording, track = "rec_" + "a" * 26, "trk_" + "b" * 26
+    assert await objects.segments(recording) == {}
+    await objects.put(f"{recording}/manifest.jsonl", b"x")
+    await objects.put(f"{recording}/{track}/0.age", b"12345")
+    folder = tmp_path / "objects" / recording
+    (folder / track / "1.age").write_bytes(b"not as we call it")
+    (folder / "stray").write_bytes(b"x")
+    assert await objects.segments(recording) == {(track, 0): 5, (track, -1): 17, ("stray", -1): 0}
