@@ -290,6 +290,7 @@ async def _record_withdrawal(
         recorded = await withdrawals.open_choice(app, tx, party, request)
         fate_s = app.settings.consent.fate_s if recorded else 0
         result = {"event": event.id, "fate_s": str(fate_s)}
+        result |= await withdrawals.kept_by(tx, request.id, "destroy")
         answer = await remember(app, tx, party_id, message.key, message, result)
     return after, answer
 

@@ -4,6 +4,7 @@
 /** @import {ConsentEvent, MyData, MyRecording} from "./types.js" */
 
 import { post } from "./api.js";
+import { destructions } from "./certificate.js";
 import { el, button, randomKey } from "./dom.js";
 import { dateTime, duration, list, sentence, t } from "./i18n.js";
 import { render } from "./notice.js";
@@ -78,7 +79,13 @@ function recording(one, data, secret, changed) {
     el("p", {}, t("mydata.purposes", { list: purposes(one.purposes) })),
   );
   if (one.mine_erased) item.append(el("p", {}, t("mydata.erased")));
-  if (one.withdrawn) item.append(el("p", {}, t("mydata.withdrawn")), el("p", {}, fateText(one.fate)));
+  if (one.withdrawn) item.append(el("p", {}, t("mydata.withdrawn")), el("p", {}, fateText(one)));
+  if (one.held) {
+    const { category, review_ms } = one.held;
+    item.append(el("p", {}, t("held.told", { why: sentence("held", category), when: dateTime(review_ms) })));
+  }
+  const load = (/** @type {string} */ certificate) => post("/api/my-data/certificate", { secret, certificate });
+  item.append(...destructions(one.certificates, load, changed));
   if (one.withdrawn && !one.fate && !one.mine_erased) {
     item.append(button(t("fate.choose"), () => choose(one, secret, changed), { class: "strong" }));
   }
@@ -88,9 +95,11 @@ function recording(one, data, secret, changed) {
   return item;
 }
 
-/** @param {string | null} fate */
-function fateText(fate) {
-  return fate ? sentence("fate", fate) : t("fate.open");
+/** @param {MyRecording} one */
+function fateText({ fate, held, state, mine_erased }) {
+  if (!fate) return t("fate.open");
+  if (fate !== "destroy" || mine_erased || state === "erased") return sentence("fate", fate);
+  return t(held ? "fate.destroy_held" : "fate.destroy_soon");
 }
 
 /**

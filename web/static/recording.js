@@ -95,6 +95,9 @@ export class Recording {
       case "recording.state":
         this.setStatus(message.recording);
         break;
+      case "recording.finished":
+        if (message.certificate) this.stage?.setNote(message.state === "erased" ? "erased.whole" : "erased.part");
+        break;
       case "recording.grant":
         this.leg.setGrant(message.grant);
         break;
@@ -330,14 +333,12 @@ export class Recording {
   async chooseFate(request, recorded, seconds = this.options.about.consent.fate_s) {
     if (this.choosing) return;
     this.choosing = true;
-    const failed = recorded.then(
-      () => false,
-      (error) => this.refused(error),
-    );
+    const answer = recorded.catch((error) => (this.refused(error), null));
     const fate = await askFate(seconds, this.agent);
     // What is said to have become of it is what the server has on record, not what was pressed.
-    const known = !(await failed) && (!fate || (await this.change({ type: "consent.fate", request, fate })));
-    if (known) this.stage?.setNote(`withdraw.done_${fate ?? "destroy"}`);
+    let said = await answer;
+    if (said && fate) said = await this.changed({ type: "consent.fate", request, fate });
+    if (said) this.stage?.setNote(`withdraw.done_${fate === "keep" ? "keep" : said["held"] ? "held" : "destroy"}`);
     this.choosing = false;
     this.draw();
   }
@@ -347,11 +348,19 @@ export class Recording {
    * @param {object} message
    */
   async change(message) {
+    return (await this.changed(message)) !== null;
+  }
+
+  /**
+   * As change; what the server answered, or null.
+   * @param {object} message
+   */
+  async changed(message) {
     try {
-      await this.options.signaling.change(message);
-      return true;
+      return await this.options.signaling.change(message);
     } catch (error) {
-      return !this.refused(error);
+      this.refused(error);
+      return null;
     }
   }
 

@@ -2,9 +2,11 @@
 
 /** @import {AdminSessionDetail, ConsentEvent} from "./types.js" */
 
-import { getText } from "./api.js";
+import { get, getText } from "./api.js";
+import { destructions } from "./certificate.js";
 import { button, el, sha256 as hashOf } from "./dom.js";
-import { dateTime, list, sentence, t } from "./i18n.js";
+import { holds } from "./hold.js";
+import { dateTime, duration, list, sentence, t } from "./i18n.js";
 import { openModal } from "./modal.js";
 import { render } from "./notice.js";
 
@@ -12,14 +14,16 @@ import { render } from "./notice.js";
  * @param {AdminSessionDetail} session
  * @param {(purpose: string) => string} labelOf
  * @param {(sha256: string, language: string) => unknown} showNotice
+ * @param {() => unknown} changed called when something of the session has changed
+ * @param {(error: unknown) => void} failed
  * @returns {HTMLElement[]}
  */
-export function story(session, labelOf, showNotice) {
+export function story(session, labelOf, showNotice, changed, failed) {
   const parties = session.parties.map(({ name, role, language, joined_ms, left_ms }) =>
     el(
       "li",
       {},
-      `${name} (${sentence("role", role)}${language ? `, ${language}` : ""})`,
+      `${name || t("admin.nobody")} (${sentence("role", role)}${language ? `, ${language}` : ""})`,
       joined_ms ? ` · ${t("admin.joined", { when: dateTime(joined_ms) })}` : "",
       left_ms ? ` · ${t("admin.left", { when: dateTime(left_ms) })}` : "",
     ),
@@ -41,7 +45,31 @@ export function story(session, labelOf, showNotice) {
         el("tbody", {}, ...rows),
       ),
     ),
+    el("h3", {}, t("admin.recordings")),
+    recordings(session, failed),
+    el("h3", {}, t("hold.heading")),
+    ...holds(session, changed),
   ];
+}
+
+/**
+ * The session's recordings: what became of each, what keeps it, and the certificates.
+ * @param {AdminSessionDetail} session
+ * @param {(error: unknown) => void} failed
+ */
+function recordings(session, failed) {
+  if (session.recordings.length === 0) return el("p", { class: "hint" }, t("mydata.no_recordings"));
+  const load = (/** @type {string} */ id) => get(`/api/admin/certificates/${id}`);
+  const items = session.recordings.map((one) =>
+    el(
+      "li",
+      {},
+      el("p", {}, `${dateTime(one.created_ms)} · ${sentence("state", one.state)} · ${duration(one.duration_ms)}`),
+      ...(one.held ? [el("p", {}, t("hold.keeps"))] : []),
+      ...destructions(one.certificates, load, failed),
+    ),
+  );
+  return el("ul", { class: "cards" }, ...items);
 }
 
 /**

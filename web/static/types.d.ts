@@ -113,7 +113,7 @@ export type ToParty =
   | { type: "recording.state"; recording: RecordingStatus }
   | { type: "recording.grant"; grant: string }
   | { type: "leg.offer"; recording: string; generation: number; sdp: string }
-  | { type: "recording.finished"; recording: string; request: string; state: string; duration_ms: number }
+  | { type: "recording.finished"; recording: string; request: string; state: string; duration_ms: number; certificate: string | null }
   | { type: "session.ended"; reason: string }
   | { type: "ack"; key: string; result: Record<string, string> }
   | { type: "error"; code: string; message: string; key: string | null };
@@ -165,6 +165,55 @@ export interface MyRecording {
   can_withdraw: boolean;
   withdrawn: boolean;
   fate: string | null;
+  held: Held | null;
+  certificates: Destruction[];
+}
+
+export interface Held {
+  category: string;
+  review_ms: number;
+}
+
+export interface Destruction {
+  certificate: string;
+  whole: boolean;
+  reason: string;
+  by: string;
+  roles: string[];
+  decided_ms: number;
+  done_ms: number | null;
+}
+
+export interface Certificate {
+  certificate: {
+    certificate: string;
+    what: {
+      recording: string;
+      whole: boolean;
+      manifest: { head: string | null; entries: number };
+      tracks: { role: string; segments: number; digest: string }[];
+    };
+    when: { decided: string; keys_destroyed: string; done: string };
+    why: string;
+    by: { role: string };
+    left: { key_backups_until: string | null; database: string };
+    controller: { name: string; address: string };
+  };
+  sha256: string;
+  leaf: number;
+}
+
+export interface Hold {
+  hold: string;
+  scope: string;
+  target: string;
+  category: string;
+  reason: string;
+  asked_by: string;
+  review_ms: number;
+  placed_ms: number;
+  released_ms: number | null;
+  release_reason: string;
 }
 
 export interface MyData {
@@ -200,6 +249,8 @@ export interface AdminRecording {
   purposes: string[];
   parties: AdminParty[];
   playable: boolean;
+  held: boolean;
+  certificates: Destruction[];
 }
 
 export interface AdminSession {
@@ -216,6 +267,7 @@ export interface AdminSessionDetail extends Omit<AdminSession, "requests" | "rec
   events: ConsentEvent[];
   requests: { request: string; by: string; purposes: string[]; at_ms: number; outcome: string | null }[];
   recordings: AdminRecording[];
+  holds: Hold[];
 }
 
 export interface OpenedTrack {

@@ -75,7 +75,7 @@ function draw() {
   show(byId("more-recordings", HTMLElement), more.recordings);
   const place = byId("story", HTMLElement);
   show(place, shown !== null);
-  if (shown) place.replaceChildren(...story(shown, labelOf, showNotice));
+  if (shown) place.replaceChildren(...story(shown, labelOf, showNotice, again, (error) => say(explain(error))));
 }
 
 /** @param {string} id of a purpose */
@@ -86,7 +86,7 @@ function labelOf(id) {
 
 /** @param {AdminRecording} one */
 function recordingRow(one) {
-  const names = one.parties.map(({ name, role }) => `${name} (${sentence("role", role)})`);
+  const names = one.parties.map(({ name, role }) => `${name || t("admin.nobody")} (${sentence("role", role)})`);
   const play = button(t("admin.play"), () => openRecording(one, labelOf));
   play.disabled = !one.playable;
   return el(
@@ -104,7 +104,7 @@ function recordingRow(one) {
 
 /** @param {AdminSession} one */
 function sessionRow(one) {
-  const names = one.parties.map(({ name, role }) => `${name} (${sentence("role", role)})`);
+  const names = one.parties.map(({ name, role }) => `${name || t("admin.nobody")} (${sentence("role", role)})`);
   return el(
     "tr",
     {},
@@ -132,6 +132,14 @@ async function open(session) {
   const place = byId("story", HTMLElement);
   place.focus();
   place.scrollIntoView({ block: "start" });
+}
+
+/** What is shown has changed: fetch it and the lists again. */
+function again() {
+  return guarded(async () => {
+    if (shown) shown = await get(`/api/admin/sessions/${shown.session}`);
+    await reload();
+  });
 }
 
 /**
