@@ -82,7 +82,7 @@ def fill(path: Path, count: int) -> bytes:
 
 
 def hashing(path: Path) -> tuple[float, int]:
-    """Seconds of CPU that hashlib takes for the leaves' bytes alone, and how many bytes they are."""
+    """CPU seconds that hashlib takes for the leaves' bytes alone, and how many bytes they are."""
     with closing(sqlite3.connect(path)) as db:
         data = [row[0] for row in db.execute("SELECT data FROM leaf")]
     started = time.process_time()
