@@ -188,7 +188,7 @@ class Leg:
     @property
     def hurried(self) -> bool:
         """Whether something is missing, or the leg is new, so that every tick counts."""
-        return self._now_ms() < max(self.receiver.restless_until_ms, self._settled_ms)
+        return self.receiver.hurried or self._now_ms() < self._settled_ms
 
     def tick(self) -> None:
         """What happens by time: gaps given up, feedback sent, silence and floods noticed."""

@@ -20,8 +20,9 @@ from recorder.webm import MAX_FRAME_BYTES
 VP8_PAYLOAD, RTX_PAYLOAD, OPUS_PAYLOAD = 96, 97, 111
 """Fixed, since the recorder is always the one who offers."""
 REPORT_EVERY_MS = 1_000.0
-RESTLESS_MS = 300.0
-"""So long after something was missing, more is likely to be, and every tick counts."""
+HURRY_AFTER_MS = 120.0
+"""What has been missing for longer was probably lost twice, and every tick counts; till then the
+seldomer ticks of a calm leg do as well."""
 MAX_OPUS_BYTES = 1_500
 PLAIN_BYTES = 16
 """Shorter packets are left to the careful road."""
@@ -57,8 +58,8 @@ class Receiver:
         self._own_ssrc = secrets.randbelow(1 << 32)
         self._round_trip = RoundTrip()
         self._keyframes = Keyframes()
-        self.restless_until_ms = float("-inf")
-        """Until then every tick counts: something is missing, or was a moment ago."""
+        self.hurried = False
+        """Whether every tick counts, since something has been missing for long."""
         self.ready: list[EncodedFrame] = []
         """Whole frames that nobody has collected yet."""
         self._beginning: list[tuple[int, bytes, float]] | None = []
@@ -200,14 +201,14 @@ class Receiver:
         """Give up what has been missing for too long; the frames that can go on then."""
         video, audio = self.video.reorder, self.audio.reorder
         if video.waiting:
-            self.restless_until_ms = now_ms + RESTLESS_MS
             self._video(video.give_up(now_ms), now_ms)
             if self._needs_keyframe and video.waiting:
                 # what is missing before it would only be thrown away
                 self._video(video.skip_to(_begins_keyframe), now_ms)
         if audio.waiting:
-            self.restless_until_ms = now_ms + RESTLESS_MS
             self._audio(audio.give_up(now_ms), now_ms)
+        oldest_ms = max(video.missing_for(now_ms), audio.missing_for(now_ms))
+        self.hurried = oldest_ms > HURRY_AFTER_MS
         return self.collect()
 
     def request_keyframe(self) -> None:

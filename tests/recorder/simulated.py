@@ -197,6 +197,6 @@ class Simulation:
                 if kind == rtp.PSFB and form == 1:
                     self.plis.append(now_ms)
             self._travel(now_ms, self._hear, data)
-        next_ms = now_ms + (TICK_MS if now_ms < receiver.restless_until_ms else CALM_TICK_MS)
+        next_ms = now_ms + (TICK_MS if receiver.hurried else CALM_TICK_MS)
         if next_ms < end_ms:
             self._at(next_ms, self._tick, next_ms, end_ms)

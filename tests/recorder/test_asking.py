@@ -106,6 +106,10 @@ def test_twenty_percent_with_overtaking_and_duplicates(seed: int, overtaking: fl
     assert ran.stall_ms <= 3_000
 
 
+def test_a_little_loss_is_no_reason_to_look_much_more_often() -> None:
+    assert Simulation(20, loss=0.01).run().wakes < 22 * 16  # 12.5 a second where nothing is lost
+
+
 @pytest.mark.parametrize("round_trip_ms", [20.0, 100.0, 150.0])
 def test_other_round_trips(round_trip_ms: float) -> None:
     ran = Simulation(20, round_trip_ms, loss=0.05).run()

@@ -5,7 +5,7 @@ import itertools
 from aiortc.rtp import RtcpRtpfbPacket
 
 from recorder.asking import PLI_SPACING_MS
-from recorder.receive import RESTLESS_MS, Receiver
+from recorder.receive import HURRY_AFTER_MS, Receiver
 from tests.recorder.packets import AUDIO_SSRC, VideoSource, as_rtx, audio_packet
 from tests.recorder.test_receive import feed, numbers, plis, said
 
@@ -91,16 +91,18 @@ def test_a_lost_request_for_a_keyframe_is_made_again_ever_more_seldom() -> None:
     assert apart[-1] == 1_000
 
 
-def test_restless_while_something_is_missing_and_a_little_longer() -> None:
+def test_every_tick_counts_once_something_has_been_missing_for_long() -> None:
     receiver = Receiver(hold_ms=380)
     receiver.on_rtp(audio_packet(0, 0), 0)
-    receiver.tick(0)
-    assert receiver.restless_until_ms < 0
     receiver.on_rtp(audio_packet(2, 1920), 40)
-    receiver.tick(60)
-    receiver.on_rtp(audio_packet(1, 960), 70)
-    receiver.tick(80)
-    assert receiver.restless_until_ms == 60 + RESTLESS_MS
+    seen = []
+    for ms in (60, 40 + HURRY_AFTER_MS, 41 + HURRY_AFTER_MS):
+        receiver.tick(ms)
+        seen.append(receiver.hurried)
+    assert seen == [False, False, True]
+    receiver.on_rtp(audio_packet(1, 960), 200)
+    receiver.tick(220)
+    assert not receiver.hurried
 
 
 def test_a_gap_is_waited_for_longer_where_answers_take_long() -> None:
