@@ -252,14 +252,20 @@ async def serve(settings: Settings) -> None:
         raise
     tasks = Tasks()
     try:
-        async with app.store.write() as tx:
-            await audit_log.append(tx, app.clock, app.entropy, "log.started", actor="server")
+        await note_start(app)
         await presence.recover(app)
         await _run(settings, files, app, hub, tasks, stop)
     finally:
         await tasks.close()
         await close_store(app)
         os.close(lock)
+
+
+async def note_start(app: Services) -> None:
+    """A leaf for each start but the first: an empty log has just been given its first leaf."""
+    async with app.store.write() as tx:
+        if await audit_log.size(tx) > 1:
+            await audit_log.append(tx, app.clock, app.entropy, "log.started", actor="server")
 
 
 async def _run(

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from avsession.audit import log as audit_log
 from avsession.audit.log import KINDS
 from avsession.canonical import unb64
 from avsession.config import Settings
 from avsession.errors import LinkSpent, Unavailable
+from avsession.records import Leaf
 from avsession.serve import (
     Files,
     build_name,
     close_store,
+    note_start,
     open_services,
     sign_in_links,
     tls_files,
@@ -67,6 +70,18 @@ async def test_each_start_prints_fresh_links_for_one_use(tmp_path: Path) -> None
     with pytest.raises(LinkSpent):
         await accounts.sign_in_by_link(app, secret)
     await close_store(app)
+
+
+async def test_each_start_is_one_leaf(tmp_path: Path) -> None:
+    for starts in (1, 2, 3):
+        app = await open_services(Settings(), Files(tmp_path), Hub())
+        await note_start(app)
+        async with app.store.write() as tx:
+            found = [leaf.kind for leaf in await tx.find(Leaf) if leaf.kind == "log.started"]
+            assert len(found) == starts
+            # other things happen, too
+            await audit_log.append(tx, app.clock, app.entropy, "audit.read", actor="server")
+        await close_store(app)
 
 
 def test_the_build_is_named_after_the_pages_code() -> None:
