@@ -10,6 +10,7 @@ from avsession.errors import (
     Conflict,
     ConsentRequired,
     Erased,
+    Held,
     Invalid,
     NotFound,
     NotPermitted,
@@ -17,7 +18,7 @@ from avsession.errors import (
 )
 from avsession.recording import State
 from avsession.records import Certificate, Detail, Hold, Idempotent, Recording, Withdrawal
-from avsession.usecases import holds, mydata, review
+from avsession.usecases import erasure, holds, mydata, review
 from tests.avsession.usecases.world import World, opened
 
 DAY_MS = 86_400_000
@@ -236,6 +237,17 @@ async def test_one_session_has_only_so_many(world: World, monkeypatch: pytest.Mo
         await hold(world, "session", world.session)
     await release(world, first)
     await hold(world, "session", world.session)
+
+
+async def test_nobody_decides_past_a_hold_whoever_asks(world: World) -> None:
+    """The last look is in the transaction that decides: one placed just before counts."""
+    recording = await world.sealed()
+    await hold(world, "recording", recording)
+    row = await world.only(Recording)
+    with pytest.raises(Held):
+        async with world.store.write() as tx:
+            await erasure.decide(world.app, tx, row, None, "retention", whole=True)
+    assert not await world.find(Certificate)
 
 
 ACTIONS = st.lists(
