@@ -7,7 +7,7 @@ person. The tree::
     ├── Invalid              the input is wrong; nothing was changed
     │   ├── MessageInvalid, SdpRefused, NoticeMismatch, PurposesRefused
     │   ├── GrantInvalid, GrantExpired, GrantStale, SignatureInvalid
-    │   ├── CheckpointInvalid, ProofInvalid
+    │   ├── CheckpointInvalid, ProofInvalid, ReceiptInvalid
     │   └── ManifestBroken, RecordingTruncated, SettingsInvalid
     ├── Refused              the caller may not do this
     │   ├── SignInRequired, SignInFailed, LinkSpent, TicketRefused
@@ -97,6 +97,13 @@ class SignatureInvalid(Invalid):
 
     code = "signature.invalid"
     sentence = "The signature of your browser does not hold; load the page again."
+
+
+class ReceiptInvalid(Invalid):
+    """A file is no receipt, or the parts of one do not belong together."""
+
+    code = "receipt.invalid"
+    sentence = "That is not a receipt."
 
 
 class ManifestBroken(Invalid):

@@ -79,7 +79,16 @@ def verify(proof: Proof, key: VerifierKey) -> Checkpoint:
     Raises CheckpointInvalid when it is not signed by ``key``, ProofInvalid when the leaf is not
     the one at that index in it.
     """
-    head = checkpoint.verify(proof.note, key)
+    checkpoint.verify(proof.note, key)
+    return included(proof)
+
+
+def included(proof: Proof) -> Checkpoint:
+    """The checkpoint that the leaf is in, whoever signed it.
+
+    Raises CheckpointInvalid when it is none, ProofInvalid when the leaf is not in it there.
+    """
+    head = checkpoint.parse(proof.note)
     leaf = merkle.leaf_hash(proof.leaf)
     if not merkle.verify_inclusion(leaf, proof.index, head.size, proof.hashes, head.root):
         raise ProofInvalid("The leaf is not in the log at that place.")

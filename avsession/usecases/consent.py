@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from avsession import notices
 from avsession.audit.record import Shown
 from avsession.config import PurposeSetting
@@ -35,7 +37,7 @@ from avsession.messages import (
     StopRecording,
     WithdrawConsent,
 )
-from avsession.ports import Writer
+from avsession.ports import Reader, Writer
 from avsession.records import ConsentEvent, Notice, RecordingRequest
 from avsession.session import Role, Session, new_id
 from avsession.signed import Enrolment
@@ -281,7 +283,10 @@ async def _record_withdrawal(
         signature = await keys.judged(
             app, tx, party, message.signed, action="withdraw", request=request.id
         )
-        event = await events.add(app, tx, session, party, request, "withdrawn", signature=signature)
+        shown = await _taken_back(app, tx, party_id, request.id)
+        event = await events.add(
+            app, tx, session, party, request, "withdrawn", shown=shown, signature=signature
+        )
         state = await load_state(tx, app, session.id)
         after = effects.After(session.id)
         if state.request is not None and state.request.id == request.id:
@@ -293,6 +298,21 @@ async def _record_withdrawal(
         result |= await withdrawals.kept_by(tx, request.id, "destroy")
         answer = await remember(app, tx, party_id, message.key, message, result)
     return after, answer
+
+
+async def _taken_back(app: Services, tx: Reader, party: str, request: str) -> Shown | None:
+    """The notice that the withdrawn consent was given to."""
+    given = await tx.one(ConsentEvent, request=request, party=party, kind="given")
+    notice: Any = given.document.get("notice") if given is not None else None
+    if not notice:
+        return None
+    return Shown(
+        language=notice["language"],
+        sha256=notice["sha256"],
+        version=notice["version"],
+        method="button/withdraw",
+        build=app.build,
+    )
 
 
 async def choose_fate(app: Services, party_id: str, message: ChooseFate) -> dict[str, str]:

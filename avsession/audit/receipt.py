@@ -1,0 +1,338 @@
+"""A party's receipt: what it said, in its own language, and the proof that this is in the log.
+
+A receipt is one HTML page that needs nothing from anywhere: no script, no picture, no network. The
+machine-readable part is inside it, and the rest of the page is made from that part alone
+(:func:`render`): verification makes it again and compares every byte. :func:`verify` is pure and
+needs no clock, no network and nothing of ours but the log's public key.
+
+It opens commitments of this party's own leaf only: the log itself stays as silent as it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from avsession import signed
+from avsession.audit import checkpoint, proof
+from avsession.audit.checkpoint import VerifierKey
+from avsession.audit.receipt_page import page
+from avsession.canonical import b64, canonical, commitment, sha256_hex, unb64
+from avsession.errors import AvsessionError, ReceiptInvalid
+
+VERSION: Literal["avsession.receipt.v1"] = "avsession.receipt.v1"
+MAX_RECEIPT = 512 * 1024
+"""Bytes of a receipt's file; a longer one is refused before it is parsed."""
+
+KINDS = {
+    "given": "consent.given",
+    "refused": "consent.refused",
+    "withdrawn": "consent.withdrawn",
+    "erased": "recording.erased",
+}
+"""Kind of receipt -> kind of the leaf that proves it."""
+ACTIONS = {"given": "give", "refused": "refuse", "withdrawn": "withdraw"}
+
+OPEN = '<script type="application/json" id="receipt">'
+CLOSE = "</script>"
+
+Text = Annotated[str, Meta(max_length=128 * 1024)]
+
+
+class Opened(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A field that the leaf commits to: what it is, and the salt that shows it."""
+
+    value: Any
+    salt: str
+    """Base64url."""
+
+
+class Notice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The notice that was on the screen, exactly."""
+
+    sha256: str
+    language: str
+    text: Text
+
+
+class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The machine-readable part."""
+
+    v: Literal["avsession.receipt.v1"] = VERSION
+    kind: Literal["given", "refused", "withdrawn", "erased"]
+    language: Literal["en", "de"]
+    """Of the readable part."""
+    origin: Text
+    """The log's name."""
+    log_key: Text
+    """Its public key, ``name+id+key``. Whoever verifies should have it from somewhere else."""
+    privacy: Text
+    """Where to withdraw, and to read more: an address of the service."""
+    document: dict[str, Any]
+    """The event or, for ``erased``, the certificate: what the leaf's ``document`` commits to."""
+    opened: dict[str, Opened]
+    """Every field that the leaf commits to."""
+    notice: Notice | None
+    leaf: Text
+    """The leaf's own bytes, as text."""
+    proof: Text
+    """C2SP tlog-proof: index, hashes, signed checkpoint."""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One thing that was checked. ``holds`` None: there was nothing to check, or it is a remark."""
+
+    number: int
+    name: str
+    """A stable code, such as ``leaf``."""
+    holds: bool | None
+    detail: str
+    """A sentence in English."""
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What came of a verification."""
+
+    steps: tuple[Step, ...]
+    receipt: Receipt | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing that was checked is wrong."""
+        return self.receipt is not None and all(step.holds is not False for step in self.steps)
+
+
+# --- making one
+
+
+def build(
+    *,
+    kind: str,
+    language: str,
+    privacy: str,
+    document: Mapping[str, Any],
+    opened: Mapping[str, tuple[Any, bytes]],
+    notice: str | None,
+    key: VerifierKey,
+    proven: proof.Proof,
+) -> Receipt:
+    """The receipt of a leaf. ``opened``: field -> value and salt, of every commitment in it.
+
+    ``document`` is without its ``proof``, which the leaf cannot commit to. ``notice`` is the text
+    that the document names. Raises ReceiptInvalid when the parts do not belong together: a
+    receipt that does not verify is never handed out.
+    """
+    said = document.get("notice") or {}
+    fields: dict[str, Any] = {
+        "v": VERSION,
+        "kind": kind,
+        "language": language if language in ("en", "de") else "en",
+        "origin": key.name,
+        "log_key": key.text,
+        "privacy": privacy,
+        "document": {name: value for name, value in document.items() if name != "proof"},
+        "opened": {
+            name: {"value": value, "salt": b64(salt)} for name, (value, salt) in opened.items()
+        },
+        "notice": None
+        if notice is None
+        else {"sha256": said.get("sha256"), "language": said.get("language"), "text": notice},
+        "leaf": proven.leaf.decode(),
+        "proof": proven.text,
+    }
+    try:
+        made = msgspec.convert(fields, Receipt)
+    except msgspec.ValidationError as error:
+        raise ReceiptInvalid(f"The receipt cannot be made: {error}") from error
+    verdict = verify(render(made).encode(), key)
+    wrong = [step.name for step in verdict.steps if step.holds is False]
+    if wrong:
+        raise ReceiptInvalid(f"The receipt would not verify: {', '.join(wrong)}.")
+    return made
+
+
+def render(receipt: Receipt) -> str:
+    """The whole file. The same receipt gives the same bytes, here and in ``receipt.js``."""
+    machine = canonical(receipt).decode().replace("<", "\\u003c")
+    return page(msgspec.to_builtins(receipt), f"{OPEN}{machine}{CLOSE}")
+
+
+# --- verifying one
+
+
+def read(data: bytes) -> Receipt:
+    """The machine-readable part of a receipt's file. Raises ReceiptInvalid; verifies nothing."""
+    if len(data) > MAX_RECEIPT:
+        raise ReceiptInvalid("The file is too long for a receipt.")
+    try:
+        text = data.decode()
+        _before, opening, rest = text.partition(OPEN)
+        machine, closing, _ = rest.partition(CLOSE)
+        if not opening or not closing or OPEN in rest:
+            raise ReceiptInvalid("There is no machine-readable part in it, or more than one.")
+        return msgspec.json.decode(machine, type=Receipt)
+    except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
+        raise ReceiptInvalid("The machine-readable part is not one of a receipt.") from error
+
+
+def verify(data: bytes, key: VerifierKey | None = None) -> Verdict:
+    """Check a receipt's file, step by step; every step is tried, whatever came of the others.
+
+    ``key``: the log's, from somewhere other than this file. Without it the file's own is used,
+    and a step says that this shows less. Raises nothing.
+    """
+    steps: list[Step] = []
+
+    def step(name: str, check: Any, *given: Any) -> None:
+        try:
+            holds, detail = check(*given)
+        except (AvsessionError, ValueError, KeyError, TypeError, AttributeError) as error:
+            known = isinstance(error, AvsessionError)
+            holds, detail = False, str(error) if known else "It is not well-formed."
+        steps.append(Step(len(steps) + 1, name, holds, detail))
+
+    receipt = None
+    try:
+        receipt = read(data)
+    except ReceiptInvalid as error:
+        steps.append(Step(1, "file", False, str(error)))
+        return Verdict(tuple(steps), None)
+    steps.append(Step(1, "file", True, f"It is a receipt of the kind: {receipt.kind}."))
+    step("page", _page, receipt, data)
+    step("document", _document, receipt)
+    step("leaf", _leaf, receipt)
+    step("notice", _notice, receipt)
+    step("signature", _signature, receipt)
+    step("inclusion", _inclusion, receipt)
+    step("checkpoint", _checkpoint, receipt, key)
+    step("key", _key, receipt, key)
+    return Verdict(tuple(steps), receipt)
+
+
+Found = tuple[bool | None, str]
+
+
+def _page(receipt: Receipt, data: bytes) -> Found:
+    if render(receipt).encode() != data:
+        return False, "The readable part is not what the machine-readable part says."
+    return True, "The readable part says what the machine-readable part says, to the byte."
+
+
+def _document(receipt: Receipt) -> Found:
+    """The document is the one that the leaf commits to, and every commitment opens."""
+    body = json.loads(receipt.leaf)
+    if body["commitments"].keys() != receipt.opened.keys() or "document" not in receipt.opened:
+        return False, "The receipt does not open what the log's entry commits to."
+    for name, one in receipt.opened.items():
+        if body["commitments"][name] != commitment(unb64(one.salt), name, one.value):
+            return False, f"The log's entry commits to something else as its {name}."
+    if receipt.opened["document"].value != sha256_hex(canonical(receipt.document)):
+        return False, "The log's entry commits to another document."
+    return True, "The log's entry commits to this very document."
+
+
+def _leaf(receipt: Receipt) -> Found:
+    """The leaf is about this event of this party."""
+    body = json.loads(receipt.leaf)
+    if canonical(body).decode() != receipt.leaf:
+        return False, "The log's entry is not canonical JSON."
+    document = receipt.document
+    agree = [
+        body["kind"] == KINDS[receipt.kind],
+        body["session"] == document["session"],
+    ]
+    if receipt.kind != "erased":
+        agree += [
+            document["event_state"] == receipt.kind,
+            body["refs"]["event"] == document["event_id"],
+            body["refs"]["request"] == document["request"],
+            body["refs"]["notice"] == (document["notice"] or {}).get("sha256"),
+            body["subject"] == document["data_subject"],
+            body["actor"] == document["acted_by"],
+        ]
+    if not all(agree):
+        return False, "The log's entry is about something else."
+    return True, f"Entry {body['index']} of the log is about this event."
+
+
+def _notice(receipt: Receipt) -> Found:
+    said = receipt.document.get("notice")
+    if receipt.notice is None:
+        if receipt.kind == "given":
+            return False, "The notice that was shown is missing."
+        return None, "There is no notice in this receipt."
+    notice = receipt.notice
+    if said is None or (notice.sha256, notice.language) != (said["sha256"], said["language"]):
+        return False, "Another notice was shown."
+    if sha256_hex(notice.text.encode()) != notice.sha256:
+        return False, "The text is not the one that was shown."
+    return True, "The text is the one that was shown, to the byte."
+
+
+def _signature(receipt: Receipt) -> Found:
+    """The party's own signature is over what the document says."""
+    if receipt.kind == "erased":
+        return None, "Nobody signs this with a key of their own but the log."
+    document = receipt.document
+    block = document["signature"]
+    if receipt.kind != "given" and (block is None or block["status"] != "valid"):
+        return (
+            None,
+            "The party's browser did not sign this, or not validly; it counts all the same.",
+        )
+    said = msgspec.convert(block["statement"], signed.Statement)
+    ticked = tuple(one["id"] for one in document["purposes"] if one["answer"])
+    given = receipt.kind == "given"
+    notice = document["notice"] or {}
+    if (
+        block["algorithm"] != signed.ALGORITHM
+        or said.action != ACTIONS[receipt.kind]
+        or said.request != document["request"]
+        or (given and (said.notice, said.language) != (notice["sha256"], notice["language"]))
+        or sorted(said.purposes) != sorted(ticked)
+        or said.key != signed.key_id(block["public_key"])
+        or said.key != json.loads(receipt.leaf)["refs"]["key"]
+    ):
+        return False, "The party signed something else."
+    signed.verify(block["public_key"], block["signature"], signed.statement_bytes(said))
+    return True, "The party's browser signed exactly this."
+
+
+def _inclusion(receipt: Receipt) -> Found:
+    parsed = proof.parse(receipt.proof, receipt.leaf.encode())
+    if parsed.text != receipt.proof or parsed.extra:
+        return False, "The proof is written in another way than ours."
+    if json.loads(receipt.leaf)["index"] != parsed.index:
+        return False, "The proof is for another place in the log."
+    head = proof.included(parsed)
+    return (
+        True,
+        f"The entry is number {parsed.index} of the {head.size} that the checkpoint covers.",
+    )
+
+
+def _checkpoint(receipt: Receipt, key: VerifierKey | None) -> Found:
+    parsed = proof.parse(receipt.proof, receipt.leaf.encode())
+    head = checkpoint.verify(parsed.note, key or checkpoint.parse_key(receipt.log_key))
+    if parsed.note.rpartition("\n\n")[2].count("\n") != 1:
+        return False, "The checkpoint carries signatures that nothing here can check."
+    if head.origin != receipt.origin:
+        return False, "The checkpoint is another log's."
+    return True, f"The log {head.origin} signed the checkpoint."
+
+
+def _key(receipt: Receipt, key: VerifierKey | None) -> Found:
+    if checkpoint.parse_key(receipt.log_key).text != receipt.log_key:
+        return False, "The log's key is written in another way than ours."
+    if key is None:
+        return None, (
+            "The log's key was taken from the receipt itself. Compare it with the one that the "
+            "service publishes at /log/key, or that somebody else kept."
+        )
+    if key.text != receipt.log_key:
+        return False, "The receipt names another key than the one that you gave."
+    return True, "The log's key is the one that you gave."

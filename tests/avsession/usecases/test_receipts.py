@@ -1,0 +1,92 @@
+"""Receipts of what really happened: each verifies, and each is its party's own."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from avsession.audit import receipt as receipts
+from avsession.audit.receipt import Receipt
+from avsession.errors import NotFound, ReceiptInvalid
+from avsession.records import ConsentEvent, Detail
+from avsession.usecases import receipts as usecase
+from tests.avsession.usecases.parts import Person
+from tests.avsession.usecases.world import World
+
+
+async def of(world: World, person: Person, kind: str) -> Receipt:
+    event = await world.only(ConsentEvent, kind=kind, party=person.id)
+    made = await usecase.of_event(world.app, person.id, event.id)
+    verdict = receipts.verify(receipts.render(made).encode(), world.app.notary.key)
+    assert verdict.holds, [step for step in verdict.steps if step.holds is False]
+    return made
+
+
+async def test_the_moment_somebody_allows_there_is_a_receipt(world: World) -> None:
+    await world.ask("quality", "evidence")
+    await world.allow(world.customer, "evidence", language="de")
+    made = await of(world, world.customer, "given")
+    assert made.language == "de"
+    assert made.notice is not None
+    assert "aufgezeichnet" in made.notice.text
+    page = receipts.render(made)
+    assert "Beleg" in page
+    assert world.settings.controller.name in page
+    assert made.privacy == f"{world.settings.origin}/privacy"
+
+
+async def test_withdrawing_and_declining_have_theirs(world: World) -> None:
+    request = await world.record()
+    await world.withdraw(world.customer, request)
+    made = await of(world, world.customer, "withdrawn")
+    assert made.notice is not None, "what was withdrawn from"
+    other = await world.ask()
+    await world.decline(world.agent, other)
+    assert (await of(world, world.agent, "refused")).notice is None
+
+
+async def test_a_withdrawal_without_a_signature_has_one_too(world: World) -> None:
+    request = await world.record()
+    person = world.customer
+    person.signer.key = "a" * 64
+    await world.withdraw(person, request)
+    made = await of(world, person, "withdrawn")
+    verdict = receipts.verify(receipts.render(made).encode(), world.app.notary.key)
+    (signature,) = [step for step in verdict.steps if step.name == "signature"]
+    assert signature.holds is None
+    assert "did not sign" in signature.detail
+
+
+async def test_nobody_elses(world: World) -> None:
+    await world.record()
+    for person, other in ((world.agent, world.customer), (world.customer, world.agent)):
+        event = await world.only(ConsentEvent, kind="given", party=other.id)
+        with pytest.raises(NotFound):
+            await usecase.of_event(world.app, person.id, event.id)
+    asked = await world.only(ConsentEvent, kind="requested")
+    for party, event_id in (
+        (world.agent.id, asked.id),
+        (world.agent.id, "evt_" + "a" * 26),
+        ("pty_" + "a" * 26, asked.id),
+    ):
+        with pytest.raises(NotFound):
+            await usecase.of_event(world.app, party, event_id)
+
+
+async def test_none_after_the_details_were_erased(world: World) -> None:
+    await world.record()
+    event = await world.only(ConsentEvent, kind="given", party=world.customer.id)
+    async with world.store.write() as tx:
+        await tx.remove(Detail, party=world.customer.id)
+    with pytest.raises(NotFound):
+        await usecase.of_event(world.app, world.customer.id, event.id)
+
+
+async def test_none_that_would_not_verify(world: World) -> None:
+    """A database that was changed afterwards hands out no receipt."""
+    await world.record()
+    event = await world.only(ConsentEvent, kind="given", party=world.customer.id)
+    async with world.store.write() as tx:
+        await tx.put(replace(event, document=event.document | {"legal_basis": "because"}))
+    with pytest.raises(ReceiptInvalid, match="document"):
+        await usecase.of_event(world.app, world.customer.id, event.id)
