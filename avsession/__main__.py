@@ -11,7 +11,7 @@ import socket
 import sys
 from pathlib import Path
 
-from avsession import __version__, auditing, config, keys, logs, proving
+from avsession import __version__, auditing, config, keys, logs, proving, verify_receipt
 from avsession.config import Settings
 from avsession.errors import AvsessionError, LogBroken, SettingsInvalid
 from avsession.sealing.custody import read_custodian
@@ -55,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     _command(group, "show", "print the public halves", "avsession keys show --json")
     _audit(commands)
     _recording(commands)
+    verify_receipt.add(commands)
     return made
 
 
@@ -166,6 +167,10 @@ def run(arguments: list[str]) -> int:
     """Run one command; the exit status."""
     given = parser().parse_args(arguments)
     try:
+        if given.command == "receipt":  # needs no settings: it works anywhere
+            holds, text = verify_receipt.run(given)
+            print(text)
+            return 0 if holds else FOUND_WRONG
         settings = settings_of(given)
         logs.configure(settings.log_level, as_json=settings.log_json)
         if given.command == "serve":

@@ -44,7 +44,7 @@ ORDER = (
     ("avsession.usecases",),
     ("avsession.storage", "signaling", "web", "recorder"),
     ("avsession.serve", "avsession.supervisor"),
-    ("avsession.auditing", "avsession.proving"),
+    ("avsession.auditing", "avsession.proving", "avsession.verify_receipt"),
     ("avsession.__main__",),
 )
 

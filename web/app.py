@@ -9,7 +9,7 @@ from aiohttp import web
 from avsession.usecases.limits import Buckets
 from avsession.usecases.services import Services
 from web import middleware, openapi, pages, routing
-from web.api import about, accounts, admin, holds, log, mydata, playback, seat, sessions
+from web.api import about, accounts, admin, holds, log, mydata, playback, receipts, seat, sessions
 
 TABLE: tuple[routing.Route, ...] = (
     *about.ROUTES,
@@ -18,6 +18,7 @@ TABLE: tuple[routing.Route, ...] = (
     *sessions.ROUTES,
     *seat.ROUTES,
     *mydata.ROUTES,
+    *receipts.ROUTES,
     *admin.ROUTES,
     *playback.ROUTES,
     *holds.ROUTES,

@@ -39,6 +39,13 @@ async def _holder(tx: Reader, secret: str) -> tuple[Session, Party]:
     return session, party
 
 
+async def holder(app: Services, secret: str) -> Party:
+    """Whose private link this is; raises LinkSpent."""
+    async with app.store.read() as tx:
+        _, party = await _holder(tx, secret)
+    return party
+
+
 async def renew_link(app: Services, party: Party) -> str:
     """A new private link for a seated party; the old one stops working. Raises TooMany."""
     if not app.limits.links.take(party.id, app.clock.now_ms()):

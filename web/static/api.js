@@ -44,6 +44,19 @@ export function post(path, body = {}) {
 }
 
 /**
+ * A file of the server's.
+ * @param {string} path
+ * @param {object} body
+ */
+export function postForFile(path, body) {
+  return answer(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "X-Avsession": "1" },
+    body: JSON.stringify(body),
+  });
+}
+
+/**
  * A text of the server's, as it is.
  * @param {string} path
  */

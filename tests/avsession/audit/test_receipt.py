@@ -1,7 +1,8 @@
 """A receipt verifies as it was made; edited in any byte, it does not.
 
 ``tests/vectors/receipt-*.html`` are receipts that JavaScript must judge alike
-(``tests/browser/test_receipt.py``). To make them anew: ``python -m tests.avsession.audit.test_receipt``.
+(``tests/browser/test_receipt.py``). ``python -m tests.avsession.audit.test_receipt`` makes them
+anew.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def document_of(kind: str, signature: dict[str, Any] | None) -> dict[str, Any]:
         "event_id": "evt_1", "event_time": "2025-11-22T09:30:00.125Z", "event_state": kind,
         "data_subject": "psn_1", "acted_by": "psn_1", "party_role": "customer",
         "session": "psn_s", "request": "req_1", "recording": None if kind == "given" else "rec_1",
-        "controller": {"name": "Test & Söhne", "address": "<Street> 1", "contact": "a@b", "dpo": ""},
+        "controller": {"name": "Test & Söhne", "address": "<Way> 1", "contact": "a@b", "dpo": ""},
         "purposes": [
             {"id": "quality", "label": {"en": "Quality", "de": "Qualität"},
              "answer": kind == "given", "data_categories": ["voice"], "retention_days": 30},

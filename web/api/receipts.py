@@ -1,0 +1,101 @@
+"""Receipts, each for the party whose event it is about: by its seat, its account or its link."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from aiohttp import web
+from msgspec import Meta
+
+from avsession.audit import receipt as receipts
+from avsession.errors import LinkSpent, NotFound, NotPermitted
+from avsession.messages.common import Id
+from avsession.session import Party
+from avsession.usecases import mydata, sessions
+from avsession.usecases import receipts as usecase
+from web.routing import Body, Call, Needs, Route
+
+Secret = Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+class Wanted(Body, frozen=True, kw_only=True):
+    """Which event: one that this party gave, refused or withdrew by."""
+
+    event: Id
+
+
+class WantedByLink(Body, frozen=True, kw_only=True):
+    """The same, with the private link's secret."""
+
+    secret: Secret
+    event: Id
+
+
+async def by_seat(call: Call[Wanted]) -> object:
+    """The customer's, in the call."""
+    _, party = call.seat
+    return await _file(call, party, call.body.event)
+
+
+async def by_account(call: Call[Wanted]) -> object:
+    """The agent's, in the call or later."""
+    party = await sessions.agent_seat(call.app, call.who, call.param("session"))
+    return await _file(call, party, call.body.event)
+
+
+async def by_link(call: Call[WantedByLink]) -> object:
+    """Anybody's own, by the private link."""
+    party = await mydata.holder(call.app, call.body.secret)
+    return await _file(call, party, call.body.event)
+
+
+async def _file(call: Call[Wanted] | Call[WantedByLink], party: Party, event: str) -> web.Response:
+    made = await usecase.of_event(call.app, party.id, event)
+    name = f"receipt-{made.kind}-{event[4:12]}.html"
+    return web.Response(
+        body=receipts.render(made).encode(),
+        content_type="text/html",
+        charset="utf-8",
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+_ANSWER = "<!doctype html>"
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/api/seat/receipt",
+        handle=by_seat,
+        summary="One's own receipt, as a file that proves itself",
+        needs=Needs.SEAT,
+        body=Wanted,
+        media="text/html",
+        answer=_ANSWER,
+        errors=(NotFound,),
+    ),
+    Route(
+        method="POST",
+        path="/api/sessions/{session}/receipt",
+        handle=by_account,
+        summary="The agent's own receipt, as a file that proves itself",
+        needs=Needs.STAFF,
+        body=Wanted,
+        media="text/html",
+        answer=_ANSWER,
+        errors=(NotFound, NotPermitted),
+    ),
+    Route(
+        method="POST",
+        path="/api/my-data/receipt",
+        handle=by_link,
+        summary="One's own receipt by the private link, as a file that proves itself",
+        body=WantedByLink,
+        media="text/html",
+        answer=_ANSWER,
+        errors=(NotFound, LinkSpent),
+    ),
+)
