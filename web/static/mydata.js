@@ -9,6 +9,7 @@ import { el, button, randomKey } from "./dom.js";
 import { dateTime, duration, list, sentence, t } from "./i18n.js";
 import { render } from "./notice.js";
 import { chooseFate } from "./fate.js";
+import { saveReceipt } from "./save.js";
 import { Signer } from "./signer.js";
 
 /**
@@ -41,7 +42,7 @@ export function summary(data, secret, changed) {
     { class: "mydata" },
     el("p", {}, t("mydata.who", { name: data.name, start: dateTime(session.created_ms), end })),
     section("mydata.recordings", recordings(data, secret, changed)),
-    section("mydata.events", events(data)),
+    section("mydata.events", events(data, secret, changed)),
     section("mydata.accesses", accesses(data)),
     section("mydata.notices", notices(data)),
   );
@@ -165,16 +166,38 @@ export function namePurposes(about, language) {
   }
 }
 
-/** @param {MyData} data */
-function events(data) {
+/** Events that a receipt can be had of. */
+const WITH_RECEIPT = new Set(["given", "refused", "withdrawn"]);
+
+/**
+ * @param {MyData} data
+ * @param {string} secret
+ * @param {(error: unknown) => void} changed
+ */
+function events(data, secret, changed) {
   if (data.events.length === 0) return el("p", {}, t("mydata.no_events"));
-  return el("ol", { class: "story" }, ...data.events.map(event));
+  return el("ol", { class: "story" }, ...data.events.map((one) => event(one, secret, changed)));
 }
 
-/** @param {ConsentEvent} one */
-function event(one) {
+/**
+ * @param {ConsentEvent} one
+ * @param {string} secret
+ * @param {(error: unknown) => void} changed
+ */
+function event(one, secret, changed) {
   const said = one.purposes.length ? `: ${purposes(one.purposes)}` : "";
-  return el("li", {}, el("time", {}, dateTime(one.at_ms)), ` ${sentence("event", one.kind)}${said}`);
+  const item = el("li", {}, el("time", {}, dateTime(one.at_ms)), ` ${sentence("event", one.kind)}${said}`);
+  if (WITH_RECEIPT.has(one.kind)) {
+    const save = async () => {
+      try {
+        await saveReceipt("/api/my-data/receipt", { secret, event: one.event });
+      } catch (error) {
+        changed(error);
+      }
+    };
+    item.append(" ", button(t("receipt.save"), save, { class: "plain" }));
+  }
+  return item;
 }
 
 /** @param {MyData} data */

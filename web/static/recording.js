@@ -10,6 +10,8 @@ import { ConsentDialog } from "./consent.js";
 import { Leg } from "./leg.js";
 import { Pausing } from "./pausing.js";
 import { openRequestDialog } from "./request.js";
+import { ApiError } from "./api.js";
+import { saveReceipt } from "./save.js";
 import { Refusal, Signaling } from "./signaling.js";
 import { Signer } from "./signer.js";
 import { chime } from "./sound.js";
@@ -24,6 +26,7 @@ const SAID = new Set(["refused", "expired", "no_common_purpose", "left", "withdr
  * @property {Media} media
  * @property {About} about
  * @property {() => Peer[]} peers
+ * @property {() => string} receiptPath where this party's receipts are asked for
  */
 
 export class Recording {
@@ -67,6 +70,8 @@ export class Recording {
     this.mayAsk = true;
     this.outcome = "";
     this.choosing = false;
+    /** The event that this party's newest receipt is about, "" before there is one. */
+    this.receipt = "";
   }
 
   get on() {
@@ -257,13 +262,15 @@ export class Recording {
   async allow(request, notice, purposes) {
     this.stage?.setNote("consent.waiting");
     const { sha256, language } = notice;
-    let given = false;
+    /** @type {Record<string, string> | null} */
+    let given = null;
     try {
       const { signed, consent } = await this.signer.consent(request, notice, purposes);
       // The one place where this page learns that its own party agrees.
       this.leg.allow(request, consent);
       const said = { request, notice: sha256, language, purposes, signed };
       given = await this.change({ type: "consent.give", ...said });
+      if (given) this.offerReceipt(given);
     } catch (error) {
       this.refused(error);
     }
@@ -301,7 +308,23 @@ export class Recording {
    */
   async sayWithdrawn(request) {
     const signed = await this.signer.signIfPossible({ action: "withdraw", request });
-    return this.options.signaling.change({ type: "consent.withdraw", request, signed });
+    const recorded = await this.options.signaling.change({ type: "consent.withdraw", request, signed });
+    this.offerReceipt(recorded);
+    return recorded;
+  }
+
+  /** @param {Record<string, string>} result of an answer that is on record now */
+  offerReceipt({ event = "" }) {
+    this.receipt = event;
+    if (event) this.stage?.offerReceipt();
+  }
+
+  async saveReceipt() {
+    try {
+      await saveReceipt(this.options.receiptPath(), { event: this.receipt });
+    } catch (error) {
+      this.stage?.setNote(`error.${error instanceof ApiError ? error.code : "other"}`);
+    }
   }
 
   /**
@@ -344,7 +367,7 @@ export class Recording {
   }
 
   /**
-   * Say something that must arrive; false, and a sentence, when it was refused.
+   * Say something that must arrive: what came of it; null, and a sentence, when it was refused.
    * @param {object} message
    */
   async change(message) {

@@ -17,6 +17,7 @@ import { Stage } from "./stage.js";
  * @property {About} about
  * @property {Media} media
  * @property {boolean} agent whether this party may ask to record
+ * @property {() => string} receiptPath where this party's receipts are asked for
  * @property {(reason: string) => void} ended the call is over for this page
  * @property {() => void} [met] somebody else is in the call
  */
@@ -43,12 +44,14 @@ export class Room {
       media,
       about,
       peers: () => [...this.peers.values()],
+      receiptPath: options.receiptPath,
     });
     this.stage = new Stage(media, {
       end: () => this.leave(),
       stop: () => this.recording.stop(),
       pause: () => this.recording.togglePause(),
       withdraw: () => this.recording.withdraw(),
+      receipt: () => this.recording.saveReceipt(),
       request: options.agent ? () => this.recording.openRequest() : null,
     });
     this.recording.stage = this.stage;

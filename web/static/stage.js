@@ -15,6 +15,7 @@ import { Tile } from "./tile.js";
  * @property {() => unknown} pause pauses, or ends one's own pause
  * @property {() => unknown} stop
  * @property {() => unknown} withdraw
+ * @property {() => unknown} receipt
  * @property {(() => unknown) | null} request only for who may ask
  */
 
@@ -44,6 +45,7 @@ export class Stage {
     this.pause = button("", actions.pause, { "data-t": "recording.pause" });
     this.stop = button("", actions.stop, { "data-t": "recording.stop" });
     this.withdraw = button("", actions.withdraw, { "data-t": "recording.withdraw", class: "strong" });
+    this.receipt = button("", actions.receipt, { "data-t": "receipt.save", hidden: true });
     this.mayRequest = actions.request !== null;
     const end = tool("call.end", "end", actions.end);
     end.classList.add("end");
@@ -54,7 +56,15 @@ export class Stage {
       el("div", { class: "pictures" }, this.remote, this.waiting, this.own.element),
       // Before the buttons, so that Tab leads from a dialog straight to mute and end.
       byId("sheets", HTMLElement),
-      el("div", { class: "recording-tools" }, this.request, this.pause, this.stop, this.withdraw),
+      el(
+        "div",
+        { class: "recording-tools" },
+        this.request,
+        this.pause,
+        this.stop,
+        this.withdraw,
+        this.receipt,
+      ),
       el("div", { class: "tools" }, ...deviceTools(media), shareTool(media), end),
     );
     media.addEventListener("state", () => this.drawOwn());
@@ -64,7 +74,7 @@ export class Stage {
   }
 
   get recordingButtons() {
-    return [this.request, this.pause, this.stop, this.withdraw];
+    return [this.request, this.pause, this.stop, this.withdraw, this.receipt];
   }
 
   draw() {
@@ -167,6 +177,11 @@ export class Stage {
     const why = paused ? this.whoPaused() : !on && reason ? sentence("reason", reason) : "";
     const note = [this.noteKey ? sentenceOf(this.noteKey) : "", why].filter(Boolean).join(" ");
     if (this.reason.textContent !== note) this.reason.textContent = note;
+  }
+
+  /** There is a receipt to be saved. */
+  offerReceipt() {
+    show(this.receipt, true);
   }
 
   /** Whose the pause is, and what can be done about it. */

@@ -27,7 +27,8 @@ exposeStats(() => room);
 const about = await get("/api/about");
 await signOutButton();
 namePurposes(about, language);
-const ending = new Ending(() => `/api/sessions/${session}/data-link`);
+const receiptPath = () => `/api/sessions/${session}/receipt`;
+const ending = new Ending(() => `/api/sessions/${session}/data-link`, receiptPath);
 copies(byId("invitation", HTMLInputElement), byId("copy", HTMLButtonElement));
 onClick(byId("new-session", HTMLButtonElement), guarded(create));
 onClick(byId("again", HTMLButtonElement), () => location.reload());
@@ -75,7 +76,7 @@ function begin(media, clickedAt) {
   show(byId("lobby", HTMLElement), false);
   show(byId("call", HTMLElement), true);
   document.body.classList.add("in-call");
-  room = new Room({ ticket, about, media, agent: true, ended, met });
+  room = new Room({ ticket, about, media, agent: true, receiptPath, ended, met });
   room.start(clickedAt);
 }
 
@@ -87,7 +88,7 @@ function met() {
 /** @param {string} reason */
 function ended(reason) {
   show(byId("hand-over", HTMLElement), false);
-  ending.open(reason, "");
+  ending.open(reason, "", room?.recording.receipt);
 }
 
 async function refresh() {

@@ -33,7 +33,8 @@ let seat = invitation ? null : await ownSeat();
 const name = byId("name", HTMLInputElement);
 byId("controller", HTMLElement).textContent = about.controller.name;
 copies(byId("kept-link", HTMLInputElement), byId("kept-copy", HTMLButtonElement));
-const ending = new Ending(() => "/api/seat/data-link");
+const receiptPath = () => "/api/seat/receipt";
+const ending = new Ending(() => "/api/seat/data-link", receiptPath);
 if (invitation || seat) {
   lobby();
 } else {
@@ -80,7 +81,8 @@ async function begin(clickedAt) {
   show(byId("call", HTMLElement), true);
   show(byId("kept", HTMLElement), dataUrl !== "");
   document.body.classList.add("in-call");
-  room = new Room({ ticket: () => post("/api/seat/ticket"), about, media, agent: false, ended });
+  const ticket = () => post("/api/seat/ticket");
+  room = new Room({ ticket, about, media, agent: false, receiptPath, ended });
   room.start(clickedAt);
 }
 
@@ -103,5 +105,5 @@ async function claim(called) {
 /** @param {string} reason */
 function ended(reason) {
   show(byId("kept", HTMLElement), false);
-  ending.open(reason, dataUrl);
+  ending.open(reason, dataUrl, room?.recording.receipt);
 }
