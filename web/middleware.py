@@ -18,6 +18,8 @@ from web.routing import ACTOR, SERVICES, BodyLate, BodyTooLarge, ContentTypeRefu
 access_log = logging.getLogger("avsession.web.access")
 log = logging.getLogger("avsession.web")
 
+POLICY = "Content-Security-Policy"
+
 OPEN_PATHS = frozenset({"/healthz", "/metrics"})
 """Asked by machines beside the server, by whatever name or address they know it."""
 RETRY_S = "5"
@@ -72,7 +74,7 @@ def headers_for(settings: Settings) -> dict[str, str]:
         "frame-ancestors 'none'",
     )
     return {
-        "Content-Security-Policy": "; ".join(policy),
+        POLICY: "; ".join(policy),
         "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self)",
         "Strict-Transport-Security": "max-age=31536000",
         "X-Content-Type-Options": "nosniff",
@@ -88,7 +90,11 @@ def install(app: web.Application, settings: Settings) -> None:
 
     # A signal and not a middleware: it sees streams too, just before their headers leave.
     async def prepare(request: web.Request, response: web.StreamResponse) -> None:
+        # a page may have a stricter policy of its own
+        own = response.headers.get(POLICY)
         response.headers.update(headers)
+        if own is not None:
+            response.headers[POLICY] = own
         if is_api(request) or "Cache-Control" not in response.headers:
             response.headers["Cache-Control"] = "no-store"
         response.headers.pop("Server", None)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from aiohttp import web
 
+from avsession.audit import receipt_page
 from avsession.errors import SignInRequired
 from avsession.usecases.permissions import HOMES
 from web import auth
@@ -40,9 +42,19 @@ PUBLIC = {
     "/join": "join.html",
     "/privacy": "privacy.html",
     "/cookies": "cookies.html",
+    "/receipt": "receipt.html",
 }
 STAFF = {"agent": "agent.html", "admin": "admin.html"}
 """Role -> the page at its home."""
+
+ALONE = "receipt.html"
+"""The page that checks receipts: what is chosen there goes nowhere."""
+TEXTS = b"<!-- texts -->"
+"""The place in it where its texts go."""
+ALONE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 VERSION = 16
 """Hex digits of the digest in ``?v=``."""
@@ -55,11 +67,12 @@ class File:
     data: bytes
     content_type: str
     digest: str
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def respond(self, request: web.Request, cache: str) -> web.Response:
         """The file, or 304 when the caller has this very one."""
         etag = f'"{self.digest}"'
-        headers = {"ETag": etag, "Cache-Control": cache}
+        headers = {**self.headers, "ETag": etag, "Cache-Control": cache}
         if _has(request, self.digest):
             return web.Response(status=304, headers=headers)
         charset = "utf-8" if self.content_type.startswith("text/") else None
@@ -93,11 +106,29 @@ def add(app: web.Application, root: Path = HERE) -> None:
     wanted = {*PUBLIC.values(), *STAFF.values()}
     if missing := wanted - pages.keys():
         raise FileNotFoundError(f"pages are missing: {', '.join(sorted(missing))}")
+    pages[ALONE] = _alone(pages[ALONE], static)
     for path, name in PUBLIC.items():
         app.router.add_get(path, _public(pages[name]))
     for role, name in STAFF.items():
         app.router.add_get(HOMES[role], _home(role, pages[name]))
     app.router.add_get("/static/{name:.+}", _static(static))
+
+
+def _alone(page: File, static: dict[str, File]) -> File:
+    """The receipt page with its texts in it, so that it needs no connection, and may have none."""
+    blocks = {"receipt-texts": json.dumps(receipt_page.texts()).encode()}
+    for name, file in static.items():
+        folder, _, language = name.rpartition("/")
+        if folder == "language":
+            blocks[f"texts-{language.removesuffix('.json')}"] = file.data
+    made = b"".join(
+        b'<script type="application/json" id="%s">%s</script>\n'
+        % (name.encode(), data.replace(b"<", b"\\u003c"))
+        for name, data in blocks.items()
+    )
+    data = page.data.replace(TEXTS, made)
+    headers = {"Content-Security-Policy": ALONE_POLICY}
+    return File(data, page.content_type, hashlib.sha256(data).hexdigest(), headers)
 
 
 Page = Callable[[web.Request], Awaitable[web.Response]]

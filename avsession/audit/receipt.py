@@ -156,7 +156,7 @@ def build(
 
 
 def render(receipt: Receipt) -> str:
-    """The whole file. The same receipt gives the same bytes, here and in ``receipt.js``."""
+    """The whole file. The same receipt gives the same bytes, here and in ``receipt_page.js``."""
     machine = canonical(receipt).decode().replace("<", "\\u003c")
     return page(msgspec.to_builtins(receipt), f"{OPEN}{machine}{CLOSE}")
 

@@ -53,14 +53,29 @@ export function wished() {
 }
 
 /**
+ * The texts that came with the page: one that may not connect to anything has them in itself.
+ * @param {string} name
+ * @returns {Record<string, string> | null}
+ */
+function embedded(name) {
+  const found = document.getElementById(`texts-${name}`);
+  return found ? JSON.parse(found.textContent ?? "") : null;
+}
+
+/** @param {string} name */
+async function fetched(name) {
+  const response = await fetch(`/static/language/${name}.json`);
+  if (!response.ok) throw new Error(`The texts for ${name} could not be loaded`);
+  return response.json();
+}
+
+/**
  * Switch the page, and everything that listens, to this language.
  * @param {string} name
  */
 export async function setLanguage(name) {
   const wanted = name in LANGUAGES ? name : "en";
-  const response = await fetch(`/static/language/${wanted}.json`);
-  if (!response.ok) throw new Error(`The texts for ${wanted} could not be loaded`);
-  texts = await response.json();
+  texts = embedded(wanted) ?? (await fetched(wanted));
   current = wanted;
   document.documentElement.lang = wanted;
   translate(document);
