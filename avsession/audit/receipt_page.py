@@ -1,8 +1,8 @@
 """The readable part of a receipt, made from its machine-readable part and from nothing else.
 
 ``web/static/receipt_page.js`` makes the same bytes from the same texts (``receipts/``); shared
-vectors hold the two together. So there are no dates in local time here and no sorting by locale: only
-joining, and escaping.
+vectors hold the two together. So there are no dates in local time here and no sorting by locale:
+only joining, and escaping.
 """
 
 from __future__ import annotations
