@@ -17,8 +17,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from avsession import signed
-from avsession.audit import checkpoint, proof
+from avsession.audit import checkpoint, proof, signatures
 from avsession.audit.checkpoint import VerifierKey
 from avsession.audit.receipt_page import page
 from avsession.canonical import b64, canonical, commitment, sha256_hex, unb64
@@ -35,7 +34,7 @@ KINDS = {
     "erased": "recording.erased",
 }
 """Kind of receipt -> kind of the leaf that proves it."""
-ACTIONS = {"given": "give", "refused": "refuse", "withdrawn": "withdraw"}
+ACTIONS = signatures.ACTIONS
 
 OPEN = '<script type="application/json" id="receipt">'
 CLOSE = "</script>"
@@ -277,28 +276,10 @@ def _signature(receipt: Receipt) -> Found:
     """The party's own signature is over what the document says."""
     if receipt.kind == "erased":
         return None, "Nobody signs this with a key of their own but the log."
-    document = receipt.document
-    block = document["signature"]
-    if receipt.kind != "given" and (block is None or block["status"] != "valid"):
-        return (
-            None,
-            "The party's browser did not sign this, or not validly; it counts all the same.",
-        )
-    said = msgspec.convert(block["statement"], signed.Statement)
-    ticked = tuple(one["id"] for one in document["purposes"] if one["answer"])
-    given = receipt.kind == "given"
-    notice = document["notice"] or {}
-    if (
-        block["algorithm"] != signed.ALGORITHM
-        or said.action != ACTIONS[receipt.kind]
-        or said.request != document["request"]
-        or (given and (said.notice, said.language) != (notice["sha256"], notice["language"]))
-        or sorted(said.purposes) != sorted(ticked)
-        or said.key != signed.key_id(block["public_key"])
-        or said.key != json.loads(receipt.leaf)["refs"]["key"]
-    ):
-        return False, "The party signed something else."
-    signed.verify(block["public_key"], block["signature"], signed.statement_bytes(said))
+    if wrong := signatures.wrong(receipt.document, json.loads(receipt.leaf)["refs"]["key"]):
+        return False, f"{wrong}."
+    if receipt.document["signature"]["status"] != "valid":
+        return None, "The party's browser did not sign this validly; it counts all the same."
     return True, "The party's browser signed exactly this."
 
 

@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 
 from avsession import signed
+from avsession.audit import rows, signatures
 from avsession.audit.verify_leaves import Body
 from avsession.errors import SignatureInvalid
 from avsession.records import ConsentEvent, Leaf, PartyKey
 from avsession.signed import Statement
 
-ACTIONS = {"consent.given": "give", "consent.refused": "refuse", "consent.withdrawn": "withdraw"}
+EVENTS = {kind: event for event, kind in rows.EVENT_LEAVES.items()}
 
 
 def statement_of(event: ConsentEvent) -> tuple[Statement, str, str] | None:
@@ -49,21 +50,21 @@ def wrong(body: Body, event: ConsentEvent, key: PartyKey | None, enrolled: Leaf 
         return "is signed by another key than its leaf names"
     if key is None or key.public_key != public_key or key.party != event.party:
         return "is signed by a key that the party has not enrolled"
-    if enrolled is None or f'"key":"{name}"'.encode() not in enrolled.data:
+    if (
+        enrolled is None
+        or enrolled.index >= body.index
+        or f'"key":"{name}"'.encode() not in enrolled.data
+    ):
         return "is signed by a key whose enrolment is not in the log"
     return _other_words(body, event, statement)
 
 
 def _other_words(body: Body, event: ConsentEvent, statement: Statement) -> str:
     """Whether the event says what was signed."""
+    action = signatures.ACTIONS.get(EVENTS.get(body.kind, ""))
     said = (statement.action, statement.session, statement.party, statement.request)
-    if said != (ACTIONS.get(body.kind), event.session, event.party, event.request):
+    if said != (action, event.session, event.party, event.request):
         return "is not what the party signed"
-    if body.kind != "consent.given":
-        return ""
-    purposes: Any = event.document.get("purposes")
-    ticked = {one.get("id") for one in purposes if one.get("answer")}
-    notice: Any = event.document.get("notice")
-    if ticked != set(statement.purposes) or statement.notice != notice.get("sha256"):
+    if signatures.wrong(event.document, statement.key):
         return "gives something else than the party signed"
     return ""

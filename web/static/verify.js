@@ -173,7 +173,13 @@ async function noticeHolds({ notice, document, kind }) {
 async function signatureHolds({ document, kind, leaf }) {
   if (kind === "erased") return [null, "none"];
   const block = document.signature;
-  if (kind !== "given" && block?.status !== "valid") return [null, "unsigned"];
+  const state = document.event_state;
+  const signer = JSON.parse(leaf).refs.key;
+  if (!(state in ACTIONS)) return [false, "wrong"];
+  if (block.status !== "valid") {
+    const known = ["missing", "invalid"].includes(block.status) && state !== "given" && signer === null;
+    return known ? [null, "unsigned"] : [false, "wrong"];
+  }
   /** @type {Statement} */
   const one = block.statement;
   const purposes = /** @type {Fields[]} */ (document.purposes);
@@ -183,12 +189,12 @@ async function signatureHolds({ document, kind, leaf }) {
   const agrees =
     block.algorithm === "ES256" &&
     Object.keys(one).length === 9 &&
-    one.action === ACTIONS[kind] &&
+    one.action === ACTIONS[state] &&
     one.request === document.request &&
-    (kind !== "given" || (one.notice === notice.sha256 && one.language === notice.language)) &&
+    (state !== "given" || (one.notice === notice.sha256 && one.language === notice.language)) &&
     [...one.purposes].sort().join() === ticked.sort().join() &&
     one.key === (await keyId(point)) &&
-    one.key === JSON.parse(leaf).refs.key;
+    one.key === signer;
   if (!agrees) return [false, "wrong"];
   const key = await crypto.subtle.importKey("raw", point, { name: "ECDSA", namedCurve: "P-256" }, false, ["verify"]);
   const data = utf8(CONTEXT + canonical(one));
@@ -228,10 +234,7 @@ function parseProof(text) {
   if (header !== "c2sp.org/tlog-proof@v1" || gap < 0 || middle < 0 || !index.startsWith("index ")) {
     throw new TypeError("not a tlog-proof");
   }
-  // One signature, the log's own, and nothing else: every byte of it is checked.
-  if (!signature || lines.length !== 2 || lines[1] !== "" || more.length !== 1 || more[0] !== "") {
-    throw new TypeError("not a checkpoint of ours");
-  }
+  if (!signature || more.length !== 1 || more[0] !== "") throw new TypeError("not a checkpoint of ours");
   return {
     index: number(index.slice("index ".length)),
     hashes: hashes.map(bytes64),
@@ -239,6 +242,8 @@ function parseProof(text) {
     origin,
     size: number(size),
     root: bytes64(root),
+    /** One signature, the log's own, and nothing else: every byte of it is checked. */
+    alone: lines.length === 2 && lines[1] === "",
     signer: signature[1],
     signature: bytes64(signature[2]),
   };
@@ -296,12 +301,12 @@ export async function parseKey(text) {
  * @param {string} given
  */
 async function signedByLog(receipt, given) {
-  const { origin, body, signer, signature } = parseProof(receipt["proof"]);
+  const { origin, body, alone, signer, signature } = parseProof(receipt["proof"]);
   const { name, key, text } = await parseKey(given || receipt["log_key"]);
   const id = text.split("+")[1];
   if (origin !== name || signer !== name || origin !== receipt["origin"]) return false;
   if (hex(signature.slice(0, 4)) !== id) return false;
-  return verifyEd25519(key, signature.slice(4), utf8(body));
+  return alone && verifyEd25519(key, signature.slice(4), utf8(body));
 }
 
 /**

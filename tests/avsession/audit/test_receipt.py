@@ -245,7 +245,7 @@ def something_extra(fields: Editing) -> None:
         (and_a_fitting_log, {"signature"}),
         (a_log_of_his_own, {"checkpoint", "key"}),
         (another_notice, {"notice"}),
-        (another_kind, {"leaf", "signature"}),
+        (another_kind, {"leaf"}),
         (another_place, {"inclusion"}),
         (a_second_signature, {"checkpoint"}),
         (something_extra, {"inclusion"}),
