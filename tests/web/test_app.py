@@ -92,6 +92,7 @@ async def test_the_table_is_all_that_the_api_has(tmp_path: Path) -> None:
         "/join",
         "/privacy",
         "/cookies",
+        "/receipt",
         "/static/{name}",
     }
 
