@@ -163,14 +163,19 @@ def _show_keys(settings: Settings) -> dict[str, str]:
     return {"custodian": str(read_custodian(custodian).to_public()), "grant": grant}
 
 
+def _said(found: tuple[bool, str]) -> int:
+    """Print what a check found; the exit status that says whether it holds."""
+    holds, text = found
+    print(text)
+    return 0 if holds else FOUND_WRONG
+
+
 def run(arguments: list[str]) -> int:
     """Run one command; the exit status."""
     given = parser().parse_args(arguments)
     try:
         if given.command == "receipt":  # needs no settings: it works anywhere
-            holds, text = verify_receipt.run(given)
-            print(text)
-            return 0 if holds else FOUND_WRONG
+            return _said(verify_receipt.run(given))
         settings = settings_of(given)
         logs.configure(settings.log_level, as_json=settings.log_json)
         if given.command == "serve":
@@ -178,12 +183,11 @@ def run(arguments: list[str]) -> int:
             return 0
         if given.command == "audit" and given.action == "verify":
             report, key = asyncio.run(auditing.verify(settings, given.since))
-            print((auditing.as_json if given.json else auditing.as_text)(report, key))
-            return 0 if report.ok else FOUND_WRONG
+            text = (auditing.as_json if given.json else auditing.as_text)(report, key)
+            return _said((report.ok, text))
         if given.command == "recording":
             proven = asyncio.run(proving.verify(settings, given.recording))
-            print((proving.as_json if given.json else proving.as_text)(proven))
-            return 0 if proven.ok else FOUND_WRONG
+            return _said((proven.ok, (proving.as_json if given.json else proving.as_text)(proven)))
         if given.command == "keys":
             answer = _show_keys(settings)
         elif given.command == "audit":

@@ -10,8 +10,7 @@ import { ConsentDialog } from "./consent.js";
 import { Leg } from "./leg.js";
 import { Pausing } from "./pausing.js";
 import { openRequestDialog } from "./request.js";
-import { ApiError } from "./api.js";
-import { saveReceipt } from "./save.js";
+import { saveReceiptOr } from "./save.js";
 import { Refusal, Signaling } from "./signaling.js";
 import { Signer } from "./signer.js";
 import { chime } from "./sound.js";
@@ -269,7 +268,7 @@ export class Recording {
       // The one place where this page learns that its own party agrees.
       this.leg.allow(request, consent);
       const said = { request, notice: sha256, language, purposes, signed };
-      given = await this.change({ type: "consent.give", ...said });
+      given = await this.changed({ type: "consent.give", ...said });
       if (given) this.offerReceipt(given);
     } catch (error) {
       this.refused(error);
@@ -283,7 +282,8 @@ export class Recording {
   /** @param {string} request */
   async decline(request) {
     const signed = await this.signer.signIfPossible({ action: "refuse", request });
-    await this.change({ type: "consent.refuse", request, signed });
+    const refused = await this.changed({ type: "consent.refuse", request, signed });
+    if (refused) this.offerReceipt(refused);
   }
 
   /** End the recording; consent stays, and so does what was recorded. */
@@ -313,18 +313,15 @@ export class Recording {
     return recorded;
   }
 
-  /** @param {Record<string, string>} result of an answer that is on record now */
+  /** @param {Record<string, string>} result of a word of ours that is on record now */
   offerReceipt({ event = "" }) {
     this.receipt = event;
     if (event) this.stage?.offerReceipt();
   }
 
-  async saveReceipt() {
-    try {
-      await saveReceipt(this.options.receiptPath(), { event: this.receipt });
-    } catch (error) {
-      this.stage?.setNote(`error.${error instanceof ApiError ? error.code : "other"}`);
-    }
+  saveReceipt() {
+    const failed = (/** @type {string} */ code) => this.stage?.setNote(`error.${code}`);
+    return saveReceiptOr(this.options.receiptPath(), this.receipt, failed);
   }
 
   /**

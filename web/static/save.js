@@ -1,7 +1,21 @@
 // Saving a receipt: the file comes from the server, and goes to where the browser keeps downloads.
 
-import { postForFile } from "./api.js";
+import { ApiError, postForFile } from "./api.js";
 import { el } from "./dom.js";
+
+/**
+ * Save the receipt of an event, or say by its code why not.
+ * @param {string} path
+ * @param {string} event
+ * @param {(code: string) => void} failed
+ */
+export async function saveReceiptOr(path, event, failed) {
+  try {
+    await saveReceipt(path, { event });
+  } catch (error) {
+    failed(error instanceof ApiError ? error.code : "other");
+  }
+}
 
 /**
  * @param {string} path
