@@ -163,6 +163,15 @@ def _show_keys(settings: Settings) -> dict[str, str]:
     return {"custodian": str(read_custodian(custodian).to_public()), "grant": grant}
 
 
+def _answer(given: argparse.Namespace, settings: Settings) -> dict[str, str]:
+    """What the other commands did, name by name."""
+    if given.command == "keys":
+        return _show_keys(settings)
+    if given.command == "audit":
+        return asyncio.run(auditing.adopt(settings, given.reason))
+    return asyncio.run(_create(given, settings, _password(given)))
+
+
 def _said(found: tuple[bool, str]) -> int:
     """Print what a check found; the exit status that says whether it holds."""
     holds, text = found
@@ -188,12 +197,7 @@ def run(arguments: list[str]) -> int:
         if given.command == "recording":
             proven = asyncio.run(proving.verify(settings, given.recording))
             return _said((proven.ok, (proving.as_json if given.json else proving.as_text)(proven)))
-        if given.command == "keys":
-            answer = _show_keys(settings)
-        elif given.command == "audit":
-            answer = asyncio.run(auditing.adopt(settings, given.reason))
-        else:
-            answer = asyncio.run(_create(given, settings, _password(given)))
+        answer = _answer(given, settings)
     except SettingsInvalid as error:
         print(error, file=sys.stderr)
         return USED_WRONG
