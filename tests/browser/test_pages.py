@@ -108,6 +108,13 @@ async def test_what_an_admin_sees(browser: Browser, product: Product, size: View
     table = admin.page.get_by_role("table", name="Recordings")
     await expect(table.get_by_role("button", name="Play")).to_be_visible()
     await watch.check("admin")
+    await admin.click("Timeline")
+    facts = admin.page.get_by_role("table", name="Timeline")
+    for said in ("present", "consented", "stored", "recording was allowed"):
+        await expect(facts.get_by_text(said).first).to_be_visible()
+    verdict = admin.page.get_by_text("Every stored interval lies inside consent")
+    await expect(verdict).to_be_visible()
+    await watch.check("admin-timeline")
     await table.get_by_role("button", name="Play").click()
     await expect(admin.page.get_by_role("textbox", name="Reason")).to_be_visible()
     await watch.check("admin-reason")

@@ -8,7 +8,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from avsession.errors import NotPermitted
-from avsession.usecases import review
+from avsession.usecases import review, timeline
 from web.api import examples
 from web.api.holds import HOLD
 from web.routing import Body, Call, Needs, Nothing, Route
@@ -50,6 +50,11 @@ async def get_recordings(call: Call[Page]) -> object:
     }
 
 
+async def get_timeline(call: Call[Nothing]) -> object:
+    """What a recording's log and manifest prove, as one picture."""
+    return await timeline.timeline(call.app, call.who, call.param("recording"))
+
+
 async def get_notice(call: Call[Nothing]) -> object:
     """A notice's archived bytes, exactly as they were shown."""
     data = await review.notice(call.app, call.who, call.param("sha256"))
@@ -69,6 +74,32 @@ RECORDING: dict[str, Any] = {
     "playable": True,
     "held": False,
     "certificates": [examples.DESTRUCTION],
+}
+
+SPAN: dict[str, Any] = {"from_ms": examples.NOW, "to_ms": examples.NOW + 10_000}
+TIMELINE: dict[str, Any] = {
+    "recording": examples.RECORDING,
+    "session": examples.SESSION,
+    **SPAN,
+    "ok": True,
+    "finished": True,
+    "erased": False,
+    "segments": 20,
+    "steps": [{"step": 1, "wrong": 0, "skipped": False}],
+    "findings": [{"step": 6, "where": "entry 4", "what": "ends 500 ms after grant.revoked"}],
+    "parties": [
+        {
+            "party": examples.PARTY,
+            "role": "customer",
+            "name": "Ben",
+            "presence": [SPAN],
+            "consent": [{**SPAN, "what": "given"}],
+            "stored": [SPAN],
+            "gaps": [{**SPAN, "reason": "paused"}],
+        }
+    ],
+    "pauses": [{**SPAN, "party": examples.PARTY}],
+    "open": [{**SPAN, "generation": 1, "leaf": 17, "closed_by": "grant.revoked"}],
 }
 
 ROUTES = (
@@ -159,6 +190,15 @@ ROUTES = (
         needs=Needs.STAFF,
         body=Page,
         answer={"recordings": [RECORDING]},
+        errors=(NotPermitted,),
+    ),
+    Route(
+        method="GET",
+        path="/api/admin/recordings/{recording}/timeline",
+        handle=get_timeline,
+        summary="Presence, consent, pauses, gaps and stored intervals, and whether they agree",
+        needs=Needs.STAFF,
+        answer=TIMELINE,
         errors=(NotPermitted,),
     ),
     Route(

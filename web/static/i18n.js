@@ -108,6 +108,11 @@ export function dateTime(ms) {
   return new Intl.DateTimeFormat(region(), { dateStyle: "medium", timeStyle: "medium" }).format(ms);
 }
 
+/** @param {number} ms since the Unix epoch */
+export function timeOfDay(ms) {
+  return new Intl.DateTimeFormat(region(), { timeStyle: "medium" }).format(ms);
+}
+
 /** @param {number} ms */
 export function duration(ms) {
   const seconds = Math.max(0, Math.round(ms / 1000));

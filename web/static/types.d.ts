@@ -253,6 +253,37 @@ export interface AdminRecording {
   certificates: Destruction[];
 }
 
+export interface Span {
+  from_ms: number;
+  to_ms: number | null;
+}
+
+export interface TimelineParty {
+  party: string;
+  role: string;
+  name: string;
+  presence: Span[];
+  consent: (Span & { what: string })[];
+  stored: Span[];
+  gaps: (Span & { reason: string })[];
+}
+
+export interface Timeline {
+  recording: string;
+  session: string;
+  from_ms: number;
+  to_ms: number;
+  ok: boolean;
+  finished: boolean;
+  erased: boolean;
+  segments: number;
+  steps: { step: number; wrong: number; skipped: boolean }[];
+  findings: { step: number; where: string; what: string }[];
+  parties: TimelineParty[];
+  pauses: (Span & { party: string | null })[];
+  open: (Span & { generation: number; leaf: number; closed_by: string })[];
+}
+
 export interface AdminSession {
   session: string;
   created_ms: number;

@@ -1,6 +1,6 @@
 // The admin's page: sessions and their stories, recordings and their player.
 
-/** @import {About, AdminRecording, AdminSession, AdminSessionDetail} from "../types.js" */
+/** @import {About, AdminRecording, AdminSession, AdminSessionDetail, Timeline} from "../types.js" */
 
 import { signOutButton } from "../account.js";
 import { get } from "../api.js";
@@ -9,6 +9,7 @@ import { dateTime, duration, language, list, onLanguage, sentence, t } from "../
 import { openRecording } from "../open.js";
 import { explain, say, start } from "../shell.js";
 import { showArchived, story } from "../story.js";
+import { cell, timeline } from "../timeline.js";
 
 const PAGE = 50;
 /** @type {AdminSession[]} */
@@ -17,6 +18,8 @@ let sessions = [];
 let recordings = [];
 /** @type {AdminSessionDetail | null} */
 let shown = null;
+/** @type {Timeline | null} */
+let drawn = null;
 let more = { sessions: false, recordings: false };
 
 await start();
@@ -75,6 +78,9 @@ function draw() {
   show(byId("more-recordings", HTMLElement), more.recordings);
   const place = byId("story", HTMLElement);
   show(place, shown !== null);
+  const picture = byId("timeline", HTMLElement);
+  show(picture, drawn !== null);
+  if (drawn) picture.replaceChildren(...timeline(drawn));
   if (shown) place.replaceChildren(...story(shown, labelOf, showNotice, again, (error) => say(explain(error))));
 }
 
@@ -89,16 +95,17 @@ function recordingRow(one) {
   const names = one.parties.map(({ name, role }) => `${name || t("admin.nobody")} (${sentence("role", role)})`);
   const play = button(t("admin.play"), () => openRecording(one, labelOf));
   play.disabled = !one.playable;
+  const line = button(t("timeline.show"), () => guarded(() => draws(one.recording)));
   return el(
     "tr",
     {},
-    el("td", {}, dateTime(one.created_ms)),
-    el("td", {}, button(short(one.session), () => guarded(() => open(one.session)), { class: "link" })),
-    el("td", {}, list(names)),
-    el("td", {}, list(one.purposes.map(labelOf))),
-    el("td", {}, sentence("state", one.state)),
-    el("td", { class: "number" }, duration(one.duration_ms)),
-    el("td", {}, play),
+    cell("admin.when", dateTime(one.created_ms)),
+    cell("admin.session", button(short(one.session), () => guarded(() => open(one.session)), { class: "link" })),
+    cell("admin.parties", list(names)),
+    cell("admin.purposes", list(one.purposes.map(labelOf))),
+    cell("admin.state", sentence("state", one.state)),
+    cell("admin.duration", duration(one.duration_ms), "number"),
+    cell("admin.watch", el("div", { class: "row-buttons" }, play, line)),
   );
 }
 
@@ -108,12 +115,12 @@ function sessionRow(one) {
   return el(
     "tr",
     {},
-    el("td", {}, dateTime(one.created_ms)),
-    el("td", {}, button(short(one.session), () => guarded(() => open(one.session)), { class: "link" })),
-    el("td", {}, list(names)),
-    el("td", {}, one.ended_ms ? sentence("ended", one.end_reason ?? "other") : t("mydata.still_on")),
-    el("td", { class: "number" }, String(one.requests)),
-    el("td", { class: "number" }, String(one.recordings)),
+    cell("admin.when", dateTime(one.created_ms)),
+    cell("admin.session", button(short(one.session), () => guarded(() => open(one.session)), { class: "link" })),
+    cell("admin.parties", list(names)),
+    cell("admin.ended", one.ended_ms ? sentence("ended", one.end_reason ?? "other") : t("mydata.still_on")),
+    cell("admin.requests", String(one.requests), "number"),
+    cell("admin.recordings_n", String(one.recordings), "number"),
   );
 }
 
@@ -148,4 +155,13 @@ function again() {
  */
 function showNotice(sha256, written) {
   return guarded(() => showArchived(sha256, written));
+}
+
+/** @param {string} recording */
+async function draws(recording) {
+  drawn = await get(`/api/admin/recordings/${recording}/timeline`);
+  draw();
+  const place = byId("timeline", HTMLElement);
+  place.focus();
+  place.scrollIntoView({ block: "start" });
 }
