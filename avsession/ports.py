@@ -18,6 +18,16 @@ class Clock(Protocol):
         """Milliseconds since the Unix epoch, UTC."""
 
 
+class HostClock(Clock, Protocol):
+    """Server time of a process, which stays apart from a computer's clock that was set."""
+
+    def away_ms(self) -> int:
+        """How far the computer's clock was set away from this one (ms)."""
+
+    def adopt(self) -> None:
+        """Take the computer's clock as it is now. Only while no gate is open."""
+
+
 class Reader(Protocol):
     """Reads records by type. A type not known to the store is a programming error."""
 
@@ -185,6 +195,9 @@ class Bus(Protocol):
 
     def drop(self, party: str) -> None:
         """End the party's connection after what is queued for it."""
+
+    def drop_worker(self, worker: str) -> None:
+        """End the worker's connection, which counts as gone from now on; it comes back."""
 
     def media(self, party: str) -> tuple[bool, bool]:
         """The party's microphone and camera, as its page last said; (True, True) at first."""

@@ -15,7 +15,6 @@ import logging
 import os
 import secrets
 import signal
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from aiohttp import web as aiohttp_web
 from avsession import __version__, keys
 from avsession.audit import log as audit_log
 from avsession.canonical import b64
+from avsession.clock import SystemClock
 from avsession.config import Settings
 from avsession.errors import Conflict, Unavailable
 from avsession.records import Account
@@ -53,14 +53,6 @@ KEEP_ALIVE_S = 75
 """How long an idle page connection is kept."""
 LOCAL_STAFF = (("agent", "Agent", "agent"), ("admin", "Admin", "admin"))
 """Login, name and role of the accounts that a loopback address gets at its first start."""
-
-
-class SystemClock:
-    """Server time from the operating system."""
-
-    def now_ms(self) -> int:
-        """Milliseconds since the Unix epoch, UTC."""
-        return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True)

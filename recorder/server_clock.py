@@ -22,6 +22,7 @@ class ServerClock:
     def __init__(self) -> None:
         self._samples: tuple[tuple[float, float, float], ...] = ()
         """When, offset, half the round trip. Replaced, never changed: the spool's thread reads."""
+        self._doubted = False
 
     @property
     def known(self) -> bool:
@@ -31,8 +32,17 @@ class ServerClock:
     @property
     def settled(self) -> bool:
         """Whether a recording may be placed in time by it: one good answer, or several."""
+        if self._doubted:
+            return False
         good = any(half <= GOOD_MS for _, _, half in self._samples)
         return good or len(self._samples) >= ENOUGH
+
+    def doubt(self) -> None:
+        """The connection was lost: another server, or one whose clock was set, may answer next.
+
+        Until it does, the estimate stands for what was captured so far.
+        """
+        self._doubted = True
 
     def answer(self, sent_ms: float, server_ms: float, now_ms: float) -> None:
         """A heartbeat's answer; one that claims to be from the future is ignored."""
@@ -40,6 +50,8 @@ class ServerClock:
         if half < 0:
             return
         offset = server_ms - (sent_ms + half)
+        if self._doubted:
+            self._samples, self._doubted = (), False
         if self.known:
             best, uncertainty = self.estimate(now_ms)
             if abs(offset - best) > STEP_MS + half + uncertainty:

@@ -210,6 +210,7 @@ class Worker:
 
     def _lost(self) -> None:
         self._welcomed = False
+        self._clock.doubt()
         self._metrics.count("link_lost_total")
         self._waiting.clear()
         for capture in self._captures.values():

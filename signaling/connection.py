@@ -25,6 +25,7 @@ class End(enum.Enum):
 
     OVER = (1000, "over", "The party left or the session ended; the page does not come back.")
     STOPPING = (1001, "server.stopping", "The server restarts; come back with a new ticket.")
+    CLOCK_SET = (1012, "clock.set", "The server's clock was set; a recorder comes back at once.")
     HELLO_LATE = (1008, "hello.late", "No first message in time.")
     HELLO_EXPECTED = (1008, "hello.expected", "The first message was not a valid hello.")
     NOT_ADMITTED = (1008, "not_admitted", "The hello was refused; `error` said why.")

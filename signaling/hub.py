@@ -154,6 +154,12 @@ class Hub:
         if session is not None:
             self._rooms[session].ears[party].end(End.OVER)
 
+    def drop_worker(self, worker: str) -> None:
+        """End the worker's connection, which counts as gone from now on; it comes back."""
+        known = self._workers.pop(worker, None)
+        if known is not None:
+            known.ear.end(End.CLOCK_SET)
+
     def media(self, party: str) -> tuple[bool, bool]:
         """The party's microphone and camera, as its page last said; (True, True) at first."""
         session = self._sessions.get(party)

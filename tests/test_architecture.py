@@ -17,6 +17,7 @@ ROOMS = ("avsession", "signaling", "recorder", "web")
 # other. The package itself is the map: words, no imports.
 LEAVES = (
     "avsession",
+    "avsession.clock",
     "avsession.errors",
     "avsession.tasks",
     "avsession.text",

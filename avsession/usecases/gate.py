@@ -116,6 +116,10 @@ class Gate:
             self.waiting.pop(session, None)
         return found
 
+    def sessions(self) -> tuple[str, ...]:
+        """The sessions with a gate that is open, or about to be."""
+        return tuple({**self._opening, **self._open})
+
     def of_session(self, session: str) -> OpenGate | None:
         """The session's live generation, if its gate is open."""
         return self._open.get(session)

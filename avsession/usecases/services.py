@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from avsession.config import Settings
 from avsession.passwords import Passwords
-from avsession.ports import Bus, Clock, Custody, ObjectStore, Store
+from avsession.ports import Bus, Custody, HostClock, ObjectStore, Store
 from avsession.session import Entropy
 from avsession.usecases.figures import Figures
 from avsession.usecases.gate import Gate
@@ -33,7 +33,7 @@ class Services:
     store: Store
     objects: ObjectStore
     custody: Custody
-    clock: Clock
+    clock: HostClock
     entropy: Entropy
     settings: Settings
     bus: Bus

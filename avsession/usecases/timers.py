@@ -14,7 +14,7 @@ from avsession.recording import State
 from avsession.records import ConsentState as ConsentRow
 from avsession.records import Idempotent, Recording, SignInLink, Ticket, Withdrawal
 from avsession.session import Party, Session
-from avsession.usecases import consent, erasure, evidence, holds, retention
+from avsession.usecases import consent, erasure, evidence, holds, resetting, retention
 from avsession.usecases.accept import finish, finished
 from avsession.usecases.capture import retry_waiting
 from avsession.usecases.presence import timed_out
@@ -42,8 +42,9 @@ async def tick(app: Services) -> None:
     """Carry out everything that is due. One failing thing does not keep the others from it."""
     app.opened.expire(app.clock.now_ms())
     steps = (
-        stop_again, _answers, _seats, _choices, _erasures, _drains, retention.apply,
-        erasure.resume, _scrub, _invitations, _leftovers, evidence.keep_signing,
+        resetting.follow, stop_again, _answers, _seats, _choices, _erasures, _drains,
+        retention.apply, erasure.resume, _scrub, _invitations, _leftovers,
+        evidence.keep_signing,
     )  # fmt: skip
     for step in steps:
         await _guarded(step(app))

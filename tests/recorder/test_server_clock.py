@@ -78,3 +78,18 @@ def test_only_the_newest_answers_are_kept() -> None:
         clock.answer(n, n + 100 + (n >= KEPT), n)
         assert len(clock._samples) == min(KEPT, n + 1)
     assert clock.estimate(3 * KEPT)[0] == 101
+
+
+def test_another_connection_may_have_another_time() -> None:
+    """Until it has answered nothing new begins; what was captured before keeps its estimate."""
+    clock = ServerClock()
+    clock.answer(0.0, 1_000_000.0, 2.0)
+    settled = [clock.settled]
+    clock.doubt()
+    settled.append(clock.settled)
+    assert clock.estimate(10.0)[0] == pytest.approx(999_999.0)
+    # a tenth of a second: even a small step is taken from then on
+    clock.answer(10.0, 1_000_110.0, 12.0)
+    settled.append(clock.settled)
+    assert settled == [True, False, True]
+    assert clock.estimate(12.0)[0] == pytest.approx(1_000_099.0)

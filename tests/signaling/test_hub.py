@@ -85,6 +85,17 @@ def test_a_newer_connection_replaces_and_the_older_cannot_detach_it(
     assert not hub.detach(AGENT, newer)
 
 
+def test_a_dropped_worker_counts_as_gone_at_once(hub: Hub) -> None:
+    fields = {key: value for key, value in worker_hello(ident("wrk", "a")).items() if key != "type"}
+    hello, ear = WorkerHello(**(fields | {"recordings": ()})), Ear()
+    hub.attach_worker(hello, ear)
+    hub.drop_worker(hello.worker)
+    hub.drop_worker(hello.worker)
+    assert ear.ended is End.CLOCK_SET
+    assert hub.workers() == []
+    assert not hub.detach_worker(hello.worker, ear)
+
+
 def test_drop(hub: Hub, ears: dict[str, Ear]) -> None:
     hub.drop(AGENT)
     hub.drop(ident("pty", "z"))

@@ -41,6 +41,12 @@ class Clock:
     def forward(self, seconds: float) -> None:
         self.ms += int(seconds * 1000)
 
+    def away_ms(self) -> int:
+        return 0
+
+    def adopt(self) -> None:
+        pass
+
 
 class QuietBus:
     """``ports.Bus`` with nobody on it; remembers what was said."""
@@ -61,6 +67,9 @@ class QuietBus:
         return []
 
     def drop(self, party: str) -> None:
+        pass
+
+    def drop_worker(self, worker: str) -> None:
         pass
 
     def media(self, party: str) -> tuple[bool, bool]:

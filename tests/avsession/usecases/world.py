@@ -69,8 +69,8 @@ class World:
     session: str
     invitation: str
 
-    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
-        self.folder, self.clock = folder, Clock()
+    def __init__(self, folder: Path, settings: dict[str, Any], clock: Clock | None = None) -> None:
+        self.folder, self.clock = folder, clock or Clock()
         self.settings = Settings(**settings)
         self.grant_key = Ed25519PrivateKey.generate()
         self.recorder = Recorder(self)
@@ -285,11 +285,13 @@ class World:
 
 
 @asynccontextmanager
-async def opened(folder: Path, **settings: Any) -> AsyncIterator[World]:
+async def opened(
+    folder: Path, *, clock: Clock | None = None, **settings: Any
+) -> AsyncIterator[World]:
     """A deployment with an agent, an admin and a call; no recorder is connected yet."""
     for name in ("objects", "spool", "keys"):
         (folder / name).mkdir(mode=0o700)
-    world = World(folder, settings)
+    world = World(folder, settings, clock)
     await world.start()
     try:
         world.staff = await world.staff_member(LOGIN, AGENT_NAME, "agent")
