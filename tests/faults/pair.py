@@ -17,6 +17,7 @@ from typing import Any, cast
 import pyrage
 
 from avsession.canonical import b64
+from avsession.clock import SystemClock
 from avsession.errors import AvsessionError
 from avsession.messages import (
     EntryRefused,
@@ -29,7 +30,7 @@ from avsession.messages import (
     WorkerHello,
 )
 from avsession.recording import decode_line
-from avsession.records import GrantRecord, SegmentRecord
+from avsession.records import GrantRecord, SegmentRecord, TrackRecord
 from avsession.usecases import accept, legs, workers
 from avsession.usecases.gate import Gate, OpenGate
 from recorder import leg as real
@@ -37,10 +38,41 @@ from recorder.capture import Capture
 from recorder.frames import EncodedFrame, Kind
 from recorder.worker import HEARTBEAT_S, Worker, WorkerConfig
 from tests.avsession.usecases.world import World
+from tests.support.world import Clock
 
 WORKER = "wrk_" + "a" * 26
 MARK = b"FRAME-AT"
 STEP_MS = 50
+
+
+class Wall(Clock):
+    """The server's clock as the product makes it, over a wall clock that can be set.
+
+    ``ms`` is the true time: it only goes forward.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.set_by_ms = 0
+        self.boot()
+
+    def boot(self) -> None:
+        """A process starts."""
+        self._server = SystemClock(
+            lambda: (self.ms + self.set_by_ms) * 1_000_000, lambda: self.ms * 1_000_000
+        )
+
+    def now_ms(self) -> int:
+        """Server time."""
+        return self._server.now_ms()
+
+    def away_ms(self) -> int:
+        """How far the wall clock was set away from it."""
+        return self._server.away_ms()
+
+    def adopt(self) -> None:
+        """Take the wall clock as it is."""
+        self._server.adopt()
 
 
 class DummyLeg:
@@ -82,6 +114,11 @@ class Line:
 
     def end(self, _end: object) -> None:
         """The server ends the connection."""
+        if self.connected:
+            self.connected = False
+            self.up.clear()
+            self.down.clear()
+            self.on_lost()
 
 
 class Watched(Gate):
@@ -95,7 +132,7 @@ class Watched(Gate):
         """As the real one."""
         opened = super().open(gate)
         if opened:
-            self._story[gate.recording, gate.generation] = [self._clock.now_ms(), float("inf")]
+            self._story[gate.recording, gate.generation] = [self._clock.ms, float("inf")]
         return opened
 
     def close(self, session: str, now_ms: int, generation: int | None = None) -> OpenGate | None:
@@ -103,7 +140,7 @@ class Watched(Gate):
         gate = super().close(session, now_ms, generation)
         if gate is not None:
             times = self._story.get((gate.recording, gate.generation), [0.0, 0.0])
-            times[1] = min(times[1], now_ms)
+            times[1] = min(times[1], self._clock.ms)
         return gate
 
 
@@ -126,7 +163,7 @@ class Pair:
 
     def now_ms(self) -> float:
         """The recorder's clock."""
-        return float(self.world.clock.now_ms() - 1_700_000_000_000 + self.skew_ms)
+        return float(self.world.clock.ms - 1_700_000_000_000 + self.skew_ms)
 
     # --- the recorder
 
@@ -192,7 +229,7 @@ class Pair:
         for _ in range(steps):
             self.world.clock.forward(STEP_MS / 1000)
             now = self.now_ms()
-            stamp = MARK + struct.pack(">Q", self.world.clock.now_ms())
+            stamp = MARK + struct.pack(">Q", self.world.clock.ms)
             for capture in self.captures():
                 for party in capture._parties.values():
                     frame = EncodedFrame(Kind.VIDEO, now - 5, now, stamp, True, 64, 64)
@@ -256,7 +293,10 @@ class Pair:
     async def stored(self) -> list[tuple[str, int]]:
         """Every frame that the domain keeps: of which recording, and when it truly arrived."""
         found = []
+        erased = {t.id for t in await self.world.find(TrackRecord) if t.erased_ms is not None}
         for row in await self.world.find(SegmentRecord):
+            if row.track in erased:
+                continue
             path = self.world.folder / "objects" / row.recording / row.track
             sealed = (path / f"{row.index:06d}.age").read_bytes()
             secret = await self.world.app.custody.unwrap(row.recording, row.track)
@@ -282,7 +322,7 @@ class Pair:
 
     async def restart(self) -> None:
         """The server dies and comes again; what was open then is open no longer."""
-        crashed = self.world.clock.now_ms()
+        crashed = self.world.clock.ms
         for span in self.story.values():
             span[1] = min(span[1], crashed)
         if self.line is not None and self.line.connected:
@@ -291,6 +331,8 @@ class Pair:
             self.line.down.clear()
             self.line.on_lost()
         await self.world.close()
+        if isinstance(self.world.clock, Wall):
+            self.world.clock.boot()
         await self.world.start()
         self.watch()
 
