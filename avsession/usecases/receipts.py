@@ -52,7 +52,7 @@ async def of_leaf(
         opened = {
             row.field: (json.loads(row.value), row.salt) for row in await tx.find(Detail, leaf=leaf)
         }
-    if "document" not in opened:
+    if kind != "erased" and "document" not in opened:
         raise NotFound("The details of that were erased.")
     shown: Any = document.get("notice") or {}
     language = str(shown.get("language") or party.language)

@@ -127,7 +127,12 @@ async function commitment(salt, field, value) {
 
 /** @param {Fields} receipt */
 async function documentHolds(receipt) {
-  const { commitments } = JSON.parse(receipt["leaf"]);
+  const { commitments, refs } = JSON.parse(receipt["leaf"]);
+  const digest = hex(await sha256(utf8(canonical(receipt["document"]))));
+  if (receipt["kind"] === "erased") {
+    const none = Object.keys(receipt["opened"]).length + Object.keys(commitments).length === 0;
+    return none && refs.sha256 === digest;
+  }
   const opened = /** @type {[string, Fields][]} */ (Object.entries(receipt["opened"]));
   const names = opened.map(([name]) => name).sort();
   if (Object.keys(commitments).sort().join() !== names.join() || !names.includes("document")) return false;
@@ -135,7 +140,7 @@ async function documentHolds(receipt) {
     if (Object.keys(one).sort().join() !== "salt,value") return false;
     if ((await commitment(one["salt"], name, one["value"])) !== commitments[name]) return false;
   }
-  return receipt["opened"].document.value === hex(await sha256(utf8(canonical(receipt["document"]))));
+  return receipt["opened"].document.value === digest;
 }
 
 /** @param {Fields} receipt */

@@ -112,17 +112,22 @@ def parts(kind: str = "given", language: str = "en", *, sign: bool = True) -> di
             "destroyed": [{"track": "trk_1", "sha256": "0" * 64, "segments": 12}],
             "backups": {"days": 30}, "tracks": ["trk_1"],
         }  # fmt: skip
-    values: dict[str, Any] = {"document": sha256_hex(canonical(document)), "purposes": ["quality"]}
+    digest = sha256_hex(canonical(document))
+    values: dict[str, Any] = {"document": digest, "purposes": ["quality"]}
+    if kind == "erased":
+        values = {}
     opened = {
         name: (value, hashlib.sha256(name.encode()).digest()) for name, value in values.items()
     }
-    leaf = {
+    leaf: dict[str, Any] = {
         "v": 1, "index": 4, "time": "2025-11-22T09:30:00.125Z", "kind": receipt.KINDS[kind],
         "session": "psn_s", "actor": "psn_1", "subject": "psn_1",
         "refs": {"event": "evt_1", "request": "req_1", "notice": notice,
                  "key": made.key if sign else None},
         "commitments": {name: commitment(salt, name, v) for name, (v, salt) in opened.items()},
     }  # fmt: skip
+    if kind == "erased":
+        leaf["refs"] = {"recording": "rec_1", "sha256": digest}
     return {
         "kind": kind, "language": language, "privacy": "https://log.test/privacy",
         "document": document, "opened": opened, "notice": None if kind == "erased" else TEXT,
@@ -158,6 +163,14 @@ def test_the_vectors_are_what_is_made() -> None:
     for path in VECTORS.glob("receipt-*.html"):
         assert receipt.verify(path.read_bytes(), KEY).holds, path.name
     assert len(list(VECTORS.glob("receipt-*.html"))) == len(CASES)
+
+
+def test_a_certificate_is_the_one_that_the_log_names() -> None:
+    data = file("erased", "en")
+    fields: dict[str, Any] = msgspec.to_builtins(receipt.read(data))
+    fields["document"]["why"] = "retention"
+    forged = receipt.render(msgspec.convert(fields, receipt.Receipt)).encode()
+    assert wrong(forged) == ["document"]
 
 
 # --- edited
