@@ -22,6 +22,7 @@ from aiohttp import web as aiohttp_web
 
 from avsession import __version__, keys
 from avsession.audit import log as audit_log
+from avsession.audit.verify import Report
 from avsession.canonical import b64
 from avsession.clock import SystemClock
 from avsession.config import Settings
@@ -34,7 +35,7 @@ from avsession.storage.folders import FolderKeys, FolderObjects
 from avsession.storage.sql import SqlStore
 from avsession.supervisor import Supervisor
 from avsession.tasks import Tasks
-from avsession.usecases import accounts, evidence, presence, stopping, timers
+from avsession.usecases import accounts, evidence, presence, stopping, timers, watching
 from avsession.usecases.gate import Gate
 from avsession.usecases.notary import Notary
 from avsession.usecases.services import Services
@@ -282,6 +283,7 @@ async def _run(
     for supervisor in supervisors:
         tasks.spawn(supervisor.run(), name="supervisor")
     tasks.spawn(_timers(app), name="timers")
+    tasks.spawn(watching.keep_watching(app, _checking(settings, files, app)), name="log watch")
     print(f"ready {settings.origin}/", flush=True)
     if settings.is_loopback:
         for role, link in await sign_in_links(app):
@@ -298,6 +300,23 @@ async def _run(
         await runner.cleanup()
         await front.close()
         app.passwords.close()
+
+
+def _checking(settings: Settings, files: Files, app: Services) -> watching.Check:
+    """A full verification of the log on a thread and a connection of its own: a long log takes a
+    while, and nobody's call waits for it."""
+
+    async def verified() -> Report:
+        store = SqlStore(database_url(settings, files))
+        try:
+            return await evidence.verify(store, app.notary.key, app.notary.anchors)
+        finally:
+            await store.close()
+
+    async def check() -> Report:
+        return await asyncio.to_thread(lambda: asyncio.run(verified()))
+
+    return check
 
 
 async def _timers(app: Services) -> None:

@@ -9,7 +9,19 @@ from aiohttp import web
 from avsession.usecases.limits import Buckets
 from avsession.usecases.services import Services
 from web import middleware, openapi, pages, routing
-from web.api import about, accounts, admin, holds, log, mydata, playback, receipts, seat, sessions
+from web.api import (
+    about,
+    accounts,
+    admin,
+    holds,
+    log,
+    logbook,
+    mydata,
+    playback,
+    receipts,
+    seat,
+    sessions,
+)
 
 TABLE: tuple[routing.Route, ...] = (
     *about.ROUTES,
@@ -23,6 +35,7 @@ TABLE: tuple[routing.Route, ...] = (
     *playback.ROUTES,
     *holds.ROUTES,
     *log.ROUTES,
+    *logbook.ROUTES,
 )
 """Every route of the api. Nothing else registers one."""
 

@@ -20,13 +20,15 @@ RECORDING_PLAY = "recording.play"
 """Open a recording, with a reason and a consented purpose, and watch it."""
 HOLD = "hold"
 """Place and release legal holds, with a reason."""
+LOG_READ = "log.read"
+"""Search the audit log, see leaves with their details and proofs, export them."""
 ACCOUNT_MANAGE = "account.manage"
 """Make accounts."""
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     "agent": frozenset({SESSION_CREATE, SESSION_OWN}),
     # An admin makes no calls: whoever reviews is not a party to what is reviewed.
-    "admin": frozenset({REVIEW_READ, RECORDING_PLAY, HOLD, ACCOUNT_MANAGE}),
+    "admin": frozenset({REVIEW_READ, RECORDING_PLAY, HOLD, LOG_READ, ACCOUNT_MANAGE}),
 }
 """Role of an account -> its permissions."""
 

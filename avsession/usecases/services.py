@@ -17,6 +17,8 @@ from avsession.usecases.limits import Limits
 from avsession.usecases.notary import Notary
 from avsession.usecases.opened import Opened
 from avsession.usecases.permissions import Principal
+from avsession.usecases.readings import Readings
+from avsession.usecases.watch import Watch
 
 __all__ = ["Principal", "Services"]
 
@@ -46,3 +48,5 @@ class Services:
     opened: Opened = dataclasses.field(default_factory=Opened)
     leftovers: Leftovers = dataclasses.field(default_factory=Leftovers)
     figures: Figures = dataclasses.field(default_factory=Figures)
+    readings: Readings = dataclasses.field(default_factory=Readings)
+    watch: Watch = dataclasses.field(default_factory=Watch)

@@ -253,6 +253,37 @@ export interface AdminRecording {
   certificates: Destruction[];
 }
 
+export interface LogLine {
+  leaf: number;
+  at_ms: number;
+  kind: string;
+  session: string | null;
+  actor: string | null;
+  subject: string | null;
+  refs: string;
+}
+
+export interface LogLeaf extends LogLine {
+  data: string;
+  hash: string;
+  details: { field: string; value: string | null; state: string }[];
+  checkpoint: string;
+  size: number;
+  proof: string;
+}
+
+export interface LogState {
+  ok: boolean;
+  since_ms: number | null;
+  checked_ms: number | null;
+  full_ms: number | null;
+  size: number;
+  problem: string | null;
+  count: number;
+  checking: boolean;
+  kinds: string[];
+}
+
 export interface Span {
   from_ms: number;
   to_ms: number | null;

@@ -1,0 +1,70 @@
+"""The audit log in a browser: found from the admin's page, searched, a leaf opened, exported."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, ViewportSize, expect
+
+from avsession.audit import proof as proofs
+from avsession.audit.checkpoint import parse_key
+from tests.browser.people import PHONE, WIDE, staff
+from tests.browser.product import Product, until
+from tests.browser.watch import Watch
+
+SIZES = pytest.mark.parametrize(
+    ("size", "scheme"), [(WIDE, "light"), (PHONE, "dark")], ids=["wide", "phone"]
+)
+
+
+@SIZES
+async def test_the_admins_log(
+    browser: Browser, product: Product, size: ViewportSize, scheme: str
+) -> None:
+    agent = await staff(browser, product, "agent")
+    await agent.click("New session")
+    await until("a session", lambda: product.rows("select 1 from session"))
+    admin = await staff(browser, product, "admin")
+    page = admin.page
+    await page.set_viewport_size(size)
+    await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    watch = Watch(admin, product.url)
+    await page.get_by_role("link", name="Audit log").click()
+    await expect(page.get_by_role("heading", name="Audit log", level=1)).to_be_visible()
+    sign = page.locator("#sign")
+    await expect(sign).to_contain_text("The log verifies since", timeout=30_000)
+    leaves = page.get_by_role("table", name="Leaves")
+    await expect(leaves.get_by_text("session.created")).to_be_visible()
+    await watch.check(f"log-{scheme}")
+
+    await page.get_by_label("Kind").select_option("session.created")
+    await admin.click("Search")
+    await expect(leaves.get_by_text("access.granted")).to_have_count(0)
+    await expect(leaves.get_by_text("session.created")).to_have_count(1)
+    read = product.rows("select count(*) as n from leaf where kind = 'audit.read'")[0]["n"]
+    await page.get_by_label("Person").type("Somebody Else")
+    assert read == 2
+    assert product.rows("select count(*) as n from leaf where kind = 'audit.read'")[0]["n"] == 2
+
+    await leaves.get_by_role("button").first.click()
+    leaf = page.get_by_role("region", name="Leaf")
+    await expect(leaf.get_by_text("Proof that it is in the log")).to_be_visible()
+    await watch.check(f"log-leaf-{scheme}")
+    data = await leaf.locator("pre").first.inner_text()
+    async with page.expect_download() as downloading:
+        await page.get_by_role("link", name="Download the proof").click()
+    path = await (await downloading.value).path()
+    answer = await page.request.get(f"{product.url}/log/key")
+    proof = proofs.parse(Path(path).read_text(), data.encode())
+    assert proofs.verify(proof, parse_key(await answer.text())).size > proof.index
+
+    async with page.expect_download() as downloading:
+        await page.get_by_role("link", name="Export as JSON Lines").click()
+    lines = Path(await (await downloading.value).path()).read_text().splitlines()
+    assert [json.loads(line)["kind"] for line in lines] == ["session.created"]
+    await admin.page.get_by_label("Person").fill("")
+    await page.get_by_label("Language").select_option("de")
+    await expect(page.get_by_role("heading", name="Protokoll", level=1)).to_be_visible()
+    await watch.check(f"log-de-{scheme}")
