@@ -35,6 +35,8 @@ LOOKED = 20_000
 EXPORT = 200_000
 """Leaves in one export; it says in its last line if there are more."""
 AT_ONCE = 1000
+NEWEST = 2**53 - 1
+"""Above every leaf: where the first page begins."""
 MAX_PEOPLE = 200
 """Parties and sign-ins that one name may lead to."""
 
@@ -47,7 +49,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     person: str = ""
     kind: str = ""
     from_ms: int = 0
-    to_ms: int = 2**53 - 1
+    to_ms: int = NEWEST
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +126,8 @@ async def search(app: Services, who: Principal, given: Filter, below: int) -> di
     """
     require(who, LOG_READ)
     wanted = await _look_up(app, given)
-    await _note(app, who, "page", wanted, below=min(below, 2**53 - 1))
+    below = min(below, NEWEST)
+    await _note(app, who, "page", wanted, **({} if below == NEWEST else {"below": below}))
     found: list[dict[str, Any]] = []
     at, looked, last = below, 0, False
     async with app.store.read() as tx:
