@@ -154,7 +154,8 @@ class Publisher:
         if self._nominated is None:
             pair = self.ice._nominated[1]
             self._nominated = (pair.protocol.transport, pair.remote_addr)
-        self._nominated[0].sendto(data, self._nominated[1])
+        if not self._nominated[0].is_closing():
+            self._nominated[0].sendto(data, self._nominated[1])
 
     # --- media
 
