@@ -18,14 +18,16 @@ import msgspec
 from msgspec import Meta
 
 from avsession.audit import checkpoint, proof, signatures
+from avsession.audit.certificate import segments_digest
 from avsession.audit.checkpoint import VerifierKey
 from avsession.audit.receipt_page import page
 from avsession.canonical import b64, canonical, commitment, sha256_hex, unb64
 from avsession.errors import AvsessionError, ReceiptInvalid
 
 VERSION: Literal["avsession.receipt.v1"] = "avsession.receipt.v1"
-MAX_RECEIPT = 512 * 1024
-"""Bytes of a receipt's file; a longer one is refused before it is parsed."""
+MAX_RECEIPT = 16 * 1024 * 1024
+"""Bytes of a receipt's file; a longer one is refused before it is parsed. A certificate lists every
+segment that was destroyed, 67 bytes each: that is enough for two parties in a call of a day."""
 
 KINDS = {
     "given": "consent.given",
@@ -245,22 +247,49 @@ def _leaf(receipt: Receipt) -> Found:
     if canonical(body).decode() != receipt.leaf:
         return False, "The log's entry is not canonical JSON."
     document = receipt.document
-    agree = [
-        body["kind"] == KINDS[receipt.kind],
-        body["session"] == document["session"],
-    ]
-    if receipt.kind != "erased":
-        agree += [
-            document["event_state"] == receipt.kind,
-            body["refs"]["event"] == document["event_id"],
-            body["refs"]["request"] == document["request"],
-            body["refs"]["notice"] == (document["notice"] or {}).get("sha256"),
-            body["subject"] == document["data_subject"],
-            body["actor"] == document["acted_by"],
-        ]
-    if not all(agree):
+    if receipt.kind == "erased":
+        agrees = _is_of_certificate(body, document)
+    else:
+        agrees = all(
+            [
+                body["session"] == document["session"],
+                document["event_state"] == receipt.kind,
+                body["refs"]["event"] == document["event_id"],
+                body["refs"]["request"] == document["request"],
+                body["refs"]["notice"] == (document["notice"] or {}).get("sha256"),
+                body["subject"] == document["data_subject"],
+                body["actor"] == document["acted_by"],
+            ]
+        )
+    if body["kind"] != KINDS[receipt.kind] or not agrees:
         return False, "The log's entry is about something else."
     return True, f"Entry {body['index']} of the log is about this event."
+
+
+def _is_of_certificate(body: dict[str, Any], document: dict[str, Any]) -> bool:
+    """The entry says of the destruction what the certificate says, track by track."""
+    refs, what = body["refs"], document["what"]
+    tracks = [
+        {
+            "track": track["track"],
+            "segments": len(track["segments_sha256"]),
+            "digest": segments_digest(track["segments_sha256"]),
+        }
+        for track in what["tracks"]
+    ]
+    names = ("track", "segments", "digest")
+    told = [{name: track[name] for name in names} for track in what["tracks"]]
+    return all(
+        [
+            body["session"] == what["session"],
+            body["subject"] == document["by"].get("pseudonym"),
+            refs["recording"] == what["recording"],
+            refs["certificate"] == document["certificate"],
+            refs["whole"] == what["whole"],
+            refs["reason"] == document["why"],
+            refs["tracks"] == told == tracks,
+        ]
+    )
 
 
 def _notice(receipt: Receipt) -> Found:

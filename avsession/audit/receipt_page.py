@@ -43,7 +43,7 @@ def page(receipt: Fields, machine: str) -> str:
     words = texts()[language]
     document = receipt["document"]
     parts = [
-        _section(words, "said", _rows(_said(receipt, words))),
+        _section(words, _heading(receipt), _rows(_said(receipt, words))),
         _notice(receipt, words),
         _section(words, "responsible", _rows(_responsible(document, words, language))),
         _withdrawing(receipt, words),
@@ -109,13 +109,14 @@ def _plain(words: Fields, key: str, value: Any, language: str, kind: str = "") -
     return words[key], escape(_text(value, language)), kind
 
 
+def _heading(receipt: Fields) -> str:
+    return "destroyed" if receipt["kind"] == "erased" else "said"
+
+
 def _said(receipt: Fields, words: Fields) -> list[Row]:
     document, language = receipt["document"], receipt["language"]
     if receipt["kind"] == "erased":
-        return [
-            (words.get(f"field.{name}") or name, escape(text), "")
-            for name, text in _flat("", document, language)
-        ]
+        return _certificate(document, words, language)
     rows = [
         _plain(words, "when", _time(document["event_time"]), language),
         _plain(words, "as", words.get(f"role.{document['party_role']}") or "", language),
@@ -130,19 +131,45 @@ def _said(receipt: Fields, words: Fields) -> list[Row]:
     return rows
 
 
-def _flat(path: str, value: Any, language: str) -> list[tuple[str, str]]:
-    """A certificate's fields, one a row, nested ones by their path; nothing is left out."""
-    if isinstance(value, dict):
-        return [
-            row
-            for name in sorted(value)
-            for row in _flat(f"{path}.{name}" if path else name, value[name], language)
+def _certificate(document: Fields, words: Fields, language: str) -> list[Row]:
+    """What a certificate says; only the digests of single segments are left to the machine part."""
+    what, when, by, left = (document[name] for name in ("what", "when", "by", "left"))
+    until = left["key_backups_until"]
+    backups = words["backups.none" if until is None else "backups.until"]
+    rows = [
+        _plain(words, "what", words["what.whole" if what["whole"] else "what.part"], language),
+        _plain(words, "why", _word(words, "why", document["why"]), language),
+        _plain(words, "by", _word(words, "by", by["role"]), language),
+        _plain(words, "decided", _time(when["decided"]), language),
+        _plain(words, "keys", _time(when["keys_destroyed"]), language),
+        _plain(words, "done", _time(when["done"]), language),
+        _plain(words, "backups", backups.replace("{time}", _time(until or "")), language),
+        _plain(words, "database", _word(words, "database", left["database"]), language),
+    ]
+    for track in what["tracks"]:
+        told = words["track.told"].replace("{n}", str(track["segments"]))
+        told = told.replace("{role}", _word(words, "role", track["role"]))
+        rows += [
+            _plain(words, "track", told, language),
+            _plain(words, "track.id", track["track"], language, "code"),
+            _plain(words, "track.key", track["recipient"], language, "code"),
+            _plain(words, "track.digest", track["digest"], language, "code"),
         ]
-    if isinstance(value, list) and any(isinstance(one, (dict, list)) for one in value):
-        return [
-            row for n, one in enumerate(value) for row in _flat(f"{path}.{n + 1}", one, language)
-        ]
-    return [(path, _text(value, language))]
+    manifest = what["manifest"]
+    return [
+        *rows,
+        _plain(words, "manifest", manifest["head"], language, "code"),
+        _plain(words, "manifest.entries", manifest["entries"], language),
+        _plain(words, "certificate", document["certificate"], language, "code"),
+        _plain(words, "recording", what["recording"], language, "code"),
+        _plain(words, "session", what["session"], language, "code"),
+        _plain(words, "by.pseudonym", by.get("pseudonym"), language, "code"),
+    ]
+
+
+def _word(words: Fields, of: str, code: str) -> str:
+    """A code in words; itself, when a later version of us has made it up."""
+    return str(words.get(f"{of}.{code}") or code)
 
 
 def _purposes(document: Fields, words: Fields, language: str) -> str:

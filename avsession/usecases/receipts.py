@@ -15,7 +15,7 @@ from avsession.errors import NotFound
 from avsession.ports import Reader
 from avsession.records import ConsentEvent, Detail, Notice
 from avsession.session import Party
-from avsession.usecases import evidence
+from avsession.usecases import certificates, evidence
 from avsession.usecases.services import Services
 
 
@@ -34,6 +34,20 @@ async def of_event(app: Services, party_id: str, event_id: str) -> Receipt:
             raise NotFound("There is no receipt for that.")
         notice = await _notice(tx, event.document)
     return await of_leaf(app, party, event.kind, event.leaf, event.document, notice)
+
+
+async def of_certificate(app: Services, party_id: str, certificate: str) -> Receipt:
+    """The receipt of a destruction in this party's session, its certificate inside.
+
+    Either party may have it, whoever decided. Raises NotFound for a stranger's, and while the
+    destruction is not done; else as :func:`of_event`.
+    """
+    async with app.store.read() as tx:
+        party = await tx.get(Party, party_id)
+        if party is None:
+            raise NotFound
+        found = await certificates.for_party(tx, party, certificate)
+    return await of_leaf(app, party, "erased", found["leaf"], found["certificate"])
 
 
 async def of_leaf(

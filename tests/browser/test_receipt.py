@@ -74,6 +74,7 @@ async def test_both_judge_alike(page: Page, name: str) -> None:
 
 def forgeries() -> dict[str, bytes]:
     from tests.avsession.audit import test_receipt as forger
+    from tests.avsession.audit import test_receipt_certificate as eraser
 
     given = FILES["receipt-given-en.html"]
     names = (
@@ -87,6 +88,9 @@ def forgeries() -> dict[str, bytes]:
         getattr(forger, name)(fields)
         changed = msgspec.convert(fields, receipt.Receipt)
         made[name] = receipt.render(changed).encode()
+    for change in eraser.ERASED_FORGERIES:
+        made[change.__name__] = forger.again(change, eraser.ERASED)
+        made[f"{change.__name__} and a fitting log"] = eraser.fitting(change)
     text = given.replace(b"not allowed", b"allowed", 1)
     return made | {"readable part": text, "nothing": b"", "cut": given[:-1], "junk": b"\xff\xfe"}
 

@@ -8,7 +8,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from avsession.audit import receipt as receipts
-from avsession.errors import LinkSpent, NotFound, NotPermitted
+from avsession.errors import Invalid, LinkSpent, NotFound, NotPermitted
 from avsession.messages.common import Id
 from avsession.session import Party
 from avsession.usecases import mydata, sessions
@@ -19,39 +19,48 @@ Secret = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
 class Wanted(Body, frozen=True, kw_only=True):
-    """Which event: one that this party gave, refused or withdrew by."""
+    """Which: an event by which this party gave, refused or withdrew, or a certificate.
 
-    event: Id
+    Exactly one of the two. A certificate is one of a destruction in this party's session.
+    """
+
+    event: Id | None = None
+    certificate: Id | None = None
 
 
-class WantedByLink(Body, frozen=True, kw_only=True):
+class WantedByLink(Wanted, frozen=True, kw_only=True):
     """The same, with the private link's secret."""
 
     secret: Secret
-    event: Id
 
 
 async def by_seat(call: Call[Wanted]) -> object:
     """The customer's, in the call."""
     _, party = call.seat
-    return await _file(call, party, call.body.event)
+    return await _file(call, party)
 
 
 async def by_account(call: Call[Wanted]) -> object:
     """The agent's, in the call or later."""
     party = await sessions.agent_seat(call.app, call.who, call.param("session"))
-    return await _file(call, party, call.body.event)
+    return await _file(call, party)
 
 
 async def by_link(call: Call[WantedByLink]) -> object:
     """Anybody's own, by the private link."""
     party = await mydata.holder(call.app, call.body.secret)
-    return await _file(call, party, call.body.event)
+    return await _file(call, party)
 
 
-async def _file(call: Call[Wanted] | Call[WantedByLink], party: Party, event: str) -> web.Response:
-    made = await usecase.of_event(call.app, party.id, event)
-    name = f"receipt-{made.kind}-{event[4:12]}.html"
+async def _file(call: Call[Wanted] | Call[WantedByLink], party: Party) -> web.Response:
+    event, certificate = call.body.event, call.body.certificate
+    if event is not None and certificate is None:
+        made = await usecase.of_event(call.app, party.id, event)
+    elif certificate is not None and event is None:
+        made = await usecase.of_certificate(call.app, party.id, certificate)
+    else:
+        raise Invalid("Name an event or a certificate, and only one.")
+    name = f"receipt-{made.kind}-{(event or certificate or '')[4:12]}.html"
     return web.Response(
         body=receipts.render(made).encode(),
         content_type="text/html",

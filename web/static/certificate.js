@@ -7,13 +7,15 @@ import { dateTime, list, sentence, t } from "./i18n.js";
 import { openModal } from "./modal.js";
 
 /**
- * What was destroyed, by whom and why; with a button for the certificate once it is done.
+ * What was destroyed, by whom and why; once it is done with a button for the certificate, and one
+ * for its receipt if ``receipt`` saves one. Each stands in a group that says whose buttons they are.
  * @param {Destruction[]} destructions
  * @param {(id: string) => Promise<Certificate>} load fetches the machine form
  * @param {(error: unknown) => void} failed
+ * @param {(id: string) => Promise<void>} [receipt]
  * @returns {HTMLElement[]}
  */
-export function destructions(destructions, load, failed) {
+export function destructions(destructions, load, failed, receipt) {
   return destructions.map((one) => {
     const when = dateTime(one.done_ms ?? one.decided_ms);
     const roles = list(one.roles.map((role) => sentence("role", role)));
@@ -22,14 +24,19 @@ export function destructions(destructions, load, failed) {
     const by = sentence("certificate.by", one.by);
     const text = t(key, { what, when, by, why: sentence("certificate.why", one.reason) });
     if (one.done_ms === null) return el("p", {}, text);
-    const show = async () => {
+    /** @param {() => Promise<void>} what */
+    const tried = (what) => async () => {
       try {
-        open(await load(one.certificate));
+        await what();
       } catch (error) {
         failed(error);
       }
     };
-    return el("p", {}, `${text} `, button(t("certificate.title"), show, { class: "link" }));
+    const show = tried(async () => open(await load(one.certificate)));
+    const row = el("p", { role: "group", "aria-label": t("certificate.title") }, `${text} `);
+    row.append(button(t("certificate.title"), show, { class: "link" }));
+    if (receipt) row.append(" ", button(t("receipt.save"), tried(() => receipt(one.certificate)), { class: "plain" }));
+    return row;
   });
 }
 

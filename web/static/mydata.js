@@ -86,7 +86,8 @@ function recording(one, data, secret, changed) {
     item.append(el("p", {}, t("held.told", { why: sentence("held", category), when: dateTime(review_ms) })));
   }
   const load = (/** @type {string} */ certificate) => post("/api/my-data/certificate", { secret, certificate });
-  item.append(...destructions(one.certificates, load, changed));
+  const receipt = (/** @type {string} */ certificate) => saveReceipt("/api/my-data/receipt", { secret, certificate });
+  item.append(...destructions(one.certificates, load, changed, receipt));
   if (one.withdrawn && !one.fate && !one.mine_erased) {
     item.append(button(t("fate.choose"), () => choose(one, secret, changed), { class: "strong" }));
   }

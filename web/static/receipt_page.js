@@ -21,7 +21,7 @@ export function page(receipt, machine, texts) {
   const words = language === "de" ? texts.de : texts.en;
   const document = receipt["document"];
   const parts = [
-    section(words, "said", rows(said(receipt, words))),
+    section(words, receipt["kind"] === "erased" ? "destroyed" : "said", rows(said(receipt, words))),
     notice(receipt, words),
     section(words, "responsible", rows(responsible(document, words, language))),
     withdrawing(receipt, words),
@@ -98,7 +98,7 @@ function plain(words, key, value, language, kind = "") {
 function said(receipt, words) {
   const { document, language } = receipt;
   if (receipt["kind"] === "erased") {
-    return flat("", document, language).map(([name, value]) => [words[`field.${name}`] || name, escape(value), ""]);
+    return certificate(document, words, language);
   }
   /** @type {Row[]} */
   const list = [
@@ -115,21 +115,54 @@ function said(receipt, words) {
 }
 
 /**
- * @param {string} path
- * @param {any} value
+ * What a certificate says; only the digests of single segments are left to the machine part.
+ * @param {Fields} document
+ * @param {Fields} words
  * @param {string} language
- * @returns {[string, string][]}
+ * @returns {Row[]}
  */
-function flat(path, value, language) {
-  if (Array.isArray(value)) {
-    if (!value.some((one) => typeof one === "object" && one !== null)) return [[path, text(value, language)]];
-    return value.flatMap((one, n) => flat(`${path}.${n + 1}`, one, language));
+function certificate(document, words, language) {
+  const { what, when, by, left } = document;
+  const until = left.key_backups_until;
+  const backups = words[until === null ? "backups.none" : "backups.until"];
+  const list = [
+    plain(words, "what", words[what.whole ? "what.whole" : "what.part"], language),
+    plain(words, "why", word(words, "why", document["why"]), language),
+    plain(words, "by", word(words, "by", by.role), language),
+    plain(words, "decided", time(when.decided), language),
+    plain(words, "keys", time(when.keys_destroyed), language),
+    plain(words, "done", time(when.done), language),
+    plain(words, "backups", backups.split("{time}").join(time(until ?? "")), language),
+    plain(words, "database", word(words, "database", left.database), language),
+  ];
+  for (const track of what.tracks) {
+    const told = words["track.told"].split("{n}").join(String(track.segments));
+    list.push(
+      plain(words, "track", told.split("{role}").join(word(words, "role", track.role)), language),
+      plain(words, "track.id", track.track, language, "code"),
+      plain(words, "track.key", track.recipient, language, "code"),
+      plain(words, "track.digest", track.digest, language, "code"),
+    );
   }
-  if (typeof value === "object" && value !== null) {
-    const names = Object.keys(value).sort();
-    return names.flatMap((name) => flat(path ? `${path}.${name}` : name, value[name], language));
-  }
-  return [[path, text(value, language)]];
+  return [
+    ...list,
+    plain(words, "manifest", what.manifest.head, language, "code"),
+    plain(words, "manifest.entries", what.manifest.entries, language),
+    plain(words, "certificate", document["certificate"], language, "code"),
+    plain(words, "recording", what.recording, language, "code"),
+    plain(words, "session", what.session, language, "code"),
+    plain(words, "by.pseudonym", by.pseudonym, language, "code"),
+  ];
+}
+
+/**
+ * A code in words; itself, when a later version of us has made it up.
+ * @param {Fields} words
+ * @param {string} of
+ * @param {string} code
+ */
+function word(words, of, code) {
+  return String(words[`${of}.${code}`] || code);
 }
 
 /**

@@ -19,7 +19,7 @@ export async function saveReceiptOr(path, event, failed) {
 
 /**
  * @param {string} path
- * @param {object} body which event; by the private link its secret too
+ * @param {object} body which event or certificate; by the private link its secret too
  */
 export async function saveReceipt(path, body) {
   const response = await postForFile(path, body);

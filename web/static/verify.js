@@ -13,7 +13,7 @@ import { CONTEXT, keyId } from "./signer.js";
 
 const OPEN = '<script type="application/json" id="receipt">';
 const CLOSE = "</script>";
-const MAX_RECEIPT = 512 * 1024;
+const MAX_RECEIPT = 16 * 1024 * 1024;
 const FIELDS = [
   "document", "kind", "language", "leaf", "log_key", "notice", "opened", "origin", "privacy", "proof", "v",
 ];
@@ -83,7 +83,7 @@ export async function verify(bytes, key, texts) {
   if (found === null) return { steps, receipt: null, holds: false };
   await step("page", () => [rendered(found, texts) === file, rendered(found, texts) === file ? "holds" : "wrong"]);
   await step("document", () => documentHolds(found).then(said));
-  await step("leaf", () => said(leafHolds(found)));
+  await step("leaf", () => leafHolds(found).then(said));
   await step("notice", () => noticeHolds(found));
   await step("signature", () => signatureHolds(found));
   await step("inclusion", () => included(found).then(said));
@@ -144,18 +144,45 @@ async function documentHolds(receipt) {
 }
 
 /** @param {Fields} receipt */
-function leafHolds(receipt) {
+async function leafHolds(receipt) {
   const { leaf, document, kind } = receipt;
   const body = JSON.parse(leaf);
-  if (canonical(body) !== leaf || body.kind !== KINDS[kind] || body.session !== document.session) return false;
-  if (kind === "erased") return true;
+  if (canonical(body) !== leaf || body.kind !== KINDS[kind]) return false;
+  if (kind === "erased") return isOfCertificate(body, document);
   return (
+    body.session === document.session &&
     document.event_state === kind &&
     body.refs.event === document.event_id &&
     body.refs.request === document.request &&
     body.refs.notice === (document.notice?.sha256 ?? null) &&
     body.subject === document.data_subject &&
     body.actor === document.acted_by
+  );
+}
+
+/**
+ * The entry says of the destruction what the certificate says, track by track.
+ * @param {Fields} body
+ * @param {Fields} document
+ */
+async function isOfCertificate({ session, subject, refs }, { certificate, what, why, by }) {
+  /** @type {Fields[]} */
+  const tracks = what.tracks;
+  const told = tracks.map(({ track, segments, digest }) => ({ track, segments, digest }));
+  const counted = await Promise.all(
+    tracks.map(async ({ track, segments_sha256: list }) => {
+      return { track, segments: list.length, digest: hex(await sha256(utf8(list.join("")))) };
+    }),
+  );
+  return (
+    session === what.session &&
+    subject === (by.pseudonym ?? null) &&
+    refs.recording === what.recording &&
+    refs.certificate === certificate &&
+    refs.whole === what.whole &&
+    refs.reason === why &&
+    canonical(refs.tracks) === canonical(told) &&
+    canonical(told) === canonical(counted)
   );
 }
 

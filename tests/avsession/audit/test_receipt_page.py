@@ -14,9 +14,35 @@ RECEIPT: dict[str, Any] = {
     "log_key": "k",
     "privacy": "https://log.test/privacy",
     "document": {
-        "b": {"z": 1, "a": [{"x": "<i>"}, {"x": None}]},
-        "a": ["one", "two"],
-        "yes": True,
+        "certificate": "cer_1",
+        "what": {
+            "recording": "rec_1",
+            "session": "psn_s",
+            "whole": False,
+            "manifest": {"head": None, "entries": 4},
+            "tracks": [
+                {
+                    "track": "trk_1",
+                    "recipient": "age1<",
+                    "role": "guest",
+                    "segments": 12,
+                    "segments_sha256": ["aa", "bb"],
+                    "digest": "cc",
+                },
+            ],
+        },
+        "when": {
+            "decided": "2025-11-22T09:30:01.125Z",
+            "keys_destroyed": "2025-11-22T09:30:02.125Z",
+            "done": "2025-11-22T09:30:03.125Z",
+        },
+        "why": "withdrawn",
+        "by": {"role": "server"},
+        "left": {
+            "key_backup_days": 3,
+            "key_backups_until": "2025-11-25T09:30:02.125Z",
+            "database": "<shredded>",
+        },
     },
     "notice": None,
     "leaf": '{"time":"2025-11-22T09:30:00.125Z"}',
@@ -26,14 +52,29 @@ RECEIPT: dict[str, Any] = {
 
 def test_every_field_of_a_certificate_is_a_row() -> None:
     made = page(RECEIPT, "<machine>")
-    for label, value in (
-        ("a", "one, two"),
-        ("b.a.1.x", "&lt;i&gt;"),
-        ("b.a.2.x", "–"),
-        ("b.z", "1"),
-        ("yes", "true"),
+    code = ' class="code"'
+    for label, kind, value in (
+        ("What", "", "One person’s picture and sound"),
+        ("Why", "", "Consent was withdrawn"),
+        ("Decided by", "", "The server"),
+        ("Decided", "", "2025-11-22 09:30:01 UTC"),
+        ("Keys destroyed", "", "2025-11-22 09:30:02 UTC"),
+        ("Everything gone", "", "2025-11-22 09:30:03 UTC"),
+        ("Database", "", "&lt;shredded&gt;"),
+        ("Track", code, "trk_1"),
+        ("Its key, public half", code, "age1&lt;"),
+        ("SHA-256 over the segments’ digests", code, "cc"),
+        ("Head of the manifest", code, "–"),
+        ("Entries of the manifest", "", "4"),
+        ("Certificate", code, "cer_1"),
+        ("Recording", code, "rec_1"),
+        ("Session", code, "psn_s"),
+        ("Name of who decided, in the log", code, "–"),
     ):
-        assert f"<dt>{label}</dt>\n<dd>{value}</dd>\n" in made
+        assert f"<dt>{label}</dt>\n<dd{kind}>{value}</dd>\n" in made, label
+    assert "guest: 12 sealed segments." in made, "a role that these texts do not know"
+    assert "keys until 2025-11-25 09:30:02 UTC." in made
+    assert "<h2>What was destroyed</h2>" in made
     assert "2025-11-22 09:30:00 UTC" in made
     assert made.endswith("</main>\n<machine>\n</body>\n</html>\n")
 

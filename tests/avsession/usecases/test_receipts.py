@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from avsession.audit import receipt as receipts
 from avsession.audit.receipt import Receipt
-from avsession.errors import NotFound, ReceiptInvalid
-from avsession.records import ConsentEvent, Detail
+from avsession.errors import NotFound, ReceiptInvalid, Unavailable
+from avsession.records import Certificate, ConsentEvent, Detail
 from avsession.usecases import receipts as usecase
 from tests.avsession.usecases.parts import Person
 from tests.avsession.usecases.world import World
@@ -71,6 +71,61 @@ async def test_nobody_elses(world: World) -> None:
     ):
         with pytest.raises(NotFound):
             await usecase.of_event(world.app, party, event_id)
+
+
+async def test_what_was_destroyed_has_one_for_both(world: World) -> None:
+    """Also for whoever did not decide it, each in its own language; a stranger has none."""
+    await world.sealed()
+    request = world.recorder.grant.request
+    await world.withdraw(world.customer, request)
+    await world.choose(world.customer, request, "destroy")
+    row = await world.only(Certificate)
+    for person in (world.customer, world.agent):
+        made = await usecase.of_certificate(world.app, person.id, row.id)
+        verdict = receipts.verify(receipts.render(made).encode(), world.app.notary.key)
+        assert verdict.holds, verdict.steps
+        assert (made.kind, made.document) == ("erased", row.document)
+    _, stranger = await world.new_call(world.staff)
+    for party, certificate in (
+        (stranger.id, row.id),
+        (world.customer.id, "cer_" + "a" * 26),
+        ("pty_" + "a" * 26, row.id),
+    ):
+        with pytest.raises(NotFound):
+            await usecase.of_certificate(world.app, party, certificate)
+
+
+async def test_what_the_agent_or_the_server_destroyed_has_one_too(world: World) -> None:
+    await world.sealed("quality")
+    request = world.recorder.grant.request
+    await world.withdraw(world.agent, request)
+    await world.choose(world.agent, request, "destroy")
+    mine = await world.only(Certificate)
+    await world.later(31 * 86_400)
+    async with world.store.read() as tx:
+        rows = await tx.find(Certificate, order="decided_ms")
+    assert [(row.whole, row.reason) for row in rows] == [
+        (False, "withdrawn"), (True, "retention"),
+    ]  # fmt: skip
+    assert rows[0].id == mine.id
+    for row in rows:
+        made = await usecase.of_certificate(world.app, world.customer.id, row.id)
+        assert receipts.verify(receipts.render(made).encode(), world.app.notary.key).holds
+
+
+async def test_none_of_what_is_not_destroyed_yet(world: World) -> None:
+    await world.sealed()
+    request = world.recorder.grant.request
+
+    async def stuck(prefix: str) -> int:
+        raise Unavailable
+
+    world.app.objects.remove = stuck  # type: ignore[method-assign]
+    await world.withdraw(world.customer, request)
+    await world.choose(world.customer, request, "destroy")
+    row = await world.only(Certificate)
+    with pytest.raises(NotFound):
+        await usecase.of_certificate(world.app, world.customer.id, row.id)
 
 
 async def test_none_after_the_details_were_erased(world: World) -> None:

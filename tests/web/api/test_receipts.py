@@ -6,6 +6,7 @@ import pytest
 
 from avsession.audit import receipt
 from avsession.records import ConsentEvent
+from tests.web.api.test_holds import destroy
 from tests.web.support import Site, Story
 
 OTHER = "evt_" + "a" * 26
@@ -42,6 +43,35 @@ async def test_each_party_has_its_own(site: Site, story: Story) -> None:
         await site.post("/api/seat/receipt", {"event": OTHER}, cookie=call.seat),
     ):
         assert (answer.status, answer.json["code"]) == (404, "not_found")
+
+
+async def test_a_destructions_receipt_is_both_parties(site: Site, story: Story) -> None:
+    call = story.call
+    shown = await destroy(site, story)
+    body = {"certificate": shown["certificates"][0]["certificate"]}
+    for answer in (
+        await site.post("/api/seat/receipt", body, cookie=call.seat),
+        await site.post("/api/my-data/receipt", body | {"secret": call.secret}),
+        await site.post(f"/api/sessions/{call.session}/receipt", body, cookie=story.agent),
+    ):
+        assert answer.status == 200
+        assert answer.headers["Content-Disposition"].startswith(
+            'attachment; filename="receipt-erased-'
+        )
+        verdict = receipt.verify(answer.body, site.app.notary.key)
+        assert verdict.holds
+        assert verdict.receipt is not None
+        assert verdict.receipt.document["certificate"] == body["certificate"]
+    other = await site.call(await site.agent())
+    strangers = await site.post("/api/my-data/receipt", body | {"secret": other.secret})
+    assert (strangers.status, strangers.code) == (404, "not_found")
+
+
+async def test_one_thing_at_a_time(site: Site, story: Story) -> None:
+    event = {"event": await event_of(site, story.call.customer)}
+    for body in ({}, event | {"certificate": "cer_" + "a" * 26}):
+        answer = await site.post("/api/seat/receipt", body, cookie=story.call.seat)
+        assert (answer.status, answer.code) == (400, "invalid")
 
 
 @pytest.mark.parametrize(
