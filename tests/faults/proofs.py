@@ -8,11 +8,11 @@ from collections.abc import Mapping
 
 from avsession.audit import checkpoint as notes
 from avsession.audit import log as audit_log
-from avsession.audit import merkle
+from avsession.audit import merkle, receipt
 from avsession.audit import proof as proofs
 from avsession.records import ConsentEvent, Leaf, Recording, SignedHead, TrackRecord
 from avsession.session import Party
-from avsession.usecases import evidence
+from avsession.usecases import evidence, receipts
 from tests.avsession.usecases.world import World
 from tests.faults.truth import Truth
 
@@ -21,7 +21,7 @@ PARTIES = 2
 
 async def every_event_is_proven(world: World) -> int:
     """Each event's leaf is in a signed checkpoint, and names it; how many events there are."""
-    events = await world.find(ConsentEvent, order="leaf")
+    events = await world.find(ConsentEvent, order="leaf", limit=1000)
     for event in events:
         proof = await evidence.proof(world.app, event.leaf)
         head = proofs.verify(proof, world.app.notary.key)
@@ -30,10 +30,24 @@ async def every_event_is_proven(world: World) -> int:
     return len(events)
 
 
+async def every_receipt_verifies(world: World) -> int:
+    """What each party can take away proves itself, by the log's key alone; how many there are."""
+    count = 0
+    for event in await world.find(ConsentEvent, limit=1000):
+        if event.kind in receipt.ACTIONS:
+            made = await receipts.of_event(world.app, event.party, event.id)
+            verdict = receipt.verify(receipt.render(made).encode(), world.app.notary.key)
+            assert verdict.holds, [step for step in verdict.steps if step.holds is False]
+            assert made.document["event_id"] == event.id
+            assert made.kind == event.kind
+            count += 1
+    return count
+
+
 async def heads_tell_one_history(world: World, seen: list[str]) -> None:
     """Every head that was ever signed is still there and extends the one before it."""
     key = world.app.notary.key
-    rows = await world.find(SignedHead, order="size")
+    rows = await world.find(SignedHead, order="size", limit=10_000)
     assert set(seen) <= {row.note for row in rows}, "a signed head is gone"
     seen[:] = [row.note for row in rows]
     heads = [notes.verify(note, key) for note in seen]
@@ -46,21 +60,18 @@ async def heads_tell_one_history(world: World, seen: list[str]) -> None:
 
 async def grants_waited_for_evidence(world: World) -> int:
     """Before each grant both consents to it stood in a head that was signed; how many grants."""
-    sizes = [row.size for row in await world.find(SignedHead, order="size")]
+    sizes = [row.size for row in await world.find(SignedHead, order="size", limit=10_000)]
     given: dict[str, dict[str, int]] = {}
     grants = 0
-    requests = {e.leaf: e.request for e in await world.find(ConsentEvent, kind="given")}
-    for leaf in await world.find(Leaf, order="index"):
+    events = {e.id: e for e in await world.find(ConsentEvent, kind="given", limit=1000)}
+    requests = {event.leaf: event.request for event in events.values()}
+    for leaf in await world.find(Leaf, order="index", limit=10_000):
         body = json.loads(leaf.data)
         if leaf.kind == "consent.given":
             given.setdefault(requests[leaf.index], {})[body["subject"]] = leaf.index
         if leaf.kind == "grant.issued":
             grants += 1
-            events = {
-                event.id: event for event in await world.find(ConsentEvent, kind="given")
-                if event.id in body["refs"]["consents"]
-            }  # fmt: skip
-            (request,) = {event.request for event in events.values()}
+            (request,) = {events[event].request for event in body["refs"]["consents"]}
             assert len(given[request]) == PARTIES
             for index in given[request].values():
                 assert any(index < size <= leaf.index for size in sizes), (index, leaf.index)

@@ -19,11 +19,7 @@ from unittest import mock
 from avsession.errors import AvsessionError, Unavailable
 from avsession.messages import MoreTime, NoticeShown
 from avsession.recording import State
-from avsession.records import (
-    Hold,
-    Recording,
-    RecordingRequest,
-)
+from avsession.records import Hold, Recording, RecordingRequest, TrackRecord
 from avsession.usecases import consent, holds, presence
 from tests.avsession.usecases.parts import Person
 from tests.avsession.usecases.world import World, opened
@@ -71,7 +67,8 @@ class Story:
         self.truths: dict[str, Truth] = {}
         self.owed: dict[str, tuple[str, str, str]] = {}
         self.heads: list[str] = []
-        self.held: dict[str, str] = {}
+        self.held: dict[str, tuple[str, set[str]]] = {}
+        """Recording -> its hold, and the tracks that were there when it was placed."""
         self.frames = 0
         self.run(self.pair.start())
         self.run(self.pair.flow())
@@ -259,9 +256,7 @@ class Story:
 
     def hold(self) -> None:
         """The admin keeps the newest recording from being destroyed."""
-        rows = self.loop.run_until_complete(
-            self.world.find(Recording, order="-created_ms", limit=1)
-        )
+        rows = self.run(self.world.find(Recording, order="-created_ms", limit=1))
         if not rows or rows[0].state is State.ERASED or rows[0].id in self.held:
             return
         placed = self.run(
@@ -271,10 +266,15 @@ class Story:
                 review_ms=self.now + 86_400_000,
             )
         )  # fmt: skip
-        self.held[rows[0].id] = placed["hold"]
+        tracks = self.run(self.world.find(TrackRecord, recording=rows[0].id))
+        there = {track.id for track in tracks if track.erased_ms is None}
+        self.held[rows[0].id] = placed["hold"], there
 
     def release(self) -> None:
-        for hold in self.held.values():
+        """What a hold kept is there until now, whoever wanted it destroyed meanwhile."""
+        keys = " ".join(self.world.files("keys"))
+        for hold, tracks in self.held.values():
+            assert all(track in keys for track in tracks)
             self.run(holds.release(self.world.app, self.world.admin, hold, "settled"))
         self.held.clear()
 
@@ -312,7 +312,7 @@ class Story:
         self.look()
 
     def set_clock(self, hours: float) -> None:
-        """Somebody sets the server's clock; it notices with its next turn, or not yet."""
+        """The server's clock is set; it notices with its next turn."""
         self.clock.set_by_ms += int(hours * 3_600_000)
 
     def restart(self) -> None:
@@ -356,6 +356,7 @@ class Story:
         """Everything that was said can be proven, and the log is whole."""
         self.loop.run_until_complete(proofs.all_was_written_down(self.world, self.truths))
         self.loop.run_until_complete(proofs.every_event_is_proven(self.world))
+        self.loop.run_until_complete(proofs.every_receipt_verifies(self.world))
         self.loop.run_until_complete(proofs.heads_tell_one_history(self.world, self.heads))
         self.loop.run_until_complete(proofs.grants_waited_for_evidence(self.world))
         self.loop.run_until_complete(proofs.nothing_is_wrong_with_the_log(self.world))

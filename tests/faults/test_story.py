@@ -161,10 +161,14 @@ class Told(RuleBasedStateMachine):
     def trickle(self, most: int) -> None:
         self.story.run(self.story.pair.flow(most))
 
-    @rule(seconds=st.sampled_from([0.5, 6.0, 31.0, 61.0]))
-    def timers(self, seconds: float) -> None:
+    @rule(seconds=st.sampled_from([0.5, 6.0, 31.0, 61.0]), late=st.booleans())
+    def timers(self, seconds: float, *, late: bool) -> None:
+        """Time passes; the server's timers may be late."""
         self.story.check_media()
-        self.story.later(seconds)
+        if late:
+            self.story.clock.forward(seconds)
+        else:
+            self.story.later(seconds)
 
     @rule()
     def prove(self) -> None:
@@ -202,9 +206,62 @@ def test_what_may_be_stored_is_stored(story: Story) -> None:
     story.pause("agent")
     story.media(40)
     paused = story.check_media()
+    story.resume("customer", whose="agent")
+    story.media(20)
     story.resume("agent")
     story.media(60)
     assert story.check_media() > paused + 2 * 30
+
+
+def test_a_hold_keeps_what_was_to_be_destroyed_until_it_is_released(story: Story) -> None:
+    story.hold()
+    story.withdraw("customer")
+    story.choose("customer", "destroy")
+    story.later(0.5)
+    assert story.check_media() > 0
+    story.release()
+    story.later(0.5)
+    assert story.check_media() == 0
+
+
+def test_a_pause_and_a_withdrawal_outlast_a_restart(story: Story) -> None:
+    """Also those that could not be written down before it."""
+    story.pause("agent")
+    story.pause("customer", unwritten=True)
+    story.restart()
+    for who in WHO:
+        story.connect(who)
+    story.recorder()
+    story.media(40)
+    story.resume("agent", whose="customer")
+    story.resume("agent")
+    story.resume("customer", stale=True)
+    story.media(40)
+    story.resume("customer")
+    story.media(40)
+    story.withdraw("customer", unwritten=True)
+    story.media(40, flows=False)
+    story.pause("agent")
+    story.resume("agent")
+    story.media(40)
+    story.restart()
+    for who in WHO:
+        story.connect(who)
+    story.recorder()
+    story.media(40)
+    story.check_media()
+
+
+def test_answers_come_in_time_though_the_servers_timers_do_not(story: Story) -> None:
+    story.stop("customer")
+    story.ask()
+    story.shown("customer")
+    story.give("agent")
+    story.clock.forward(61)
+    story.extend("customer")
+    story.give("customer")
+    story.media(40)
+    story.later(0.5)
 
 
 @pytest.mark.parametrize("hours", [-1.0, 1.0])
