@@ -91,6 +91,19 @@ class Product:
         self._process = None
         return status
 
+    async def proven(self) -> str:
+        """What ``avsession recording verify --all`` says of this folder; it must hold."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "avsession", "recording", "verify", "--all", "--data", str(self.data)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={k: v for k, v in os.environ.items() if not k.startswith("AVSESSION_")},
+        )
+        said = (await process.communicate())[0].decode()
+        assert process.returncode == 0, said
+        return said
+
     def worker_pids(self) -> list[int]:
         """The recorder workers: the server's children."""
         found = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()

@@ -202,6 +202,7 @@ async def test_nothing_of_a_pause_is_stored_anywhere(
     await expect(player.get_by_role("heading", name="Gaps")).to_have_count(0)
     await Watch(admin, product.url).check("paused-review")
     assert where_in_plain(product, await payloads(admin, player)) == []
+    assert "Every stored interval lies inside consent." in await product.proven()
 
 
 async def test_a_pause_outlasts_reloads_and_a_killed_server(
@@ -241,6 +242,7 @@ async def test_a_pause_outlasts_reloads_and_a_killed_server(
     reasons = {e.reason for e in entries(product) if isinstance(e, Gap)}
     assert reasons <= {PAUSED, "no.media", "leg.lost"}
     assert PAUSED in reasons
+    assert "Every stored interval lies inside consent." in await product.proven()
 
 
 async def test_the_other_browser_pauses_without_the_server(
