@@ -6,7 +6,9 @@ everything in it was captured under a grant that the log has; every stored inter
 in which everyone present had consented and nobody paused; and every sealed file is there, whole,
 in its place.
 
-Clocks. A segment's end is ``captured_ms`` with its uncertainty added. Its beginning is its place on
+Clocks. A segment's end is ``captured_ms`` less its uncertainty: once the gate has closed the domain
+takes nothing that could be later, and what it had before then was captured before then, whatever
+the recorder's estimate says. Its beginning is its place on
 the timeline, less its uncertainty and what clocks may drift apart (:data:`DRIFT`) since the
 recording began; where somebody set a clock meanwhile, its end less its length.
 """
@@ -35,6 +37,8 @@ from avsession.recording import (
     entry_digest,
 )
 
+UNSURE_MS = 1000
+"""How much uncertainty counts: nobody gets further by being less sure."""
 DRIFT = 0.0005
 """By how much of the time that passed two clocks may be slewed apart."""
 LATE_MS = 2000
@@ -291,7 +295,7 @@ class _Run:
         start: float = epoch + entry.start_ms
         if not -drift <= late <= LATE_MS + drift:  # a clock was set
             start = entry.captured_ms - (entry.end_ms - entry.start_ms)
-        end = entry.captured_ms + entry.uncertainty_ms
+        end = entry.captured_ms - min(entry.uncertainty_ms, UNSURE_MS)
         return min(start + drift, end), end
 
     def _intervals(self, stored: Sequence[Sealed]) -> list[Stored]:

@@ -215,7 +215,9 @@ def test_a_segment_reaches_into_the_pause(made: Made) -> None:
     where = made.edit(Sealed, 2, captured_ms=late.captured_ms + 500)
     step, place, what = made.found()
     assert (step, place.startswith(where)) == (6, True)
-    assert what.startswith("ends 500 ms after grant.revoked (leaf ")
+    assert what.startswith("ends 498 ms after grant.revoked (leaf ")
+    made.edit(Sealed, 2, captured_ms=late.captured_ms + 1500, uncertainty_ms=9_000.0)
+    assert made.proof().counts[6] == 1  # being less sure does not help
 
 
 def test_a_segment_began_before_its_grant(made: Made) -> None:

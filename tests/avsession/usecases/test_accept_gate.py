@@ -24,15 +24,6 @@ async def dropped(world: World, entry: Sealed) -> None:
     assert not world.recorder.spooled(entry.track, entry.index).exists()
 
 
-async def test_captured_later_than_now(world: World) -> None:
-    """The gate is open, but may close this moment; then nothing could show that it was before."""
-    await world.recorded()
-    now = world.clock.now_ms()
-    await dropped(world, world.recorder.sealed(world.customer, captured_ms=now))
-    last = world.recorder.sealed(world.agent, captured_ms=now - 5, uncertainty_ms=5.0)
-    assert isinstance(await world.recorder.say(last), EntryAccepted)
-
-
 @pytest.mark.parametrize("how", ["withdraw", "stop", "pause", "disconnect"])
 async def test_captured_after_closing(world: World, how: str) -> None:
     recording = await world.recorded()
