@@ -226,8 +226,11 @@ def test_a_hold_keeps_what_was_to_be_destroyed_until_it_is_released(story: Story
 
 def test_a_pause_and_a_withdrawal_outlast_a_restart(story: Story) -> None:
     """Also those that could not be written down before it."""
-    story.pause("agent")
     story.pause("customer", unwritten=True)
+    story.pause("agent")
+    story.resume("agent")
+    story.media(40)
+    story.pause("agent")
     story.restart()
     for who in WHO:
         story.connect(who)
