@@ -103,7 +103,8 @@ async def test_recorded_only_after_both_agreed_and_kept_until_the_withdrawal(
     await until("erased", lambda: state_of_newest(product) == "erased")
     await until("segments gone", lambda: set(product.segments()) == kept)
     assert len(product.files("custody/tracks")) == 2, "the keys are destroyed"
-    leaves = product.rows("select data from leaf where kind = 'recording.erased'")
+    query = "select data from leaf where kind = 'recording.erased'"
+    leaves = await until("destruction is written down", lambda: product.rows(query))
     assert len(leaves) == 1
     assert b"digest" in leaves[0]["data"]
     before = (await customer.stats())["remoteFramesDecoded"]
