@@ -22,6 +22,7 @@ from avsession.messages import (
     ToRecorder,
     encode,
 )
+from avsession.tasks import Tasks
 
 log = logging.getLogger("recorder.link")
 
@@ -119,14 +120,18 @@ class Link:
     async def _talk(self, connection: ClientConnection) -> None:
         self._outbox = asyncio.Queue(MAX_OUTBOX)
         self._connection = connection
+        # no TaskGroup: one that is cancelled while it fails tells the failure only (until Python
+        # 3.13), so a worker that is stopped as its server dies would go on for ever
+        tasks = Tasks(limit=2)
+        ways = [
+            tasks.spawn(_until_broken(self._write(connection, self._outbox)), name="link writer"),
+            tasks.spawn(_until_broken(self._read(connection)), name="link reader"),
+        ]
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._write(connection, self._outbox))
-                group.create_task(self._read(connection))
-        except* (OSError, WebSocketException, TimeoutError) as broken:
-            log.info("link to signaling lost: %s", type(broken.exceptions[0]).__name__)
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._outbox = self._connection = None
+            await tasks.close()
             self._on_lost()
 
     async def _write(self, connection: ClientConnection, outbox: asyncio.Queue[str]) -> None:
@@ -153,3 +158,11 @@ class Link:
                 # a fault of ours in one message must not cost the link: gates close without it
                 log.exception("a message could not be handled")
         raise ConnectionError("signaling closed the connection")
+
+
+async def _until_broken(work: Awaitable[None]) -> None:
+    """One way of a connection; that it broke is said, and no error."""
+    try:
+        await work
+    except (OSError, WebSocketException, TimeoutError) as error:
+        log.info("link to signaling lost: %s", type(error).__name__)

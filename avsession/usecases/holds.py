@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from msgspec.structs import replace
 
-from avsession.errors import Conflict, Erased, Invalid, NotFound, TooMany
+from avsession.errors import Conflict, Erased, Invalid, NotFound
 from avsession.ports import Reader
 from avsession.recording import State
 from avsession.records import Hold, Recording, TrackRecord
@@ -58,7 +58,8 @@ async def place(
     """Place a hold on a recording, a session or a party; the hold as admins see it.
 
     ``review_ms``: when it must be looked at again, within a year (ms since the Unix epoch).
-    Raises Invalid, NotFound, Erased when the recording is destroyed or about to be, TooMany.
+    Raises Invalid, NotFound, Erased when the recording is destroyed or about to be,
+    Conflict when there are too many.
     """
     require(who, HOLD)
     reason = checked_text(reason, MIN_REASON, MAX_REASON, "A reason")
@@ -69,7 +70,7 @@ async def place(
     async with app.store.write() as tx:
         session, party = await _target(tx, scope, target)
         if await tx.count(Hold, session=session.id, released_ms=None) >= MAX_HOLDS:
-            raise TooMany("There are too many holds on this session.")
+            raise Conflict("There are too many holds on this session.")
         hold = Hold(
             id=new_id("hld", app.entropy),
             scope=scope,

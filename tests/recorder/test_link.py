@@ -172,6 +172,21 @@ async def test_a_server_that_does_not_read_loses_the_link(
     await ends.until(lambda: ends.lost == 1)
 
 
+async def test_stopped_in_the_moment_in_which_it_breaks_it_ends(ends: Ends) -> None:
+    link = await ends.start()
+    await ends.until(lambda: ends.received)
+    (task,) = ends.tasks._tasks
+    assert link._connection is not None
+    # a server that dies takes the connection and, by standard input, the worker at once
+    link._connection.transport.abort()
+    for _ in range(2):
+        await asyncio.sleep(0)
+    task.cancel()
+    async with asyncio.timeout(5):
+        await asyncio.wait([task])
+    assert task.cancelled()
+
+
 @pytest.mark.parametrize(
     ("content", "mode"),
     [(b"short", 0o600), (b"x" * 600, 0o600), (b"a-good-length\nbut two lines", 0o600),

@@ -88,6 +88,7 @@ async def test_the_table_is_all_that_the_api_has(tmp_path: Path) -> None:
     assert {path for _, path in pages} == {
         "/",
         "/admin",
+        "/admin/log",
         "/signin",
         "/join",
         "/privacy",

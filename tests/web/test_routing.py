@@ -17,7 +17,7 @@ WRITES = [route for route in TABLE if route.writes]
 
 def path_of(route: routing.Route, identifier: str = "ses_" + "a" * 26) -> str:
     path = route.path
-    for name in ("session", "recording", "event", "access", "track"):
+    for name in ("session", "recording", "event", "access", "track", "hold", "certificate"):
         path = path.replace(f"{{{name}}}", identifier)
     return path.replace("{sha256}", "a" * 64)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from avsession.errors import Conflict, Erased, NotFound, NotPermitted, TooMany
+from avsession.errors import Conflict, Erased, NotFound, NotPermitted
 from avsession.messages.common import Id
 from avsession.usecases import certificates, holds
 from web.api import examples
@@ -118,7 +118,7 @@ ROUTES = (
         needs=Needs.STAFF,
         body=Place,
         answer=HOLD,
-        errors=(NotPermitted, NotFound, Erased, TooMany),
+        errors=(NotPermitted, NotFound, Erased, Conflict),
     ),
     Route(
         method="POST",

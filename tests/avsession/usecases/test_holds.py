@@ -14,7 +14,6 @@ from avsession.errors import (
     Invalid,
     NotFound,
     NotPermitted,
-    TooMany,
 )
 from avsession.recording import State
 from avsession.records import Certificate, Detail, Hold, Idempotent, Recording, Withdrawal
@@ -233,7 +232,7 @@ async def test_one_session_has_only_so_many(world: World, monkeypatch: pytest.Mo
     monkeypatch.setattr(holds, "MAX_HOLDS", 2)
     first = await hold(world, "session", world.session)
     await hold(world, "party", world.agent.id)
-    with pytest.raises(TooMany):
+    with pytest.raises(Conflict):
         await hold(world, "session", world.session)
     await release(world, first)
     await hold(world, "session", world.session)
