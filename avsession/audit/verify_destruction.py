@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-import msgspec
-
 from avsession.audit import certificate as certificates
 from avsession.audit.findings import Findings, rows
+from avsession.audit.verify_leaves import Body, read
 from avsession.ports import Reader
-from avsession.records import Certificate, Hold, Leaf
+from avsession.records import Certificate, Hold, Leaf, Recording
+from avsession.session import Party, Session
 
 
 async def destructions(tx: Reader, findings: Findings) -> None:
@@ -19,21 +19,18 @@ async def destructions(tx: Reader, findings: Findings) -> None:
     await _holds(tx, findings)
 
 
-async def _refs(tx: Reader, kind: str) -> AsyncIterator[tuple[int, dict[str, Any]]]:
-    """Number and references of every leaf of a kind; one that cannot be read is named elsewhere."""
+async def _leaves(tx: Reader, kind: str) -> AsyncIterator[Body]:
+    """Every leaf of a kind; one that cannot be read is named elsewhere."""
     async for leaf in rows(tx, Leaf, "index", kind=kind):
-        try:
-            body = msgspec.json.decode(leaf.data)
-            refs = body["refs"]
-        except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
-            continue
-        if isinstance(refs, dict):
-            yield leaf.index, refs
+        body, _ = read(leaf)
+        if body is not None:
+            yield body
 
 
 async def _certificates(tx: Reader, findings: Findings) -> None:
     spoken_of = set()
-    async for index, refs in _refs(tx, "recording.erased"):
+    async for body in _leaves(tx, "recording.erased"):
+        index, refs = body.index, body.refs
         name = str(refs.get("certificate"))
         spoken_of.add(name)
         row = await tx.get(Certificate, name)
@@ -64,9 +61,11 @@ def _certificate_wrong(row: Certificate, index: int, refs: dict[str, Any]) -> st
 
 async def _holds(tx: Reader, findings: Findings) -> None:
     """A hold that was taken away or called released would let go what it keeps."""
-    released = {str(refs.get("hold")): refs async for _, refs in _refs(tx, "hold.released")}
+    released = {str(one.refs.get("hold")) async for one in _leaves(tx, "hold.released")}
+    erased = {one.refs.get("party"): one.index async for one in _leaves(tx, "subject.erased")}
     placed = set()
-    async for index, refs in _refs(tx, "hold.placed"):
+    async for body in _leaves(tx, "hold.placed"):
+        index, refs = body.index, body.refs
         name = str(refs.get("hold"))
         placed.add(name)
         hold = await tx.get(Hold, name)
@@ -77,9 +76,31 @@ async def _holds(tx: Reader, findings: Findings) -> None:
             refs.get("scope"), refs.get("category"), refs.get("review_ms")
         ) or refs.get("recording") not in (None, hold.target):  # fmt: skip
             findings.add(7, row, f"is not the one of leaf {index}")
+        elif not await _is_about(tx, hold, body, erased.get(body.subject, -1) > index):
+            findings.add(7, row, f"is about something else than leaf {index}")
         elif (hold.released_ms is not None) != (name in released):
             what = "released" if hold.released_ms is not None else "standing"
             findings.add(7, row, f"is marked {what}, the log says otherwise")
     async for one in rows(tx, Hold, "id"):
         if one.id not in placed:
             findings.add(7, f"hold {one.id}", "no leaf speaks of it")
+
+
+async def _is_about(tx: Reader, hold: Hold, body: Body, erased: bool) -> bool:
+    """Whether a hold keeps what its leaf says: a moved one keeps nothing of it.
+
+    ``erased``: whether the party that it is about was erased since. Then it stands under the
+    name of a party without one.
+    """
+    session = await tx.get(Session, hold.session)
+    if session is None or session.pseudonym != body.session:
+        return False
+    if hold.scope == "session":
+        return hold.target == hold.session
+    if hold.scope == "recording":
+        recording = await tx.get(Recording, hold.target)
+        return recording is not None and recording.session == hold.session
+    party = await tx.get(Party, hold.target)
+    if party is None or party.session != hold.session:
+        return False
+    return party.pseudonym == body.subject or (erased and party.name == "")

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from avsession import grant as grants
 from avsession.audit import rows as digests
+from avsession.audit import verify_grants
 from avsession.audit.findings import Findings, rows
+from avsession.audit.verify_leaves import read
 from avsession.canonical import unb64
 from avsession.errors import ManifestBroken
 from avsession.ports import Reader
@@ -23,6 +23,7 @@ from avsession.recording import (
     State,
     check_next,
     decode_line,
+    encode_line,
     entry_digest,
 )
 from avsession.records import (
@@ -52,26 +53,35 @@ Refs = dict[str, Any]
 async def recordings(tx: Reader, findings: Findings) -> None:
     """Check every recording, and that each row names one."""
     async for recording in rows(tx, Recording, "id"):
-        said = await _said(tx, recording)
-        if said is None:
+        session = await tx.get(Session, recording.session)
+        if session is None:
             findings.add(7, f"recording {recording.id}", "its session is gone")
             continue
+        said, finished = await _said(tx, recording, session)
         await _Check(tx, findings, recording, said).run()
+        await verify_grants.against_grants(tx, recording, session.pseudonym, said, findings)
+        await verify_grants.against_time(tx, recording, finished, said, findings)
 
 
-async def _said(tx: Reader, recording: Recording) -> dict[str, list[Refs]] | None:
-    """What the leaves of its session say of a recording, by kind."""
-    session = await tx.get(Session, recording.session)
-    if session is None:
-        return None
+async def _said(
+    tx: Reader, recording: Recording, session: Session
+) -> tuple[dict[str, list[Refs]], Leaf | None]:
+    """What the leaves of its session say of a recording, by kind; the one that ended it."""
     said: dict[str, list[Refs]] = {}
+    finished: Leaf | None = None
     for kind in KINDS:
         leaves = await tx.find(
             Leaf, order="index", session=session.pseudonym, kind=kind, limit=MOST_LEAVES
         )
-        refs = [msgspec.json.decode(leaf.data)["refs"] for leaf in leaves]
-        said[kind] = [one for one in refs if one.get("recording") == recording.id]
-    return said
+        mine = [
+            (leaf, body.refs)
+            for leaf in leaves
+            if (body := read(leaf)[0]) is not None and body.refs.get("recording") == recording.id
+        ]
+        said[kind] = [refs for _, refs in mine]
+        if kind in FINISHED and mine:
+            finished = mine[-1][0]
+    return said, finished
 
 
 class _Check:
@@ -164,6 +174,8 @@ class _Check:
             except ManifestBroken as error:
                 self._wrong(row, str(error))
                 return
+            if encode_line(line) != entry_row.line:
+                self._wrong(row, "is not spelt as it was accepted")
             previous, count = line.entry, count + 1
             await self._entry(line.entry)
         if finished is None or (count == 0 and recording.state is State.ERASED):
@@ -228,8 +240,5 @@ class _Check:
 
 def _recorder_key(token: str) -> str | None:
     """The manifest's key that a grant names; None when the token is none."""
-    try:
-        body = unb64(token.partition(".")[0])
-        return msgspec.json.decode(body, type=grants.Grant).recorder_key
-    except (ValueError, msgspec.DecodeError):
-        return None
+    grant = verify_grants.read(token)
+    return grant.recorder_key if grant is not None else None

@@ -76,6 +76,15 @@ def sealed(db: sqlite3.Connection) -> str:
 
 
 @case
+def entry_respelt(db: sqlite3.Connection) -> list[Row]:
+    """The same words, signed and chained as they were, in other bytes."""
+    name = sealed(db)
+    db.execute("UPDATE manifest_entry SET line = CAST(line || ' ' AS BLOB) "
+               "WHERE recording = ? AND n = 1", (name,))  # fmt: skip
+    return [(7, f"manifest_entry {name}/1")]
+
+
+@case
 def entry_changed(db: sqlite3.Connection) -> list[Row]:
     name = sealed(db)
     db.execute("UPDATE manifest_entry SET line = CAST(replace(CAST(line AS TEXT), "
