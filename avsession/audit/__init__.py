@@ -22,17 +22,19 @@ party_key          the consents that it signed, and ``key.created``
 recording_request  ``recording.requested``: what was asked
 notice             ``notice.published``: digest of the text, language, version
 capture_grant      ``grant.issued``: digest of the token; ``grant.revoked``: when and why it ended
-track              ``key.created``, ``key.destroyed``
+track              ``key.created``, ``key.destroyed``; through the grant whose it is
 recording          ``grant.issued``, ``recording.sealed``, ``.interrupted``, ``.erased``: state,
-                   manifest's head, and through the grant the recorder's key
+                   manifest's head, and through the grants the recorder's key, session, request,
+                   purposes, beginning and generation; how long it is kept through the consents
 manifest_entry     ``recording.sealed``, ``.interrupted``: the chain's head and length
 segment            the manifest's entries; which of them were kept: the same two leaves. What was
                    destroyed is gone: the manifest with a whole recording, a track's segments
 certificate        ``recording.erased``: the document's digest
-hold               ``hold.placed``: scope, category, review; ``hold.released``
+hold               ``hold.placed``: scope, what it is about, category, review; ``hold.released``
+access             ``recording.accessed``: who, why and for what, salted
 =================  ===================================================================
 
-The other tables (accounts, sessions, parties, tickets, states, accesses, withdrawals) are what
+The other tables (accounts, sessions, parties, tickets, states, withdrawals) are what
 the product works with; what happened in them has a leaf, but their rows are not compared.
 """
 
@@ -52,5 +54,6 @@ COMMITTED = (
     "segment",
     "certificate",
     "hold",
+    "access",
 )
 """The tables that the log commits to: ``audit.verify`` compares every row of them."""

@@ -17,6 +17,7 @@ from avsession.audit.absence import ERASED, Absences
 from avsession.audit.checkpoint import VerifierKey
 from avsession.audit.findings import Finding, Findings, rows
 from avsession.audit.merkle import Node
+from avsession.audit.verify_accesses import accesses
 from avsession.audit.verify_destruction import destructions
 from avsession.audit.verify_leaves import Body, read
 from avsession.audit.verify_recordings import recordings
@@ -82,6 +83,7 @@ async def verify(
     await verify_rows.backward(tx, run.forward, run.findings, run.size)
     await recordings(tx, run.findings)
     await destructions(tx, run.findings)
+    await accesses(tx, run.findings)
     found = run.findings
     kept = tuple(sorted(found.kept, key=lambda one: one.step))
     return Report(

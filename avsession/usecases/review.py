@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from avsession.canonical import unb64
@@ -14,6 +15,7 @@ from avsession.records import (
     Access,
     ConsentEvent,
     EntryRecord,
+    Leaf,
     Notice,
     Recording,
     RecordingRequest,
@@ -274,12 +276,26 @@ async def track_file(app: Services, who: Principal, access_id: str, track_id: st
         raise Erased
     if track.party in hidden:
         raise ConsentRequired(WITHHELD)
-    return await app.opened.get(access, track.id, lambda: _open(app, row, track))
+    return await app.opened.get(access, track.id, lambda: _open(app, row, track, access))
 
 
-async def _open(app: Services, row: Recording, track: TrackRecord) -> VirtualFile:
-    """Verify the manifest, have the key unwrapped, and open the track."""
+async def _is_logged(tx: Reader, row: Recording, access: Access) -> bool:
+    """Whether the log speaks of this opening: a row alone, which anybody put in, opens nothing."""
+    owner = await tx.get(Session, row.session)
+    if owner is None:
+        return False
+    leaves = await tx.find(
+        Leaf, session=owner.pseudonym, kind="recording.accessed", order="-index", limit=MAX_ENTRIES
+    )
+    wanted = {"recording": row.id, "access": access.id}
+    return any(msgspec.json.decode(one.data)["refs"] == wanted for one in leaves)
+
+
+async def _open(app: Services, row: Recording, track: TrackRecord, access: Access) -> VirtualFile:
+    """Verify the manifest, have the key unwrapped, and open the track; raises NotFound."""
     async with app.store.read() as tx:
+        if not await _is_logged(tx, row, access):
+            raise NotFound
         manifest = await _kept(tx, await _manifest(tx, row), track.id)
     identity = await app.custody.unwrap(row.id, track.id)
 

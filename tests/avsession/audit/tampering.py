@@ -11,7 +11,7 @@ from avsession.audit import log
 from avsession.audit.verify import Kept, Report
 from avsession.storage.engine import sqlite_url
 from avsession.storage.sql import SqlStore
-from avsession.usecases import evidence, holds
+from avsession.usecases import evidence, holds, review
 from avsession.usecases.notary import Notary
 from tests.avsession.usecases.world import World, opened
 from tests.support.tamper import database
@@ -24,7 +24,8 @@ Row = tuple[int, str]
 async def told(folder: Path) -> None:
     """The story, with checkpoints of its own log in between."""
     async with opened(folder) as world:
-        await world.sealed()
+        watched = await world.sealed("quality")
+        await review.open_recording(world.app, world.admin, watched, "a complaint", "quality")
         await evidence.checkpoint(world.app)
         again = await world.recorded()
         assert again

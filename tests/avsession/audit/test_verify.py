@@ -361,13 +361,14 @@ async def test_a_row_that_cannot_be_read_is_named(copy: Copy) -> None:
 
 def test_every_table_that_the_log_commits_to_is_tampered_with() -> None:
     from tests.avsession.audit import (
+        test_verify_accesses,
         test_verify_destruction,
         test_verify_recordings,
         test_verify_rows,
     )
 
     cases = CASES | test_verify_rows.CASES | test_verify_recordings.CASES
-    cases |= test_verify_destruction.CASES
+    cases |= test_verify_destruction.CASES | test_verify_accesses.CASES
     source = "".join(inspect.getsource(tamper) for tamper in cases.values())
     for table in COMMITTED:
         assert re.search(rf"(UPDATE|INSERT INTO|DELETE FROM) {table}\b", source), table

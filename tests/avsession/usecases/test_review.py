@@ -151,6 +151,18 @@ async def test_an_access_is_one_sign_ins_own(world: World) -> None:
             await review.track_file(world.app, who, opened["access"], track.id)
 
 
+async def test_a_row_that_the_log_does_not_speak_of_opens_nothing(world: World) -> None:
+    recording = await world.sealed("quality")
+    opened = await review.open_recording(world.app, world.admin, recording, WHY, "quality")
+    mine = await world.only(Access, id=opened["access"])
+    async with world.store.write() as tx:
+        await tx.add(msgspec.structs.replace(mine, id="acs_x"))
+    track = opened["tracks"][0]["track"]
+    assert (await review.track_file(world.app, world.admin, mine.id, track)).size > 0
+    with pytest.raises(NotFound):
+        await review.track_file(world.app, world.admin, "acs_x", track)
+
+
 async def test_an_access_ends(world: World) -> None:
     recording = await world.sealed()
     opened = await review.open_recording(world.app, world.admin, recording, WHY, "quality")
