@@ -110,8 +110,13 @@ class ObjectStore(Protocol):
         Raises RecordingTruncated when the file is missing or is not the one named.
         """
 
-    async def discard(self, recording: str, track: str, index: int) -> None:
-        """Delete a segment from the spool; nothing happens when it is not there."""
+    async def discard(
+        self, recording: str, track: str, index: int, *, adopted: bool = False
+    ) -> None:
+        """Delete a segment from the spool, and with ``adopted`` what was taken over of it.
+
+        Nothing happens when it is not there.
+        """
 
     async def put(self, name: str, data: bytes) -> None:
         """Write or replace an object, durably."""

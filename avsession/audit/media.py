@@ -9,8 +9,9 @@ in its place.
 Clocks. A segment's end is ``captured_ms`` less its uncertainty: once the gate has closed the domain
 takes nothing that could be later, and what it had before then was captured before then, whatever
 the recorder's estimate says. Its beginning is its place on
-the timeline, less its uncertainty and what clocks may drift apart (:data:`DRIFT`) since the
-recording began; where somebody set a clock meanwhile, its end less its length.
+the timeline, give or take its uncertainty and what clocks may drift apart (:data:`DRIFT`) since the
+recording began; where somebody set a clock meanwhile, its end less its length. At both ends no more
+uncertainty counts than :data:`UNSURE_MS`.
 """
 
 from __future__ import annotations
@@ -289,7 +290,8 @@ class _Run:
         """From when until when it was captured, in server time, at the widest."""
         begin = self.entries[0]
         epoch = begin.epoch_ms if isinstance(begin, Begin) else 0
-        drift = abs(entry.uncertainty_ms) + self.uncertain.get(entry.generation, 0.0)
+        attached = abs(self.uncertain.get(entry.generation, 0.0))
+        drift = min(abs(entry.uncertainty_ms), UNSURE_MS) + min(attached, UNSURE_MS)
         drift += max(0, entry.end_ms) * DRIFT
         late = entry.captured_ms - (epoch + entry.end_ms)
         start: float = epoch + entry.start_ms

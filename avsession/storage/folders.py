@@ -18,7 +18,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -135,13 +135,24 @@ class FolderObjects:
         except FileExistsError as error:
             raise RecordingTruncated("Another segment is kept under this number.") from error
 
-    async def discard(self, recording: str, track: str, index: int) -> None:
+    async def discard(
+        self, recording: str, track: str, index: int, *, adopted: bool = False
+    ) -> None:
         """As ``ports.ObjectStore.discard``."""
         folders, file = [_checked(recording), _checked(track)], _file_name(index)
 
         def work() -> None:
             for spooled in self._spooled(folders):
                 files.remove(spooled, file)
+            if not adopted:
+                return
+            with (
+                suppress(FileNotFoundError),
+                self._lock,
+                files.root(self._objects) as objects,
+                files.inside(objects, *folders) as folder,
+            ):
+                files.remove(folder, file)
 
         await _off_loop(work)
 

@@ -29,6 +29,7 @@ from avsession.messages import EntryAccepted, EntryRefused, ManifestLine, Record
 from avsession.ports import Reader, Writer
 from avsession.recording import (
     AnyEntry,
+    Attach,
     Begin,
     End,
     Line,
@@ -59,6 +60,12 @@ log = logging.getLogger("avsession.capture")
 
 EARLY_MS = 2000
 """How much before its grant a segment may claim to begin: clocks are estimates."""
+CLOCK_SLACK_MS = 5000
+"""What is allowed besides for a clock's estimate that is off: after a hiccup it is, for a while."""
+MAX_LENGTH_MS = 1000 + CLOCK_SLACK_MS
+"""How long a segment may be: it is cut each second, unless frames are late."""
+MAX_UNSURE_MS = 10_000
+"""How unsure of the server's clock a recorder may be; one that is less sure keeps nothing."""
 MAX_ENTRIES = 1_000_000
 """Manifest entries of one recording that are read at once."""
 
@@ -116,7 +123,7 @@ async def _manifest_line(
         await denials.refused(app, error.code, worker=worker)
         return EntryRefused(recording=recording.id, n=entry.n, code=error.code)
     if outcome.refused is not None:
-        await app.objects.discard(recording.id, outcome.refused.track, outcome.refused.index)
+        await _discard(app, recording.id, outcome.refused)
         log.warning("segment refused: outside the gate", extra={"recording": recording.id})
         await denials.refused(app, SegmentRefused.code, worker=worker)
         return EntryRefused(recording=recording.id, n=entry.n, code=SegmentRefused.code)
@@ -127,6 +134,14 @@ async def _manifest_line(
     elif recording.state is State.CLOSING:
         app.gate.progress[recording.id] = app.clock.now_ms()
     return EntryAccepted(recording=recording.id, n=entry.n)
+
+
+async def _discard(app: Services, recording: str, entry: Sealed) -> None:
+    """Delete a refused segment, and what was adopted of it by a commit that then failed."""
+    # in a write: nothing is adopted meanwhile
+    async with app.store.write() as tx:
+        kept = await tx.get(SegmentRecord, entry.track, entry.index) is not None
+        await app.objects.discard(recording, entry.track, entry.index, adopted=not kept)
 
 
 def _canonical(line: Line, text: str) -> bool:
@@ -165,6 +180,8 @@ async def _take(
     match entry:
         case Begin():
             await _check_begin(tx, recording, entry)
+        case Attach() if not 0 <= entry.clock_uncertainty_ms <= MAX_UNSURE_MS:
+            raise ManifestBroken("The recorder does not know the server's clock.")
         case Sealed():
             if await _inside_the_gate(app, tx, recording, entry):
                 await _adopt(app, tx, recording, entry)
@@ -217,7 +234,7 @@ async def _inside_the_gate(app: Services, tx: Reader, recording: Recording, entr
         return False
     if track.erased_ms is not None:
         return False
-    if entry.uncertainty_ms < 0:
+    if not _plausible(entry, recording.epoch_ms, grant.issued_ms, app.clock.now_ms()):
         return False
     if entry.captured_ms + entry.uncertainty_ms < grant.issued_ms - EARLY_MS:
         return False
@@ -227,6 +244,20 @@ async def _inside_the_gate(app: Services, tx: Reader, recording: Recording, entr
     if closed is None:
         return app.gate.live(recording.id, entry.generation) is not None
     return entry.captured_ms + entry.uncertainty_ms <= closed
+
+
+def _plausible(entry: Sealed, epoch_ms: int, issued_ms: int, now_ms: int) -> bool:
+    """Whether the segment's times can be those of something captured under that grant by now."""
+    if not 0 <= entry.uncertainty_ms <= MAX_UNSURE_MS:
+        return False
+    length = entry.end_ms - entry.start_ms
+    if not 0 <= length <= MAX_LENGTH_MS:
+        return False
+    # the timeline is the recorder's: if the server's clock was set, only the capture tells
+    start = max(epoch_ms + entry.start_ms, entry.captured_ms - length)
+    if start < issued_ms - CLOCK_SLACK_MS:
+        return False
+    return entry.captured_ms <= now_ms + entry.uncertainty_ms + CLOCK_SLACK_MS
 
 
 async def _adopt(app: Services, tx: Writer, recording: Recording, entry: Sealed) -> None:

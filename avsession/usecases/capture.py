@@ -2,7 +2,8 @@
 
 The domain's lock: a grant is signed only when the database shows a committed ``given`` event
 of every party present for this very request, whatever the state machine says, and each of them
-is signed by that party's own browser, and covered by a signed checkpoint of the audit log.
+is signed by that party's own browser, with a key that the log shows enrolled before, and covered
+by a signed checkpoint of the audit log.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from avsession import grant as grants
+from avsession.audit import verify_leaves, verify_signatures
 from avsession.canonical import unb64
 from avsession.consent import ConsentState, Interrupted, Phase, Request
 from avsession.errors import (
@@ -26,7 +28,15 @@ from avsession.errors import (
 from avsession.messages import Capture, Granted, Parties, RecordingChanged, RecordingStatus
 from avsession.ports import Reader, WorkerInfo, Writer
 from avsession.recording import GOING_ON, State, may_become
-from avsession.records import ConsentEvent, EntryRecord, GrantRecord, Recording, TrackRecord
+from avsession.records import (
+    ConsentEvent,
+    EntryRecord,
+    GrantRecord,
+    Leaf,
+    PartyKey,
+    Recording,
+    TrackRecord,
+)
 from avsession.session import Party, Session, new_id
 from avsession.usecases import effects, evidence, views
 from avsession.usecases.common import advance, leaf, load_state
@@ -65,7 +75,7 @@ async def open_gate(app: Services, session_id: str) -> None:
                 session, state, request = found
                 consents = await _committed_consents(tx, state, request)
                 newest = max((event.leaf for event in consents), default=-1)
-                if covered := await evidence.covered(tx, newest):
+                if covered := await evidence.covered(app, tx, newest):
                     ready = await _ready(app, tx, session, state, request, consents)
                     if ready is not None:
                         app.gate.prepare(ready.gate)
@@ -167,15 +177,44 @@ async def _announce(app: Services, ready: _Ready) -> None:
 async def _committed_consents(
     tx: Reader, state: ConsentState, request: Request
 ) -> list[ConsentEvent]:
-    """The ``given`` event of every party present; raises ConsentRequired when one is missing."""
+    """The ``given`` event of every party present.
+
+    Raises ConsentRequired when one is missing, or is not what the log says of it.
+    """
     found = []
     for seat in state.seats:
         given = await tx.one(ConsentEvent, request=request.id, party=seat.party, kind="given")
         taken = await tx.one(ConsentEvent, request=request.id, party=seat.party, kind="withdrawn")
         if given is None or taken is not None:
             raise ConsentRequired
+        await _check_logged(tx, given)
         found.append(given)
     return found
+
+
+async def _check_logged(tx: Reader, given: ConsentEvent) -> None:
+    """That the row's own leaf speaks of it, and names a key that the party enrolled before.
+
+    A row is quickly invented, and so is a key; a leaf before the signed head is not. Raises
+    ConsentRequired.
+    """
+    body = _sound(await tx.get(Leaf, given.leaf), "consent.given")
+    if body is None or body.refs.get("event") != given.id:
+        raise ConsentRequired("A consent is not in the log.")
+    name = body.refs.get("key")
+    key = await tx.get(PartyKey, name) if isinstance(name, str) else None
+    enrolled = await tx.get(Leaf, key.leaf) if key else None
+    made = _sound(enrolled, "key.created")
+    if made is None or made.refs.get("key") != name or made.session != body.session:
+        raise ConsentRequired("A consent is signed by a key that the party has not enrolled.")
+    if wrong := verify_signatures.wrong(body, given, key, enrolled):
+        raise ConsentRequired(f"A consent {wrong}.")
+
+
+def _sound(row: Leaf | None, kind: str) -> verify_leaves.Body | None:
+    """The leaf's body, if there is nothing wrong with it and it is of this kind."""
+    body, wrong = verify_leaves.read(row) if row else (None, [])
+    return body if body is not None and not wrong and body.kind == kind else None
 
 
 def _signed_consent(given: ConsentEvent) -> grants.SignedConsent:

@@ -128,9 +128,20 @@ async def _check(tx: Reader, head: Checkpoint, size: int, what: str) -> None:
         )
 
 
-async def covered(tx: Reader, leaf_index: int) -> bool:
-    """Whether a head that covers the leaf stands in the database."""
-    return bool(await tx.find(SignedHead, order="-size", above=leaf_index, limit=1))
+async def covered(app: Services, tx: Reader, leaf_index: int) -> bool:
+    """Whether a head that covers the leaf stands in the database.
+
+    It counts only with the log's own signature, over the log as it is.
+    """
+    try:
+        head = await _newest(tx, app.notary)
+        if head is None or head.size <= leaf_index:
+            return False
+        await _check(tx, head, await log.size(tx), "the newest checkpoint")
+    except (LogForked, LogShrunk) as error:
+        logger.error("the newest checkpoint covers nothing: %s", error.code)
+        return False
+    return True
 
 
 async def newest(app: Services) -> Checkpoint:

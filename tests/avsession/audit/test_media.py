@@ -226,6 +226,9 @@ def test_a_segment_began_before_its_grant(made: Made) -> None:
     step, place, what = made.found()
     assert (step, place.startswith(where)) == (6, True)
     assert "ms before its grant" in what
+    less = {"uncertainty_ms": 9_000.0, "captured_ms": early.captured_ms + 1500}
+    made.edit(Sealed, 4, start_ms=early.start_ms - 2500, **less)
+    assert made.proof().counts[6] == 1  # being less sure does not help
 
 
 def test_a_clock_that_was_set_moves_nothing(made: Made) -> None:

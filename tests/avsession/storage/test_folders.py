@@ -139,6 +139,18 @@ async def test_a_refused_segment_is_discarded(objects: FolderObjects, tmp_path: 
     assert everything(tmp_path) == {}
 
 
+async def test_what_was_adopted_is_discarded_only_if_that_is_said(
+    objects: FolderObjects, tmp_path: Path
+) -> None:
+    spool(tmp_path, 0)
+    await objects.adopt(REC, TRK, 0, SHA, len(DATA))
+    await objects.discard(REC, TRK, 0)
+    assert len(everything(tmp_path)) == 1
+    for _ in range(2):
+        await objects.discard(REC, TRK, 0, adopted=True)
+        assert everything(tmp_path) == {}
+
+
 async def test_a_manifest_is_replaced(objects: FolderObjects) -> None:
     await objects.put(f"{REC}/{MANIFEST}", b"one")
     await objects.put(f"{REC}/{MANIFEST}", b"two")

@@ -1,11 +1,14 @@
 """What was captured outside an open gate is deleted; its entry stays, and the chain goes on."""
 
+from typing import Any
+
 import pytest
+from msgspec.structs import replace
 
 from avsession.errors import Erased, Unavailable
 from avsession.messages import EntryAccepted, EntryRefused, RequestRecording
-from avsession.recording import Sealed, State
-from avsession.records import EntryRecord, Recording, SegmentRecord
+from avsession.recording import Attach, Sealed, State
+from avsession.records import EntryRecord, Recording, SegmentRecord, TrackRecord
 from avsession.usecases import accept, consent
 from tests.avsession.usecases.recorder import Recorder
 from tests.avsession.usecases.world import World
@@ -132,3 +135,71 @@ async def test_refusals_are_written_down_but_not_without_end(world: World) -> No
         await world.recorder.segment(world.customer)
     assert await world.story() == " ".join(["access.denied"] * 3)
     assert (await world.leaves())[-1]["refs"] == {"what": "segment.refused"}
+
+
+@pytest.mark.parametrize("what", ["unsure", "began before", "endless", "backwards", "future"])
+async def test_times_that_cannot_be(world: World, what: str) -> None:
+    await world.recorded(seconds=1)
+    grant = world.recorder.grant
+    now = world.clock.now_ms()
+    at = now - grant.epoch_ms
+    slack, longest = accept.CLOCK_SLACK_MS, accept.MAX_LENGTH_MS
+    fields: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+        "unsure": (
+            {"uncertainty_ms": accept.MAX_UNSURE_MS + 1.0},
+            {"uncertainty_ms": float(accept.MAX_UNSURE_MS)},
+        ),
+        "endless": ({"end_ms": at + longest + 1}, {"end_ms": at + longest}),
+        "backwards": ({"end_ms": at - 1}, {"end_ms": at}),
+        "future": ({"captured_ms": now + slack + 2}, {"captured_ms": now + slack + 1}),
+        "began before": (
+            {"start_ms": -slack - 1, "end_ms": 998, "captured_ms": grant.issued_ms + 997},
+            {"start_ms": 0, "end_ms": 999, "captured_ms": grant.issued_ms + 998},
+        ),
+    }
+    wrong, right = fields[what]
+    await dropped(world, world.recorder.sealed(world.customer, **wrong))
+    entry = world.recorder.sealed(world.customer, **right)
+    assert isinstance(await world.recorder.say(entry), EntryAccepted)
+
+
+async def test_what_a_failed_commit_adopted_does_not_stay_when_it_is_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.recorded()
+    before = world.files("objects")
+    entry = world.recorder.sealed(world.customer)
+    adopt = accept._adopt
+
+    async def adopt_in_vain(*what: Any) -> None:
+        await adopt(*what)
+        raise Unavailable
+
+    with monkeypatch.context() as patched:
+        patched.setattr(accept, "_adopt", adopt_in_vain)
+        with pytest.raises(Unavailable):
+            await world.recorder.say(entry)
+    assert len(world.files("objects")) == len(before) + 1
+    async with world.store.write() as tx:
+        (track,) = await tx.find(TrackRecord, id=entry.track)
+        await tx.put(replace(track, erased_ms=1))
+    answer = await world.recorder.say(entry)
+    assert isinstance(answer, EntryRefused)
+    assert world.files("objects") == before
+
+
+async def test_a_number_that_comes_twice_costs_nothing_that_was_kept(world: World) -> None:
+    await world.recorded()
+    objects = world.files("objects")
+    again = world.recorder.sealed(world.customer, index=1, generation=17)
+    await world.recorder.say(again)
+    assert world.files("objects") == objects
+
+
+async def test_a_recorder_that_does_not_know_the_time_is_not_attached(world: World) -> None:
+    await world.recorded()
+    entry = world.recorder.entry(
+        Attach, generation=1, grant="0" * 64, clock_offset_ms=0.0,
+        clock_uncertainty_ms=accept.MAX_UNSURE_MS + 1.0,
+    )  # fmt: skip
+    assert isinstance(await world.recorder.say(entry), EntryRefused)
