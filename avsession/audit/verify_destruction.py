@@ -9,7 +9,7 @@ from avsession.audit import certificate as certificates
 from avsession.audit.findings import Findings, rows
 from avsession.audit.verify_leaves import Body, read
 from avsession.ports import Reader
-from avsession.records import Certificate, Hold, Leaf, Recording
+from avsession.records import Certificate, Hold, Leaf, Recording, TrackRecord
 from avsession.session import Party, Session
 
 
@@ -19,9 +19,9 @@ async def destructions(tx: Reader, findings: Findings) -> None:
     await _holds(tx, findings)
 
 
-async def _leaves(tx: Reader, kind: str) -> AsyncIterator[Body]:
+async def _leaves(tx: Reader, kind: str, **where: Any) -> AsyncIterator[Body]:
     """Every leaf of a kind; one that cannot be read is named elsewhere."""
-    async for leaf in rows(tx, Leaf, "index", kind=kind):
+    async for leaf in rows(tx, Leaf, "index", kind=kind, **where):
         body, _ = read(leaf)
         if body is not None:
             yield body
@@ -39,8 +39,45 @@ async def _certificates(tx: Reader, findings: Findings) -> None:
         elif wrong := _certificate_wrong(row, index, refs):
             findings.add(7, f"certificate {name}", wrong)
     async for row in rows(tx, Certificate, "id"):
-        if row.done_ms is not None and row.id not in spoken_of:
+        if row.id in spoken_of:
+            continue
+        if row.done_ms is not None:
             findings.add(7, f"certificate {row.id}", "no leaf speaks of it")
+        elif wrong := await _undecided(tx, row):
+            findings.add(7, f"certificate {row.id}", wrong)
+
+
+async def _undecided(tx: Reader, row: Certificate) -> str:
+    """Why a destruction under way cannot have been decided; empty when it can.
+
+    By a withdrawal, which has its leaf; for who is forgotten, after the session's end, which has
+    one; or by time. None of them while a hold stood.
+    """
+    recording = await tx.get(Recording, row.recording)
+    session = await tx.get(Session, recording.session) if recording is not None else None
+    if recording is None or session is None:
+        return "is about no recording"
+    party = await tx.get(Party, row.party) if row.party is not None else None
+    kind = {"withdrawn": "consent.withdrawn", "forgotten": "session.ended"}.get(row.reason)
+    if (party is None) != (kind is None):
+        return "says of somebody else that they decided it"
+    if kind is not None:
+        bodies = [body async for body in _leaves(tx, kind, session=session.pseudonym)]
+        if kind == "consent.withdrawn" and party is not None:
+            bodies = [
+                one
+                for one in bodies
+                if (one.subject, one.refs.get("request")) == (party.pseudonym, recording.request)
+            ]
+        if not bodies:
+            return f"is under way, and no {kind} led to it"
+    tracks = await tx.find(TrackRecord, recording=recording.id)
+    covered = {recording.id, recording.session, *(track.party for track in tracks)}
+    for hold in await tx.find(Hold, session=session.id, released_ms=None):
+        early = row.decided_ms < recording.created_ms or hold.placed_ms < row.decided_ms
+        if hold.target in covered and early:
+            return f"is under way, though hold {hold.id} stood before"
+    return ""
 
 
 def _certificate_wrong(row: Certificate, index: int, refs: dict[str, Any]) -> str:

@@ -201,6 +201,7 @@ async def _complete(app: Services, certificate: str) -> None:
         recording = await tx.get(Recording, row.recording) if row else None
         if row is None or recording is None or row.done_ms is not None:
             return
+        await _not_held(app, tx, row, recording)
         final = await effects.final_message(tx, recording)
     tracks = msgspec.convert(row.document["tracks"], list[Destroyed])
     for track in tracks:
@@ -227,6 +228,18 @@ async def _complete(app: Services, certificate: str) -> None:
                 certificate=row.id,
             ),
         )
+
+
+async def _not_held(app: Services, tx: Reader, row: Certificate, recording: Recording) -> None:
+    """Raise Held when a hold stood before this was decided: then it never was, somebody wrote it.
+
+    What says that it was decided before there was a recording counts as decided now.
+    """
+    decided = row.decided_ms
+    if decided < recording.created_ms:
+        decided = app.clock.now_ms() + 1
+    if any(one.placed_ms < decided for one in await holds.on_recording(tx, recording)):
+        raise Held
 
 
 async def _done(

@@ -73,6 +73,27 @@ def certificate_inserted(db: sqlite3.Connection) -> list[Row]:
     return [(7, "certificate cer_x")]
 
 
+@case
+def destruction_that_nobody_decided(db: sqlite3.Connection) -> list[Row]:
+    name, _ = one(db)
+    (other,) = first(db, "SELECT id FROM recording WHERE state = 'sealed'")
+    db.execute("INSERT INTO certificate SELECT 'cer_y', ?, party, reason, whole, "
+               "decided_ms, document, NULL, NULL FROM certificate WHERE id = ?",
+               (other, name))  # fmt: skip
+    return [(7, "certificate cer_y")]
+
+
+@case
+def destruction_that_a_hold_kept(db: sqlite3.Connection) -> list[Row]:
+    """Called one by time, which needs nobody's word."""
+    name, _ = one(db)
+    (other,) = first(db, "SELECT id FROM recording WHERE state = 'sealed'")
+    db.execute("INSERT INTO certificate SELECT 'cer_z', ?, NULL, 'retention', whole, "
+               "1, document, NULL, NULL FROM certificate WHERE id = ?",
+               (other, name))  # fmt: skip
+    return [(7, "certificate cer_z")]
+
+
 def standing(db: sqlite3.Connection) -> tuple[str, list[Row]]:
     (name,) = first(db, "SELECT id FROM hold WHERE released_ms IS NULL")
     return str(name), [(7, f"hold {name}")]

@@ -16,7 +16,15 @@ from avsession.errors import (
     NotPermitted,
 )
 from avsession.recording import State
-from avsession.records import Certificate, Detail, Hold, Idempotent, Recording, Withdrawal
+from avsession.records import (
+    Certificate,
+    Detail,
+    Hold,
+    Idempotent,
+    Recording,
+    TrackRecord,
+    Withdrawal,
+)
 from avsession.usecases import erasure, holds, mydata, review
 from tests.avsession.usecases.world import World, opened
 
@@ -138,6 +146,28 @@ async def test_a_hold_on_another_session_holds_nothing_here(world: World) -> Non
     await world.withdraw(world.customer, request)
     await world.choose(world.customer, request, "destroy")
     assert (await world.only(Recording)).state is State.ERASED
+
+
+@pytest.mark.parametrize("decided_ms", [1, None])
+async def test_a_destruction_that_nobody_decided_waits_for_the_hold(
+    world: World, decided_ms: int | None
+) -> None:
+    """Its row was put into the database by hand, while the hold stood."""
+    recording = await world.sealed()
+    await hold(world, "recording", recording)
+    world.clock.forward(1)
+    kept = world.files("objects"), world.files("keys")
+    async with world.store.write() as tx:
+        tracks = await tx.find(TrackRecord, recording=recording)
+        gone = [{"track": t.id, "recipient": t.recipient, "role": "", "segments": []}
+                for t in tracks]  # fmt: skip
+        await tx.add(Certificate(
+            id="cer_x", recording=recording, party=None, reason="retention", whole=True,
+            decided_ms=world.clock.now_ms() if decided_ms is None else decided_ms,
+            document={"tracks": gone, "manifest": {"head": None, "entries": 0}},
+        ))  # fmt: skip
+    await erasure.resume(world.app)
+    assert (world.files("objects"), world.files("keys")) == kept
 
 
 async def test_two_holds_are_two(world: World) -> None:
