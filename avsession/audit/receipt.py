@@ -20,7 +20,7 @@ from msgspec import Meta
 from avsession.audit import checkpoint, proof, signatures
 from avsession.audit.certificate import segments_digest
 from avsession.audit.checkpoint import VerifierKey
-from avsession.audit.receipt_page import page
+from avsession.audit.receipt_page import LANGUAGES, page
 from avsession.canonical import b64, canonical, commitment, sha256_hex, unb64
 from avsession.errors import AvsessionError, ReceiptInvalid
 
@@ -131,7 +131,7 @@ def build(
     fields: dict[str, Any] = {
         "v": VERSION,
         "kind": kind,
-        "language": language if language in ("en", "de") else "en",
+        "language": language if language in LANGUAGES else "en",
         "origin": key.name,
         "log_key": key.text,
         "privacy": privacy,
@@ -207,6 +207,8 @@ def verify(data: bytes, key: VerifierKey | None = None) -> Verdict:
     step("document", _document, receipt)
     step("leaf", _leaf, receipt)
     step("notice", _notice, receipt)
+    step("address", _address, receipt)
+    step("language", _language, receipt)
     step("signature", _signature, receipt)
     step("inclusion", _inclusion, receipt)
     step("checkpoint", _checkpoint, receipt, key)
@@ -295,7 +297,7 @@ def _is_of_certificate(body: dict[str, Any], document: dict[str, Any]) -> bool:
 def _notice(receipt: Receipt) -> Found:
     said = receipt.document.get("notice")
     if receipt.notice is None:
-        if receipt.kind == "given":
+        if receipt.kind == "given" or said is not None:
             return False, "The notice that was shown is missing."
         return None, "There is no notice in this receipt."
     notice = receipt.notice
@@ -304,6 +306,33 @@ def _notice(receipt: Receipt) -> Found:
     if sha256_hex(notice.text.encode()) != notice.sha256:
         return False, "The text is not the one that was shown."
     return True, "The text is the one that was shown, to the byte."
+
+
+def _address(receipt: Receipt) -> Found:
+    """Where to withdraw is what the document says: else a forger could send people elsewhere."""
+    if "privacy" not in receipt.document:
+        return None, "The service's address is not covered by the log: do not rely on it."
+    if receipt.document["privacy"] != receipt.privacy:
+        return False, "The service's address is another one."
+    return True, "The service's address is the one in the document."
+
+
+def _language(receipt: Receipt) -> Found:
+    said = language_of(receipt.document)
+    if said is None:  # a certificate is told to each party in its own, an old record had none
+        return None, "The language is not covered by the log."
+    if said != receipt.language:
+        return False, "The readable part is in another language."
+    return True, "The readable part is in the language of the document."
+
+
+def language_of(document: Mapping[str, Any]) -> str | None:
+    """In which language, of those that a receipt has, its document is told; None: in any."""
+    said = (document.get("notice") or {}).get("language") or document.get("language")
+    if not said:
+        return None
+    first: str = said.split("-", maxsplit=1)[0]
+    return first if first in LANGUAGES else "en"
 
 
 def _signature(receipt: Receipt) -> Found:

@@ -32,6 +32,10 @@ SEAT_EVERY_MS = 2_000
 """Tickets of one party, and private links: twenty at once, then one in two seconds. Each is a
 write, and coming and going leaves two leaves."""
 
+RECEIPT_BURST = 20
+RECEIPT_EVERY_MS = 2_000
+"""Receipts of one party: twenty at once, then one in two seconds."""
+
 
 class Buckets:
     """A table of token buckets; each holds ``burst`` and gains one token every ``every_ms``."""
@@ -98,6 +102,9 @@ class Limits:
     )
     tickets: Buckets = dataclasses.field(default_factory=lambda: Buckets(SEAT_BURST, SEAT_EVERY_MS))
     links: Buckets = dataclasses.field(default_factory=lambda: Buckets(SEAT_BURST, SEAT_EVERY_MS))
+    receipts: Buckets = dataclasses.field(
+        default_factory=lambda: Buckets(RECEIPT_BURST, RECEIPT_EVERY_MS)
+    )
 
 
 def address_key(address: str) -> str:

@@ -12,6 +12,7 @@ import csv
 import dataclasses
 import io
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -39,6 +40,8 @@ NEWEST = 2**53 - 1
 """Above every leaf: where the first page begins."""
 MAX_PEOPLE = 200
 """Parties and sign-ins that one name may lead to."""
+
+_PSEUDONYM = re.compile("psn_[a-z2-7]{26}")
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,12 +78,20 @@ class _Wanted:
     def said(self) -> dict[str, Any]:
         """As it is kept beside the leaf that says that somebody looked: no name in it."""
         return {
-            "sessions": None if self.sessions is None else sorted(self.sessions),
-            "people": None if self.people is None else sorted(self.people),
+            "sessions": _pseudonyms(self.sessions),
+            "people": _pseudonyms(self.people),
             "kind": self.kind,
             "from_ms": self.from_ms,
             "to_ms": self.to_ms,
         }
+
+
+def _pseudonyms(given: frozenset[str] | None) -> list[str] | None:
+    """Those of what was looked for that are pseudonyms: whatever else was typed may be a name.
+
+    By their shape, since a pseudonym outlives in the log the person whose details were erased.
+    """
+    return None if given is None else sorted(one for one in given if _PSEUDONYM.fullmatch(one))
 
 
 async def _look_up(app: Services, given: Filter) -> _Wanted:

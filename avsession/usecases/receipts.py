@@ -11,7 +11,7 @@ from typing import Any
 
 from avsession.audit import receipt as receipts
 from avsession.audit.receipt import Receipt
-from avsession.errors import NotFound
+from avsession.errors import NotFound, TooMany
 from avsession.ports import Reader
 from avsession.records import ConsentEvent, Detail, Notice
 from avsession.session import Party
@@ -23,8 +23,10 @@ async def of_event(app: Services, party_id: str, event_id: str) -> Receipt:
     """The receipt of what this party gave, refused or withdrew.
 
     Raises NotFound for anybody else's event, for other kinds, and once the party's details were
-    erased; SignerFailed or Unavailable when no checkpoint can be had now.
+    erased; SignerFailed or Unavailable when no checkpoint can be had now; TooMany for a party
+    that asks again and again.
     """
+    _take(app, party_id)
     async with app.store.read() as tx:
         party = await tx.get(Party, party_id)
         event = await tx.get(ConsentEvent, event_id)
@@ -42,6 +44,7 @@ async def of_certificate(app: Services, party_id: str, certificate: str) -> Rece
     Either party may have it, whoever decided. Raises NotFound for a stranger's, and while the
     destruction is not done; else as :func:`of_event`.
     """
+    _take(app, party_id)
     async with app.store.read() as tx:
         party = await tx.get(Party, party_id)
         if party is None:
@@ -60,7 +63,7 @@ async def of_leaf(
 ) -> Receipt:
     """The receipt of any leaf that commits to ``document`` (one of ``receipt.KINDS``).
 
-    In the language of the notice, or else the party's. Raises as :func:`of_event`.
+    In the language of the document, or else the party's. Raises as :func:`of_event`.
     """
     async with app.store.read() as tx:
         opened = {
@@ -68,18 +71,23 @@ async def of_leaf(
         }
     if kind != "erased" and "document" not in opened:
         raise NotFound("The details of that were erased.")
-    shown: Any = document.get("notice") or {}
-    language = str(shown.get("language") or party.language)
+    language = receipts.language_of(document) or party.language.split("-", maxsplit=1)[0]
     return receipts.build(
         kind=kind,
-        language=language.split("-", maxsplit=1)[0],
-        privacy=f"{app.settings.origin}/privacy",
+        language=language,
+        privacy=document.get("privacy") or f"{app.settings.origin}/privacy",
         document=document,
         opened=opened,
         notice=notice,
         key=app.notary.key,
         proven=await evidence.proof(app, leaf),
     )
+
+
+def _take(app: Services, party_id: str) -> None:
+    """Each receipt is a proof to build, and may be a checkpoint to sign."""
+    if not app.limits.receipts.take(party_id, app.clock.now_ms()):
+        raise TooMany
 
 
 async def _notice(tx: Reader, document: dict[str, Any]) -> str | None:

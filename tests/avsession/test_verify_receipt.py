@@ -20,7 +20,7 @@ def test_a_good_one(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("1. ok")
     assert said[-1] == "The receipt holds."
-    assert len(said) == 10
+    assert len(said) == 12
 
 
 def test_the_key_may_be_a_file(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def forgeries() -> dict[str, bytes]:
     names = (
         "more_purposes", "more_purposes_and_a_fitting_leaf", "and_a_fitting_log",
         "a_log_of_his_own", "another_notice", "another_kind", "another_place",
-        "a_second_signature",
+        "a_second_signature", "no_notice", "another_address", "another_language",
     )  # fmt: skip
     made = {}
     for name in names:
@@ -88,6 +88,8 @@ def forgeries() -> dict[str, bytes]:
         getattr(forger, name)(fields)
         changed = msgspec.convert(fields, receipt.Receipt)
         made[name] = receipt.render(changed).encode()
+    for kind in ("withdrawn-en-unsigned", "refused-en"):
+        made[f"no_notice {kind}"] = forger.again(forger.no_notice, FILES[f"receipt-{kind}.html"])
     for change in eraser.ERASED_FORGERIES:
         made[change.__name__] = forger.again(change, eraser.ERASED)
         made[f"{change.__name__} and a fitting log"] = eraser.fitting(change)
@@ -203,7 +205,7 @@ async def test_how_it_looks(
     await person.page.locator("#file").set_input_files(VECTORS / "receipt-given-de.html")
     await person.page.locator("#key").fill(KEY)
     await person.page.locator("#form button").click()
-    await expect(person.page.locator("#steps li")).to_have_count(9)
+    await expect(person.page.locator("#steps li")).to_have_count(11)
     await expect(person.page.locator("#steps li[data-holds=false]")).to_have_count(0)
     await watch.check(f"receipt-holds-{language}")
     alone = await window(browser, size)

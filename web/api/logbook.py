@@ -131,7 +131,7 @@ ROUTES = (
         errors=(NotPermitted,),
     ),
     Route(
-        method="GET",
+        method="POST",  # what is looked for may be a name, and no name belongs into an address
         path="/api/admin/log/leaves",
         handle=get_leaves,
         summary="Leaves of the audit log, newest first; reading them is written down",
@@ -170,7 +170,7 @@ ROUTES = (
         errors=(NotPermitted, NotFound, LogBroken),
     ),
     Route(
-        method="GET",
+        method="POST",
         path="/api/admin/log/export",
         handle=get_export,
         summary="Every leaf that matches, as JSON Lines or CSV; the export is written down",

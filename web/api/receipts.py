@@ -8,7 +8,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from avsession.audit import receipt as receipts
-from avsession.errors import Invalid, LinkSpent, NotFound, NotPermitted
+from avsession.errors import Invalid, LinkSpent, NotFound, NotPermitted, TooMany
 from avsession.messages.common import Id
 from avsession.session import Party
 from avsession.usecases import mydata, sessions
@@ -84,7 +84,7 @@ ROUTES = (
         body=Wanted,
         media="text/html",
         answer=_ANSWER,
-        errors=(NotFound,),
+        errors=(NotFound, TooMany),
     ),
     Route(
         method="POST",
@@ -95,7 +95,7 @@ ROUTES = (
         body=Wanted,
         media="text/html",
         answer=_ANSWER,
-        errors=(NotFound, NotPermitted),
+        errors=(NotFound, NotPermitted, TooMany),
     ),
     Route(
         method="POST",
@@ -105,6 +105,6 @@ ROUTES = (
         body=WantedByLink,
         media="text/html",
         answer=_ANSWER,
-        errors=(NotFound, LinkSpent),
+        errors=(NotFound, LinkSpent, TooMany),
     ),
 )

@@ -22,10 +22,20 @@ export async function saveReceiptOr(path, event, failed) {
  * @param {object} body which event or certificate; by the private link its secret too
  */
 export async function saveReceipt(path, body) {
+  await saveFile(path, body, "receipt.html");
+}
+
+/**
+ * Save a file that the server makes of what it is told, under the server's name for it.
+ * @param {string} path
+ * @param {object} body
+ * @param {string} otherwise its name when the server gives none
+ */
+export async function saveFile(path, body, otherwise) {
   const response = await postForFile(path, body);
   const named = /filename="([\w.-]+)"/.exec(response.headers.get("Content-Disposition") ?? "");
   const url = URL.createObjectURL(await response.blob());
-  el("a", { href: url, download: named?.[1] ?? "receipt.html" }).click();
+  el("a", { href: url, download: named?.[1] ?? otherwise }).click();
   // The browser has taken the file over by then; a revocation at once would be too early for some.
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }

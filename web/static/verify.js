@@ -23,6 +23,8 @@ const KINDS = /** @type {Fields} */ ({
   withdrawn: "consent.withdrawn",
   erased: "recording.erased",
 });
+/** The languages that a receipt is told in. */
+const TELLS = ["en", "de"];
 const ACTIONS = /** @type {Fields} */ ({ given: "give", refused: "refuse", withdrawn: "withdraw" });
 
 /** Ed25519 is not in every browser: then the log's own signature cannot be checked here. */
@@ -40,7 +42,7 @@ export function read(file) {
   const receipt = JSON.parse(file.slice(begin + OPEN.length, end));
   const known = Object.keys(receipt).sort().join() === FIELDS.join() && receipt.v === "avsession.receipt.v1";
   const texts = ["leaf", "log_key", "origin", "privacy", "proof"].every((name) => typeof receipt[name] === "string");
-  if (!known || !texts || !(receipt.kind in KINDS) || !["en", "de"].includes(receipt.language)) {
+  if (!known || !texts || !(receipt.kind in KINDS) || !TELLS.includes(receipt.language)) {
     throw new Error("no receipt");
   }
   return receipt;
@@ -85,6 +87,8 @@ export async function verify(bytes, key, texts) {
   await step("document", () => documentHolds(found).then(said));
   await step("leaf", () => leafHolds(found).then(said));
   await step("notice", () => noticeHolds(found));
+  await step("address", () => addressHolds(found));
+  await step("language", () => languageHolds(found));
   await step("signature", () => signatureHolds(found));
   await step("inclusion", () => included(found).then(said));
   await step("checkpoint", () => signedByLog(found, key).then(said));
@@ -191,11 +195,31 @@ async function isOfCertificate({ session, subject, refs }, { certificate, what, 
  * @returns {Promise<Found>}
  */
 async function noticeHolds({ notice, document, kind }) {
-  if (notice === null) return kind === "given" ? [false, "wrong"] : [null, "none"];
-  const shown = document.notice;
+  const shown = document.notice ?? null;
+  if (notice === null) return kind === "given" || shown !== null ? [false, "wrong"] : [null, "none"];
   const named = shown && notice.sha256 === shown.sha256 && notice.language === shown.language;
   const known = Object.keys(notice).sort().join() === "language,sha256,text";
   return said(Boolean(named) && known && hex(await sha256(utf8(notice.text))) === notice.sha256);
+}
+
+/**
+ * Where to withdraw is what the document says: else a forger could send people elsewhere.
+ * @param {Fields} receipt
+ * @returns {Found}
+ */
+function addressHolds({ document, privacy }) {
+  return "privacy" in document ? said(document.privacy === privacy) : [null, "none"];
+}
+
+/**
+ * @param {Fields} receipt
+ * @returns {Found}
+ */
+function languageHolds({ document, language }) {
+  const told = document.notice?.language || document.language;
+  if (!told) return [null, "none"];
+  const [first] = told.split("-");
+  return said(language === (TELLS.includes(first) ? first : "en"));
 }
 
 /**

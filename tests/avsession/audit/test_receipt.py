@@ -30,6 +30,7 @@ from tests.support.signer import Signer
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 NOW = 1_763_803_800_125
+PRIVACY = "https://log.test/privacy"
 TEXT = (
     'May this call be recorded?\n\n"Yes" <b>or</b> no & more – ünïcode\n[ ] quality For quality\n'
 )
@@ -51,7 +52,9 @@ KEY = checkpoint.VerifierKey("log.test/avsession", LOG.public_key)
 OTHER = checkpoint.VerifierKey("log.test/avsession", Log(2).public_key)
 
 
-def document_of(kind: str, signature: dict[str, Any] | None) -> dict[str, Any]:
+def document_of(
+    kind: str, signature: dict[str, Any] | None, language: str = "en"
+) -> dict[str, Any]:
     text = sha256_hex(TEXT.encode())
     return {
         "event_id": "evt_1", "event_time": "2025-11-22T09:30:00.125Z", "event_state": kind,
@@ -67,8 +70,8 @@ def document_of(kind: str, signature: dict[str, Any] | None) -> dict[str, Any]:
         "legal_basis": "Art. 6(1)(a) GDPR", "jurisdiction": "DE",
         "storage_location": {"en": "in the EU", "de": "in der EU"}, "recipients": [],
         "supervisory_authority": {"en": "the authority", "de": "die Behörde"},
-        "notice": {"id": "recording", "version": "1", "language": "en", "sha256": text},
-        "signature": signature,
+        "notice": {"id": "recording", "version": "1", "language": language, "sha256": text},
+        "privacy": PRIVACY, "language": language, "signature": signature,
     }  # fmt: skip
 
 
@@ -76,6 +79,7 @@ def certificate_of(days: int) -> dict[str, Any]:
     """A whole recording's, as the product makes it; backups of keys are kept for ``days``."""
     return certificate.build(
         Settings(
+            public_url="https://log.test",
             controller=Controller(name="Test & Söhne", address="<Way> 1"),
             retention=Retention(key_backup_days=days),
         ),
@@ -107,13 +111,15 @@ def proven(leaf: dict[str, Any], log: Log = LOG, size: int = 7) -> Proof:
     return Proof(leaves[leaf["index"]], leaf["index"], path, head.note)
 
 
-def parts(kind: str = "given", language: str = "en", *, sign: bool = True) -> dict[str, Any]:
-    """What :func:`receipt.build` takes."""
+def parts(
+    kind: str = "given", language: str = "en", *, sign: bool = True, older: bool = False
+) -> dict[str, Any]:
+    """What :func:`receipt.build` takes. ``older``: of a document without address and language."""
     signer = Signer("ses_1", "pty_1")
     notice = sha256_hex(TEXT.encode())
     said: dict[str, Any] = {"action": receipt.ACTIONS.get(kind, ""), "request": "req_1"}
     if kind == "given":
-        said |= {"notice": notice, "language": "en", "purposes": ("quality",)}
+        said |= {"notice": notice, "language": language, "purposes": ("quality",)}
     made = signer.sign(NOW, **said)
     statement = {
         "session": "ses_1", "party": "pty_1", "notice": None, "language": None, "purposes": [],
@@ -125,9 +131,12 @@ def parts(kind: str = "given", language: str = "en", *, sign: bool = True) -> di
             "status": "valid", "algorithm": "ES256", "public_key": signer.public_key,
             "signature": made.signature, "statement": statement,
         }  # fmt: skip
-    document = document_of(kind, block)
+    document = document_of(kind, block, language)
     if kind == "erased":
         document = certificate_of(days=30 if language == "de" else 0)
+    if older:
+        del document["privacy"]
+        document.pop("language", None)
     digest = sha256_hex(canonical(document))
     values: dict[str, Any] = {"document": digest, "purposes": ["quality"]}
     if kind == "erased":
@@ -151,14 +160,17 @@ def parts(kind: str = "given", language: str = "en", *, sign: bool = True) -> di
             ],
         }  # fmt: skip
     return {
-        "kind": kind, "language": language, "privacy": "https://log.test/privacy",
+        "kind": kind, "language": language, "privacy": PRIVACY,
         "document": document, "opened": opened, "notice": None if kind == "erased" else TEXT,
         "key": KEY, "proven": proven(leaf),
     }  # fmt: skip
 
 
-def file(kind: str = "given", language: str = "en", *, sign: bool = True) -> bytes:
-    return receipt.render(receipt.build(**parts(kind, language, sign=sign))).encode()
+def file(
+    kind: str = "given", language: str = "en", *, sign: bool = True, older: bool = False
+) -> bytes:
+    made = receipt.build(**parts(kind, language, sign=sign, older=older))
+    return receipt.render(made).encode()
 
 
 GIVEN = file()
@@ -179,14 +191,14 @@ def test_a_receipt_verifies(kind: str, language: str, sign: bool) -> None:
     data = file(kind, language, sign=sign)
     verdict = receipt.verify(data, KEY)
     assert verdict.holds, verdict.steps
-    assert [step.number for step in verdict.steps] == list(range(1, 10))
+    assert [step.number for step in verdict.steps] == list(range(1, 12))
     assert verdict.receipt == receipt.read(data)
 
 
 def test_the_vectors_are_what_is_made() -> None:
     for path in VECTORS.glob("receipt-*.html"):
         assert receipt.verify(path.read_bytes(), KEY).holds, path.name
-    assert len(list(VECTORS.glob("receipt-*.html"))) == len(CASES)
+    assert len(list(VECTORS.glob("receipt-*.html"))) == len(CASES) + 1
 
 
 # --- edited
@@ -247,6 +259,18 @@ def another_notice(fields: Editing) -> None:
     fields["notice"]["text"] += "!"
 
 
+def no_notice(fields: Editing) -> None:
+    fields["notice"] = None
+
+
+def another_address(fields: Editing) -> None:
+    fields["privacy"] = "https://evil.test/withdraw"
+
+
+def another_language(fields: Editing) -> None:
+    fields["language"] = "de"
+
+
 def another_kind(fields: Editing) -> None:
     fields["kind"] = "withdrawn"
 
@@ -271,6 +295,9 @@ def something_extra(fields: Editing) -> None:
         (and_a_fitting_log, {"signature"}),
         (a_log_of_his_own, {"checkpoint", "key"}),
         (another_notice, {"notice"}),
+        (no_notice, {"notice"}),
+        (another_address, {"address"}),
+        (another_language, {"language"}),
         (another_kind, {"leaf"}),
         (another_place, {"inclusion"}),
         (a_second_signature, {"checkpoint"}),
@@ -358,3 +385,4 @@ if __name__ == "__main__":
     for kind, language, sign in CASES:
         name = f"receipt-{kind}-{language}{'' if sign else '-unsigned'}.html"
         (VECTORS / name).write_bytes(file(kind, language, sign=sign))
+    (VECTORS / "receipt-given-en-older.html").write_bytes(file(older=True))

@@ -60,6 +60,8 @@ FIELDS = {
     "recipients": "recipients",
     "validity": "validity",
     "how to withdraw": "withdrawal",
+    "where to": "privacy",
+    "language": "language",
     "rights": "rights",
     "supervisory authority": "supervisory_authority",
     "proof": "proof",

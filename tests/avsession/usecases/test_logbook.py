@@ -133,6 +133,24 @@ async def test_reading_is_written_down_once_and_without_a_name(world: World) -> 
     )] == ["page", "page", "leaf", "export"]  # fmt: skip
 
 
+async def test_a_name_that_nobody_has_is_not_kept(world: World) -> None:
+    """It could be one of a person who was forgotten: no erasure would find it again."""
+    pseudonym = world.customer.party.pseudonym
+    for given, kept in (
+        (Filter(person="Somebody Forgotten"), ([], None)),
+        (Filter(session="the one with Somebody Forgotten"), (None, [])),
+        (Filter(person="psn_forgotten"), ([], None)),
+        (Filter(person=pseudonym), ([pseudonym], None)),
+    ):
+        world.clock.forward(61)
+        await logbook.search(world.app, world.admin, given, NEWEST)
+        *_, row = await world.find(Leaf, kind="audit.read", order="index")
+        (detail,) = await world.find(Detail, leaf=row.index)
+        said = json.loads(detail.value)
+        assert "forgotten" not in (detail.value + row.data).decode().lower()
+        assert (said["people"], said["sessions"]) == kept
+
+
 async def test_json_lines_are_the_leaves_own_bytes(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from avsession.audit import receipt as receipts
 from avsession.audit.receipt import Receipt
-from avsession.errors import NotFound, ReceiptInvalid, Unavailable
+from avsession.errors import NotFound, ReceiptInvalid, TooMany, Unavailable
 from avsession.records import Certificate, ConsentEvent, Detail
+from avsession.usecases import limits
 from avsession.usecases import receipts as usecase
 from tests.avsession.usecases.parts import Person
 from tests.avsession.usecases.world import World
@@ -55,6 +56,30 @@ async def test_a_withdrawal_without_a_signature_has_one_too(world: World) -> Non
     (signature,) = [step for step in verdict.steps if step.name == "signature"]
     assert signature.holds is None
     assert "did not sign" in signature.detail
+
+
+async def test_a_party_that_asks_again_and_again_waits(world: World) -> None:
+    await world.record()
+    events = {
+        person.id: (await world.only(ConsentEvent, kind="given", party=person.id)).id
+        for person in (world.customer, world.agent)
+    }
+    for _ in range(limits.RECEIPT_BURST):
+        await usecase.of_event(world.app, world.customer.id, events[world.customer.id])
+    with pytest.raises(TooMany):
+        await usecase.of_event(world.app, world.customer.id, events[world.customer.id])
+    with pytest.raises(TooMany):
+        await usecase.of_certificate(world.app, world.customer.id, "cer_" + "a" * 26)
+    await usecase.of_event(world.app, world.agent.id, events[world.agent.id])
+    world.clock.forward(limits.RECEIPT_EVERY_MS / 1000)
+    await usecase.of_event(world.app, world.customer.id, events[world.customer.id])
+
+
+async def test_the_address_is_the_events_own(world: World) -> None:
+    """Also after the service has moved: the log covers the one that the party was told."""
+    await world.record()
+    made = await of(world, world.customer, "given")
+    assert made.privacy == made.document["privacy"] == f"{world.app.settings.origin}/privacy"
 
 
 async def test_nobody_elses(world: World) -> None:

@@ -3,9 +3,10 @@
 /** @import {LogLeaf, LogLine, LogState} from "../types.js" */
 
 import { signOutButton } from "../account.js";
-import { get } from "../api.js";
+import { get, post } from "../api.js";
 import { button, byId, el, onClick, show } from "../dom.js";
 import { dateTime, onLanguage, sentence, t } from "../i18n.js";
+import { saveFile } from "../save.js";
 import { explain, say, start } from "../shell.js";
 import { cell } from "../timeline.js";
 
@@ -18,8 +19,12 @@ let next = null;
 let state = null;
 /** @type {LogLeaf | null} */
 let opened = null;
-/** What was searched for last: typing alone asks for nothing. */
-let asked = new URLSearchParams();
+/**
+ * What was searched for last: typing alone asks for nothing. It may be a name, so it is sent as a
+ * body and never stands in an address.
+ * @type {Record<string, string | number>}
+ */
+let asked = {};
 
 await start();
 await signOutButton();
@@ -30,6 +35,11 @@ byId("filters", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault();
   void guarded(search);
 });
+for (const form of ["jsonl", "csv"]) {
+  onClick(byId(form, HTMLButtonElement), () =>
+    guarded(() => saveFile("/api/admin/log/export", { ...asked, form }, `audit-log.${form}`)),
+  );
+}
 onClick(byId("more", HTMLButtonElement), () => guarded(more));
 onLanguage(draw);
 setInterval(() => void look().catch(() => undefined), STATE_MS);
@@ -54,33 +64,29 @@ async function search() {
   asked = filter();
   leaves = [];
   next = null;
-  for (const form of ["jsonl", "csv"]) {
-    byId(form, HTMLAnchorElement).href = `/api/admin/log/export?${new URLSearchParams([...asked, ["form", form]])}`;
-  }
   await more();
 }
 
 async function more() {
-  const query = new URLSearchParams(asked);
-  if (next !== null) query.set("below", String(next));
-  const page = await get(`/api/admin/log/leaves?${query}`);
+  const page = await post("/api/admin/log/leaves", next === null ? asked : { ...asked, below: next });
   leaves.push(...page.leaves);
   next = page.next;
   draw();
 }
 
 function filter() {
-  const query = new URLSearchParams();
+  /** @type {Record<string, string | number>} */
+  const query = {};
   for (const name of ["session", "person"]) {
     const value = byId(name, HTMLInputElement).value.trim();
-    if (value) query.set(name, value);
+    if (value) query[name] = value;
   }
   const kind = byId("kind", HTMLSelectElement).value;
-  if (kind) query.set("kind", kind);
+  if (kind) query["kind"] = kind;
   for (const name of ["from", "to"]) {
     const at = Date.parse(byId(name, HTMLInputElement).value);
     // the field has whole minutes: until means to the end of that minute
-    if (!Number.isNaN(at)) query.set(`${name}_ms`, String(name === "to" ? at + 59_999 : at));
+    if (!Number.isNaN(at)) query[`${name}_ms`] = name === "to" ? at + 59_999 : at;
   }
   return query;
 }
