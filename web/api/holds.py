@@ -104,6 +104,7 @@ CERTIFICATE: dict[str, Any] = {
             "contact": "privacy@example.com",
             "dpo": "dpo@example.com",
         },
+        "privacy": "https://localhost:8443/privacy",
     },
     "sha256": examples.SHA256,
     "leaf": 42,

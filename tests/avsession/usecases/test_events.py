@@ -8,6 +8,7 @@ from avsession.records import ConsentEvent, Detail, Leaf
 from tests.avsession.usecases.world import World
 
 FIELDS = {
+    "privacy", "language",
     "schema_version", "record_id", "event_id", "event_time", "event_state", "event_type",
     "data_subject", "party_role", "acted_by", "session", "request", "recording", "controller",
     "purposes", "legal_basis", "notice", "method", "jurisdiction", "storage_location",
