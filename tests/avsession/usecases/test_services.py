@@ -20,4 +20,6 @@ def test_what_has_a_default_is_safe_in_production() -> None:
         if field.default_factory is not dataclasses.MISSING
         or field.default is not dataclasses.MISSING
     }
-    assert defaults == {"passwords", "limits", "opened", "leftovers", "figures"}
+    assert defaults == {
+        "passwords", "limits", "opened", "leftovers", "figures", "readings", "watch",
+    }  # fmt: skip
