@@ -22,7 +22,10 @@ VP8_PAYLOAD, RTX_PAYLOAD, OPUS_PAYLOAD = 96, 97, 111
 REPORT_EVERY_MS = 1_000.0
 HURRY_AFTER_MS = 120.0
 """What has been missing for longer was probably lost twice, and every tick counts; till then the
-seldomer ticks of a calm leg do as well."""
+seldomer ticks of a calm leg do as well, if it loses little."""
+MISSED = 16
+"""So many packets before the first one of video are asked for: without its first packet the first
+keyframe is lost, and with it all until the next one."""
 MAX_OPUS_BYTES = 1_500
 PLAIN_BYTES = 16
 """Shorter packets are left to the careful road."""
@@ -52,7 +55,7 @@ class Receiver:
         ``cap_bps``: told to the sender.
         """
         self._sender = SenderClock()
-        self.video = Stream(VIDEO_TICKS_PER_MS, hold_ms, self._sender)
+        self.video = Stream(VIDEO_TICKS_PER_MS, hold_ms, self._sender, before=MISSED)
         self.audio = Stream(OPUS_TICKS_PER_MS, hold_ms, self._sender, in_place=True)
         self._hold_ms, self._cap_bps = hold_ms, cap_bps
         self._own_ssrc = secrets.randbelow(1 << 32)
@@ -164,8 +167,14 @@ class Receiver:
         if packet is None:
             self.malformed += 1
         elif packet.payload_type == VP8_PAYLOAD:
+            known = self.video.ssrc
             if self.video.claim(packet.ssrc, now_ms):
+                if packet.ssrc != known:
+                    # an encoder that begins anew refers to nothing that came before
+                    self._parts, self._needs_keyframe = [], True
                 self._video(self.video.reorder.push(packet, now_ms), now_ms)
+                if self._needs_keyframe and _begins_keyframe(packet):
+                    self._skip_to_keyframe(now_ms)
         elif packet.payload_type == OPUS_PAYLOAD:
             if self.audio.claim(packet.ssrc, now_ms):
                 self.audio.arrived(packet.timestamp, now_ms)
@@ -202,13 +211,12 @@ class Receiver:
         video, audio = self.video.reorder, self.audio.reorder
         if video.waiting:
             self._video(video.give_up(now_ms), now_ms)
-            if self._needs_keyframe and video.waiting:
-                # what is missing before it would only be thrown away
-                self._video(video.skip_to(_begins_keyframe), now_ms)
+            self._skip_to_keyframe(now_ms)
         if audio.waiting:
             self._audio(audio.give_up(now_ms), now_ms)
         oldest_ms = max(video.missing_for(now_ms), audio.missing_for(now_ms))
-        self.hurried = oldest_ms > HURRY_AFTER_MS
+        lossy = self.video.lossy or self.audio.lossy
+        self.hurried = oldest_ms > HURRY_AFTER_MS or (lossy and oldest_ms > 0)
         return self.collect()
 
     def request_keyframe(self) -> None:
@@ -310,6 +318,13 @@ class Receiver:
                 self._lose()
                 continue
             self._piece(piece.begins_frame, piece.data, packet.timestamp, packet.marker, now_ms)
+
+    def _skip_to_keyframe(self, now_ms: float) -> None:
+        """What is missing before one that is wanted would only be thrown away."""
+        reorder = self.video.reorder
+        underway = bool(self._parts) and vp8.is_keyframe(self._parts[0])
+        if self._needs_keyframe and reorder.waiting and not underway:
+            self._video(reorder.skip_to(_begins_keyframe), now_ms)
 
     def _piece(
         self, begins: bool, data: bytes | bytearray, timestamp: int, marker: bool, now_ms: float

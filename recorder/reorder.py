@@ -36,9 +36,13 @@ class Reorder:
     extended to never wrap (RFC 3550 appendix A.1).
     """
 
-    def __init__(self, hold_ms: float, *, in_place: bool = False) -> None:
-        """``in_place``: what is sent again comes as it was, not wrapped (audio without RTX)."""
-        self.hold_ms, self.in_place = hold_ms, in_place
+    def __init__(self, hold_ms: float, *, in_place: bool = False, before: int = 0) -> None:
+        """``in_place``: what is sent again comes as it was, not wrapped (audio without RTX).
+
+        ``before``: so many packets before the first one that comes are taken for missing, since a
+        stream's first packets may be lost or overtaken like any other.
+        """
+        self.hold_ms, self.in_place, self.before = hold_ms, in_place, before
         self.first = 0
         """Extended sequence number of the first packet since the last restart."""
         self.highest = -1
@@ -66,6 +70,7 @@ class Reorder:
         else:
             if self._next < 0:
                 self._begin(packet.sequence)
+                self._look_back(now_ms)
             extended = self._extend(packet.sequence)
             if abs(extended - self.highest) > MAX_JUMP:
                 # one stray packet is dropped, two in a row are a sender that began anew
@@ -115,7 +120,8 @@ class Reorder:
         out: list[Packet | None] = []
         for sequence in range(self._next, target):
             packet = self._waiting.pop(sequence, None)
-            self.lost += self._missing.pop(sequence, None) is not None
+            if self._missing.pop(sequence, None) is not None:
+                self.lost += sequence >= self.first
             out.append(packet)
         self._next = target
         self._drain(out)
@@ -188,6 +194,12 @@ class Reorder:
         self._missing.clear()
         self._restart_at = -1
 
+    def _look_back(self, now_ms: float) -> None:
+        """Take for missing what may have come before the very first packet."""
+        self._next -= self.before
+        for sequence in range(self._next, self.first):
+            self._missing[sequence] = _Missing(now_ms)
+
     def _drain(self, out: list[Packet | None]) -> None:
         while (packet := self._waiting.pop(self._next, None)) is not None:
             out.append(packet)
@@ -198,7 +210,7 @@ class Reorder:
         after = min(self._waiting)
         for sequence in range(self._next, after):
             self._missing.pop(sequence, None)
-        self.lost += after - self._next
+        self.lost += after - max(self._next, min(self.first, after))
         self._next = after
         out.append(None)
         self._drain(out)

@@ -11,6 +11,8 @@ MOST_IN_VAIN = 120
 """Asks for sound without one answer; each missing packet is asked for a dozen times or so."""
 OVERTAKEN_MS = 80.0
 """What is not sent again is waited for only as long as packets overtake each other."""
+LOSSY = 256 * 2 // 100
+"""In 256ths, as reports count it: more than 2 in a hundred lost."""
 SSRC_CHANGE_MS = 1_000.0
 """A stream may change its SSRC (a sender restarted) once in this time; more often is ignored."""
 
@@ -19,11 +21,17 @@ class Stream:
     """What audio and video share: one SSRC, its order, its clock, its report."""
 
     def __init__(
-        self, ticks_per_ms: int, hold_ms: float, sender: SenderClock, *, in_place: bool = False
+        self,
+        ticks_per_ms: int,
+        hold_ms: float,
+        sender: SenderClock,
+        *,
+        in_place: bool = False,
+        before: int = 0,
     ) -> None:
-        """``in_place``: what is sent again comes as it was, not wrapped."""
+        """``in_place``, ``before``: see `Reorder`."""
         self.ssrc: int | None = None
-        self.reorder = Reorder(hold_ms, in_place=in_place)
+        self.reorder = Reorder(hold_ms, in_place=in_place, before=before)
         self._in_vain = 0
         self._ticks_per_ms = ticks_per_ms
         self._sender = sender
@@ -33,6 +41,7 @@ class Stream:
         self._transit: float | None = None
         self._last_report: tuple[int, float] | None = None
         self._prior = (0, 0)
+        self._fraction = 0
 
     def claim(self, ssrc: int, now_ms: float) -> bool:
         """Whether a packet with this SSRC belongs to the stream; a new one begins it anew."""
@@ -40,8 +49,13 @@ class Stream:
             return True
         if self.ssrc is not None and now_ms - self._since_ms < SSRC_CHANGE_MS:
             return False
-        hold, plain = self.reorder.hold_ms, self.reorder.in_place
-        self.__init__(self._ticks_per_ms, hold, self._sender, in_place=plain)  # type: ignore[misc]
+        self.__init__(  # type: ignore[misc]
+            self._ticks_per_ms,
+            self.reorder.hold_ms,
+            self._sender,
+            in_place=self.reorder.in_place,
+            before=self.reorder.before,
+        )
         self.ssrc, self._since_ms = ssrc, now_ms
         return True
 
@@ -80,6 +94,11 @@ class Stream:
         self._last_report = (report.ntp_middle, now_ms)
         self.clock.report(report, now_ms)
 
+    @property
+    def lossy(self) -> bool:
+        """Whether the last report said that much was lost."""
+        return self._fraction > LOSSY
+
     def block(self, now_ms: float) -> rtp.ReportBlock | None:
         """This stream's part of a receiver report (RFC 3550 appendix A.3)."""
         if self.ssrc is None or self.reorder.highest < 0:
@@ -90,6 +109,7 @@ class Stream:
         self._prior = (expected, received)
         lost = max(0, new_expected - new_received)
         fraction = min(255, (lost << 8) // new_expected) if new_expected > 0 else 0
+        self._fraction = fraction
         last, delay = 0, 0
         if self._last_report is not None:
             last = self._last_report[0]

@@ -16,6 +16,7 @@ from typing import Any
 
 from recorder import rtp
 from recorder.frames import EncodedFrame, Kind
+from recorder.leg import CALM_MS
 from recorder.receive import OPUS_PAYLOAD, VP8_PAYLOAD, Receiver
 from tests.recorder.packets import AUDIO_SSRC, VIDEO_SSRC, as_rtx, rtp_packet, vp8_frame
 
@@ -23,7 +24,7 @@ FRAME_MS, SOUND_MS = 1000 / 30, 20.0
 DELTA_PACKETS, KEY_PACKETS = 6, 25
 PACE_MS = 2.0
 KEYFRAME_SPACING_MS = 300.0
-TICK_MS, CALM_TICK_MS = 20.0, 80.0
+TICK_MS = 20.0
 
 
 def chance(*what: object) -> float:
@@ -197,6 +198,6 @@ class Simulation:
                 if kind == rtp.PSFB and form == 1:
                     self.plis.append(now_ms)
             self._travel(now_ms, self._hear, data)
-        next_ms = now_ms + (TICK_MS if receiver.hurried else CALM_TICK_MS)
+        next_ms = now_ms + (TICK_MS if receiver.hurried else CALM_MS)
         if next_ms < end_ms:
             self._at(next_ms, self._tick, next_ms, end_ms)

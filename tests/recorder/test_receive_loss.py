@@ -116,3 +116,24 @@ def test_a_gap_is_waited_for_longer_where_answers_take_long() -> None:
     feed(receiver, [third[0], third[2]], 1_000)
     assert receiver.tick(1_599) == []
     assert numbers(feed(receiver, [as_rtx(third[1], 2)], 1_599)) == [3]
+
+
+def test_where_much_is_lost_every_tick_counts_from_the_first_moment() -> None:
+    for lost, hurried in ((2, False), (8, True)):
+        receiver = Receiver()
+        source = VideoSource()
+        feed(receiver, source.frame(0, keyframe=True), 0)
+        receiver.feedback(0)
+        packets = [p for n in range(1, 51) for p in source.frame(n, keyframe=False)]
+        for at in range(lost):
+            packets[10 + 10 * at] = b""
+        feed(receiver, [p for p in packets if p], 500)
+        receiver.tick(900)  # what was missing is given up
+        receiver.feedback(1_000)
+        feed(
+            receiver,
+            [source.frame(51, keyframe=True)[0], source.frame(52, keyframe=False)[0]],
+            1_010,
+        )
+        receiver.tick(1_011)
+        assert receiver.hurried == hurried

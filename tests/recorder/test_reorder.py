@@ -42,6 +42,30 @@ def test_a_gap_is_given_up_by_age() -> None:
     assert buffer.push(packet(2), 111) == []
 
 
+def test_the_first_ones_may_have_been_lost_or_overtaken() -> None:
+    buffer = Reorder(100, before=3)
+    assert buffer.push(packet(10), 0) == []
+    assert buffer.to_nack(10, 40) == [7, 8, 9]
+    assert buffer.push(packet(8), 20) == []
+    assert numbers(buffer.push(packet(7), 20)) == [7, 8]
+    assert numbers(buffer.push(packet(9), 20, recovered=True)) == [9, 10]
+    assert buffer.push(packet(6), 20) == []
+    assert not buffer.waiting
+
+
+def test_what_never_was_is_not_counted_as_lost() -> None:
+    buffer = Reorder(100, before=3)
+    buffer.push(packet(10), 0)
+    assert numbers(buffer.give_up(100)) == [None, 10]
+    buffer.push(packet(12), 100)
+    buffer.give_up(200)
+    assert buffer.lost == 1
+    other = Reorder(100, before=3)
+    other.push(packet(10), 0)
+    assert numbers(other.skip_to(lambda p: p.timestamp == 10)) == [None, None, None, 10]
+    assert other.lost == 0
+
+
 def test_asks_again_and_again_until_it_is_given_up() -> None:
     buffer = Reorder(400)
     buffer.push(packet(1), 0)
