@@ -1,4 +1,4 @@
-"""A real Chromium and a real server for each module."""
+"""A real Chromium for each module, a fresh profile for each page, a real server for each test."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
 from tests.browser.people import FLAGS
 from tests.browser.product import Product
@@ -22,9 +23,22 @@ def chromium() -> str | None:
     return os.environ.get("CHROMIUM") or shutil.which("chromium")
 
 
-@pytest_asyncio.fixture
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+MODULES = "https://modules.test"
+"""Where `page` finds the product's modules."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One event loop for each module here: the browser lives in it."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    """Chromium with a made-up camera and microphone."""
+    """Chromium with a made-up camera and microphone; a context in it is a profile of its own."""
     async with async_playwright() as playwright:
         own = Path(playwright.chromium.executable_path)
         path = chromium() or (str(own) if own.exists() else None)
@@ -35,10 +49,38 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="module", autouse=True)
+async def _closed(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+    """What a test opened is closed after it: nobody else hears its calls."""
+    yield
+    if "browser" in request.fixturenames:
+        for context in request.getfixturevalue("browser").contexts:
+            await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def product(tmp_path: Path) -> AsyncIterator[Product]:
     """The product, started; stopped at the end by Ctrl-C."""
     running = Product(tmp_path)
     await running.start()
     yield running
     await running.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """A page that can import the product's modules, with no server behind it."""
+    context = await browser.new_context()
+
+    async def file(route: Route) -> None:
+        path = urlsplit(route.request.url).path
+        if path == "/":
+            await route.fulfill(body="<!doctype html>", content_type="text/html")
+        else:
+            await route.fulfill(path=ROOT / "web" / path[1:], content_type="text/javascript")
+
+    await context.route(f"{MODULES}/**", file)
+    made = await context.new_page()
+    await made.goto(f"{MODULES}/")
+    yield made
+    await context.close()

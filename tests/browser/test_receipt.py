@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 import pytest
-from playwright.async_api import Browser, Page, Route, ViewportSize, expect
+from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from avsession.__main__ import run
 from avsession.audit import receipt, receipt_page
@@ -22,28 +20,8 @@ from tests.browser.watch import Watch
 
 ROOT = Path(__file__).parents[2]
 VECTORS = ROOT / "tests" / "vectors"
-HERE = "https://modules.test"
 FILES = {path.name: path.read_bytes() for path in sorted(VECTORS.glob("receipt-*.html"))}
 KEY = receipt.read(FILES["receipt-given-en.html"]).log_key
-
-
-@pytest.fixture
-async def page(browser: Browser) -> AsyncIterator[Page]:
-    """A page that can import the product's modules, with no server behind it."""
-    context = await browser.new_context()
-
-    async def file(route: Route) -> None:
-        path = urlsplit(route.request.url).path
-        if path == "/":
-            await route.fulfill(body="<!doctype html>", content_type="text/html")
-        else:
-            await route.fulfill(path=ROOT / "web" / path[1:], content_type="text/javascript")
-
-    await context.route(f"{HERE}/**", file)
-    made = await context.new_page()
-    await made.goto(f"{HERE}/")
-    yield made
-    await context.close()
 
 
 async def judged(page: Page, data: bytes, key: str = KEY) -> dict[str, Any]:

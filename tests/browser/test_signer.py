@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
-import pytest
-from playwright.async_api import Browser, Page, Route
+from playwright.async_api import Browser, Page
 
 from avsession import signed
 from tests.browser.people import ask, new_call
@@ -18,26 +15,6 @@ from tests.browser.product import Product, until
 
 ROOT = Path(__file__).parents[2]
 VECTORS: dict[str, Any] = json.loads((ROOT / "tests" / "vectors" / "signed.json").read_text())
-HERE = "https://modules.test"
-
-
-@pytest.fixture
-async def page(browser: Browser) -> AsyncIterator[Page]:
-    """A page that can import the product's modules, with no server behind it."""
-    context = await browser.new_context()
-
-    async def file(route: Route) -> None:
-        path = urlsplit(route.request.url).path
-        if path == "/":
-            await route.fulfill(body="<!doctype html>", content_type="text/html")
-        else:
-            await route.fulfill(path=ROOT / "web" / path[1:], content_type="text/javascript")
-
-    await context.route(f"{HERE}/**", file)
-    made = await context.new_page()
-    await made.goto(f"{HERE}/")
-    yield made
-    await context.close()
 
 
 async def test_canonical_json_is_the_same(page: Page) -> None:

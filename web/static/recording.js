@@ -307,6 +307,8 @@ export class Recording {
    * @param {string} request
    */
   async sayWithdrawn(request) {
+    // Until this is on record, the button would save the receipt of the word that is taken back.
+    this.offerReceipt({});
     const signed = await this.signer.signIfPossible({ action: "withdraw", request });
     const recorded = await this.options.signaling.change({ type: "consent.withdraw", request, signed });
     this.offerReceipt(recorded);
@@ -316,7 +318,7 @@ export class Recording {
   /** @param {Record<string, string>} result of a word of ours that is on record now */
   offerReceipt({ event = "" }) {
     this.receipt = event;
-    if (event) this.stage?.offerReceipt();
+    this.stage?.offerReceipt(event !== "");
   }
 
   saveReceipt() {

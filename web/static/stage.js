@@ -179,9 +179,9 @@ export class Stage {
     if (this.reason.textContent !== note) this.reason.textContent = note;
   }
 
-  /** There is a receipt to be saved. */
-  offerReceipt() {
-    show(this.receipt, true);
+  /** @param {boolean} there whether there is a receipt of the latest word to be saved */
+  offerReceipt(there) {
+    show(this.receipt, there);
   }
 
   /** Whose the pause is, and what can be done about it. */
