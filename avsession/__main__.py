@@ -109,7 +109,7 @@ def _command(
 ) -> argparse.ArgumentParser:
     one = group.add_parser(name, help=what, description=what, epilog=f"example: {example}")
     one.add_argument("--config", type=Path, help="settings file (TOML)")
-    one.add_argument("--data", help="data folder")
+    one.add_argument("--data", help="data folder of the service (default: ./data)")
     one.add_argument("--json", action="store_true", help="print JSON")
     return one
 
@@ -135,7 +135,14 @@ def settings_of(given: argparse.Namespace) -> Settings:
 
 
 async def _create(given: argparse.Namespace, settings: Settings, password: str) -> dict[str, str]:
-    app = await open_services(settings, Files.of(settings), Hub())
+    files = Files.of(settings)
+    if not files.root.exists():  # before a service's first start, or in the wrong place
+        print(
+            f"{files.root} is made, for a new service. If yours has its data elsewhere, name it "
+            "with --data or --config.",
+            file=sys.stderr,
+        )
+    app = await open_services(settings, files, Hub())
     try:
         account = await accounts.create_account(
             app, given.login, given.name, given.command, password
@@ -155,12 +162,11 @@ def _password(given: argparse.Namespace) -> str:
 
 
 def _show_keys(settings: Settings) -> dict[str, str]:
-    files = Files.of(settings)
-    custodian = files.root / "custody" / "custodian.key"  # asking makes no folder
-    if not custodian.exists():
-        raise SettingsInvalid("There are no keys yet; the first start makes them.")
+    files = auditing.there(settings)
+    log = asyncio.run(auditing.key_of(settings)).text
+    custodian = read_custodian(files.root / "custody" / "custodian.key").to_public()
     grant = keys.signing_key(files.keys / "grant.key").public_key().public_bytes_raw().hex()
-    return {"custodian": str(read_custodian(custodian).to_public()), "grant": grant}
+    return {"log": log, "custodian": str(custodian), "grant": grant}
 
 
 def _answer(given: argparse.Namespace, settings: Settings) -> dict[str, str]:

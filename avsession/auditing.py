@@ -6,6 +6,8 @@ import json
 import os
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -56,25 +58,48 @@ async def verify(settings: Settings, since: Path | None) -> tuple[Report, Verifi
     Raises SettingsInvalid when there is no log, or the file for ``since`` is none; Unavailable
     when the database cannot be read, or was made by another version.
     """
-    files = Files.of(settings)
-    key, url = files.root / "keys" / "log.key", database_url(settings, files)
-    file = sqlite_file(url)
-    if not key.exists() or (file is not None and not file.exists()):
-        raise SettingsInvalid(f"There is no log in {files.root} yet; the first start makes it.")
-    kept = None if since is None else Kept(str(since), _read(since))
-    anchors = (FileAnchor(files.root / "anchor"),)
-    store = SqlStore(url)
+    async with opened(settings) as (files, store, public):
+        kept = None if since is None else Kept(str(since), _read(since))
+        anchors = (FileAnchor(files.root / "anchor"),)
+        bar = Bar(sys.stderr)
+        return await evidence.verify(store, public, anchors, since=kept, progress=bar), public
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[tuple[Files, SqlStore, VerifierKey]]:
+    """The log of these settings, to read: its folder, its database and its public key.
+
+    Raises SettingsInvalid when there is none; Unavailable when the database cannot be read, or
+    was made by another version.
+    """
+    files = there(settings)
+    store = SqlStore(database_url(settings, files))
     try:
         await store.open(migrate=False)
         try:
-            origin = await evidence.origin(settings, store, anchors)
-        except AnchorInvalid:  # a finding of its own: see the report
+            origin = await evidence.origin(settings, store, (FileAnchor(files.root / "anchor"),))
+        except AnchorInvalid:  # a finding of its own: `avsession audit verify` reports it
             origin = await evidence.origin(settings, store)
-        public = VerifierKey(origin, keys.FileSigner(key).public_key)
-        bar = Bar(sys.stderr)
-        return await evidence.verify(store, public, anchors, since=kept, progress=bar), public
+        key = keys.FileSigner(files.root / "keys" / "log.key").public_key
+        yield files, store, VerifierKey(origin, key)
     finally:
         await store.close()
+
+
+def there(settings: Settings) -> Files:
+    """The data folder, if there is a log in it; makes nothing. Raises SettingsInvalid."""
+    files = Files.of(settings)
+    file = sqlite_file(database_url(settings, files))
+    made = (files.root / "keys" / "log.key", *([] if file is None else [file]))
+    if not all(path.exists() for path in made):
+        raise files.lack("log")
+    return files
+
+
+async def key_of(settings: Settings) -> VerifierKey:
+    """The log's public key, which whoever checks a receipt needs. Raises as :func:`opened`."""
+    async with opened(settings) as (_, _, key):
+        return key
 
 
 def _read(path: Path) -> str:
@@ -123,10 +148,10 @@ def as_text(report: Report, key: VerifierKey) -> str:
 async def adopt(settings: Settings, reason: str) -> dict[str, str]:
     """Take the log as it is now into the anchors, though they said otherwise.
 
-    Raises Unavailable while a server runs, and what is under LogBroken when the log does not
-    even agree with the checkpoints in its own database.
+    Raises SettingsInvalid when there is none, Unavailable while a server runs, and what is under
+    LogBroken when the log does not even agree with the checkpoints in its own database.
     """
-    files = Files.of(settings)
+    files = there(settings)
     lock = files.lock()
     try:
         app = await open_services(settings, files, Hub(), check=False)

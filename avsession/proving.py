@@ -10,19 +10,14 @@ from typing import TextIO
 
 import msgspec
 
-from avsession import keys
-from avsession.audit.checkpoint import VerifierKey
+from avsession import auditing
 from avsession.audit.media_proof import MOST, STEPS, Finding, Proof
 from avsession.config import Settings
-from avsession.errors import AnchorInvalid, NotFound, SettingsInvalid
+from avsession.errors import NotFound, SettingsInvalid
 from avsession.ports import Reader
 from avsession.records import Recording
-from avsession.serve import Files, database_url
-from avsession.storage.anchor import FileAnchor
-from avsession.storage.engine import sqlite_file
 from avsession.storage.folders import FolderObjects
-from avsession.storage.sql import SqlStore
-from avsession.usecases import binding, evidence
+from avsession.usecases import binding
 
 EVERY_S = 0.2
 """How often the progress is drawn anew."""
@@ -74,22 +69,10 @@ async def verify(settings: Settings, wanted: str | None) -> Report:
     Raises SettingsInvalid when there is no log or no such recording, Unavailable when something
     cannot be read. Sealed files are read, not opened: no key that opens media is touched.
     """
-    files = Files.of(settings)
-    key, url = files.root / "keys" / "log.key", database_url(settings, files)
-    file = sqlite_file(url)
-    if not key.exists() or (file is not None and not file.exists()):
-        raise SettingsInvalid(f"There is no log in {files.root} yet; the first start makes it.")
-    store = SqlStore(url)
     progress = Progress(sys.stderr)
     try:
-        await store.open(migrate=False)
-        try:
-            origin = await evidence.origin(settings, store, (FileAnchor(files.root / "anchor"),))
-        except AnchorInvalid:  # `avsession audit verify` says more about it
-            origin = await evidence.origin(settings, store)
-        public = VerifierKey(origin, keys.FileSigner(key).public_key)
-        objects = FolderObjects(files.root / "objects", files.root / "spool")
-        async with store.read() as tx:
+        async with auditing.opened(settings) as (files, store, public), store.read() as tx:
+            objects = FolderObjects(files.root / "objects", files.root / "spool")
             found = await binding.scan(tx, public, progress)
             proofs = [
                 await _prove(tx, objects, recording, session, progress)
@@ -97,7 +80,6 @@ async def verify(settings: Settings, wanted: str | None) -> Report:
             ]
     finally:
         progress.close()
-        await store.close()
     return Report(
         leaves=found.size, signed=found.signed, wrong=tuple(found.wrong), proofs=tuple(proofs)
     )

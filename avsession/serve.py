@@ -26,7 +26,7 @@ from avsession.audit.verify import Report
 from avsession.canonical import b64
 from avsession.clock import SystemClock
 from avsession.config import Settings
-from avsession.errors import Conflict, Unavailable
+from avsession.errors import Conflict, SettingsInvalid, Unavailable
 from avsession.records import Account
 from avsession.sealing.custody import LocalCustody, create_custodian
 from avsession.storage.anchor import FileAnchor
@@ -66,6 +66,13 @@ class Files:
     def of(cls, settings: Settings) -> Files:
         """The data folder that is set."""
         return cls(Path(settings.data).resolve())
+
+    def lack(self, what: str) -> SettingsInvalid:
+        """The error for a command that needs ``what`` (such as "log") and finds none here."""
+        return SettingsInvalid(
+            f"There is no {what} in {self.root}. Name the data folder of your service with --data, "
+            "or its settings file with --config."
+        )
 
     @property
     def keys(self) -> Path:

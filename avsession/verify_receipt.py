@@ -30,7 +30,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         epilog="example: avsession receipt verify receipt.html --key log.key",
     )
     one.add_argument("file", type=Path, metavar="FILE", help="the receipt, as it was saved")
-    one.add_argument("--key", help="the log's public key (name+id+key), or a file that holds it")
+    one.add_argument(
+        "--key",
+        help="the log's public key (name+id+key), or a file that holds it; see avsession keys show",
+    )
     one.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -44,7 +47,7 @@ def run(given: argparse.Namespace) -> tuple[bool, str]:
             data = file.read(receipt.MAX_RECEIPT + 1)
     except OSError as error:
         raise SettingsInvalid(f"{given.file}: {error.strerror or error}") from error
-    verdict = receipt.verify(data, _key(given.key) if given.key else None)
+    verdict = receipt.verify(data, None if given.key is None else _key(given.key))
     if given.json:
         found = {"holds": verdict.holds, "steps": msgspec.to_builtins(verdict.steps)}
         return verdict.holds, json.dumps(found)
@@ -54,6 +57,11 @@ def run(given: argparse.Namespace) -> tuple[bool, str]:
 
 
 def _key(text: str) -> VerifierKey:
+    if not text.strip():
+        raise SettingsInvalid(
+            "--key: it is empty. Give the log's public key (name+id+key), or a file that holds it; "
+            "without --key the key inside the receipt is used, which shows less."
+        )
     if "+" not in text or Path(text).is_file():
         try:
             text = Path(text).read_text("utf-8")[:MAX_KEY]

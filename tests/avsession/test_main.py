@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from avsession import keys
 from avsession.__main__ import parser, run
+from avsession.audit.checkpoint import parse_key
 
 
 @pytest.fixture(autouse=True)
@@ -100,6 +102,9 @@ def test_keys_show_the_public_halves(
     shown = json.loads(capsys.readouterr().out)
     assert shown["custodian"].startswith("age1")
     assert len(bytes.fromhex(shown["grant"])) == 32
+    log = parse_key(shown["log"])
+    assert log.name == "localhost/avsession"
+    assert log.public == keys.FileSigner(tmp_path / "d" / "keys" / "log.key").public_key
 
 
 def test_a_password_that_is_not_typed_is_no_crash(
@@ -113,6 +118,36 @@ def test_a_password_that_is_not_typed_is_no_crash(
     assert "Nothing was changed" in capsys.readouterr().err
 
 
-def test_asking_for_keys_makes_no_folder(tmp_path: Path) -> None:
-    assert run(["keys", "show", "--data", str(tmp_path / "none")]) == 2
-    assert not (tmp_path / "none").exists()
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["keys", "show"],
+        ["audit", "verify"],
+        ["audit", "adopt", "--reason", "r"],
+        ["recording", "verify", "--all"],
+    ],
+)
+def test_what_asks_in_the_wrong_folder_says_where_to_look_and_makes_none(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    none = tmp_path / "none"
+    assert run([*command, "--data", str(none)]) == 2
+    said = capsys.readouterr().err
+    assert f"in {none}" in said
+    assert "--data" in said
+    assert "--config" in said
+    assert not none.exists()
+
+
+def test_who_makes_an_account_in_a_new_place_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before a service's first start that is right; in the wrong folder it would go unnoticed."""
+    said = []
+    for login in ("ann", "bob"):
+        monkeypatch.setattr("sys.stdin", io.StringIO("correct horse battery staple\n"))
+        command = ["admin", "create", "--login", login, "--name", "A", "--password-stdin"]
+        assert run([*command, "--data", str(tmp_path / "d")]) == 0
+        said.append(capsys.readouterr().err)
+    assert f"{tmp_path / 'd'} is made, for a new service" in said[0]
+    assert "is made" not in said[1]

@@ -54,3 +54,12 @@ def test_used_wrongly(more: list[str], tmp_path: Path, capsys: pytest.CaptureFix
     file = GIVEN if more else tmp_path / "none.html"
     assert run(["receipt", "verify", str(file), *more]) == 2
     assert capsys.readouterr().err
+
+
+@pytest.mark.parametrize("empty", ["", " ", "\n"])
+def test_an_empty_key_is_not_no_key(empty: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As a script with a variable that is not set would call it: it must not pass unseen."""
+    assert run(["receipt", "verify", str(GIVEN), "--key", empty]) == 2
+    said = capsys.readouterr()
+    assert "it is empty" in said.err
+    assert said.out == ""
