@@ -20,7 +20,7 @@ from msgspec import Meta
 from avsession.audit import checkpoint, proof, signatures
 from avsession.audit.certificate import segments_digest
 from avsession.audit.checkpoint import VerifierKey
-from avsession.audit.receipt_page import LANGUAGES, page
+from avsession.audit.receipt_page import LANGUAGES, PLAIN, Look, look_of, page
 from avsession.canonical import b64, canonical, commitment, sha256_hex, unb64
 from avsession.errors import AvsessionError, ReceiptInvalid
 
@@ -156,10 +156,13 @@ def build(
     return made
 
 
-def render(receipt: Receipt) -> str:
-    """The whole file. The same receipt gives the same bytes, here and in ``receipt_page.js``."""
+def render(receipt: Receipt, look: Look = PLAIN) -> str:
+    """The whole file. The same receipt gives the same bytes, here and in ``receipt_page.js``.
+
+    ``look``: the layout, and which local time stands beside UTC.
+    """
     machine = canonical(receipt).decode().replace("<", "\\u003c")
-    return page(msgspec.to_builtins(receipt), f"{OPEN}{machine}{CLOSE}")
+    return page(msgspec.to_builtins(receipt), f"{OPEN}{machine}{CLOSE}", look)
 
 
 # --- verifying one
@@ -220,7 +223,8 @@ Found = tuple[bool | None, str]
 
 
 def _page(receipt: Receipt, data: bytes) -> Found:
-    if render(receipt).encode() != data:
+    look = look_of(data.decode())
+    if look is None or render(receipt, look).encode() != data:
         return False, "The readable part is not what the machine-readable part says."
     return True, "The readable part says what the machine-readable part says, to the byte."
 

@@ -8,6 +8,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from avsession.audit import receipt as receipts
+from avsession.audit.receipt_page import MAX_OFFSET, Look
 from avsession.errors import Invalid, LinkSpent, NotFound, NotPermitted, TooMany
 from avsession.messages.common import Id
 from avsession.session import Party
@@ -26,6 +27,8 @@ class Wanted(Body, frozen=True, kw_only=True):
 
     event: Id | None = None
     certificate: Id | None = None
+    offset: Annotated[int, Meta(ge=-MAX_OFFSET, le=MAX_OFFSET)] = 0
+    """Minutes that the reader's clock is ahead of UTC: its time stands beside UTC. Not kept."""
 
 
 class WantedByLink(Wanted, frozen=True, kw_only=True):
@@ -62,7 +65,7 @@ async def _file(call: Call[Wanted] | Call[WantedByLink], party: Party) -> web.Re
         raise Invalid("Name an event or a certificate, and only one.")
     name = f"receipt-{made.kind}-{(event or certificate or '')[4:12]}.html"
     return web.Response(
-        body=receipts.render(made).encode(),
+        body=receipts.render(made, Look(offset=call.body.offset)).encode(),
         content_type="text/html",
         charset="utf-8",
         headers={

@@ -191,12 +191,12 @@ function event(one, secret, changed) {
   if (WITH_RECEIPT.has(one.kind)) {
     const save = async () => {
       try {
-        await saveReceipt("/api/my-data/receipt", { secret, event: one.event });
+        await saveReceipt("/api/my-data/receipt", { secret, event: one.event }, one.at_ms);
       } catch (error) {
         changed(error);
       }
     };
-    item.append(" ", button(t("receipt.save"), save, { class: "plain" }));
+    item.append(" ", button(t("receipt.save"), save, { class: "link" }));
   }
   return item;
 }

@@ -1,9 +1,28 @@
-// The readable part of a receipt, byte for byte as avsession/audit/receipt_page.py makes it.
-// tests/vectors/ holds receipts that both must make alike.
+// The readable part of a receipt, byte for byte as avsession/audit/receipt_page.py makes it, in each
+// layout that there ever was. tests/vectors/ holds receipts that both must make alike.
 
 /** @typedef {Record<string, any>} Fields */
-/** @typedef {{en: Fields, de: Fields, style: string}} Texts */
+/** @typedef {Record<string, {en: Fields, de: Fields, style: string}>} Texts by layout */
+/** @typedef {{layout: number, offset: number}} Look the offset of local time in minutes, 0: UTC alone */
 /** @typedef {[string, string, string]} Row label, content as HTML, class */
+
+const FIRST = 1;
+const LAYOUT = 2;
+const MAX_OFFSET = 14 * 60;
+const BODY = /<\/head>\n<body(?: data-layout="2"(?: data-offset="(?<offset>-?[1-9][0-9]{0,2})")?)?>\n/;
+
+/**
+ * How a page says that it is laid out; null when it says nothing that was ever made.
+ * @param {string} text
+ * @returns {Look | null}
+ */
+export function lookOf(text) {
+  const found = BODY.exec(text);
+  if (!found) return null;
+  if (!found[0].includes("data-layout")) return { layout: FIRST, offset: 0 };
+  const offset = Number(found.groups?.["offset"] ?? 0);
+  return Math.abs(offset) <= MAX_OFFSET ? { layout: LAYOUT, offset } : null;
+}
 
 /** @param {string} text */
 function escape(text) {
@@ -15,36 +34,67 @@ function escape(text) {
  * @param {Fields} receipt
  * @param {string} machine the element that holds the machine-readable part
  * @param {Texts} texts
+ * @param {Look} look
  */
-export function page(receipt, machine, texts) {
+export function page(receipt, machine, texts, look) {
   const language = receipt["language"];
-  const words = language === "de" ? texts.de : texts.en;
+  const told = texts[look.layout];
+  if (!told) throw new TypeError("there is no such layout");
+  const words = language === "de" ? told.de : told.en;
   const document = receipt["document"];
   const parts = [
-    section(words, receipt["kind"] === "erased" ? "destroyed" : "said", rows(said(receipt, words))),
-    notice(receipt, words),
+    section(words, receipt["kind"] === "erased" ? "destroyed" : "said", rows(said(receipt, words, look))),
+    notice(receipt, words, look),
     section(words, "responsible", rows(responsible(document, words, language))),
     withdrawing(receipt, words),
-    section(words, "signature", rows(signature(receipt, words))),
+    section(words, "signature", rows(signature(receipt, words, look))),
     section(words, "proof", `<p>${escape(words["proof.explain"])}</p>${rows(proof(receipt, words))}`),
   ];
   const title = escape(words[`title.${receipt["kind"]}`]);
   const when = document.event_time || JSON.parse(receipt["leaf"]).time;
-  const lead = escape(words[`lead.${receipt["kind"]}`].split("{time}").join(time(when)));
+  const lead = escape(words[`lead.${receipt["kind"]}`].split("{time}").join(time(when, words, look)));
   const policy = "default-src 'none'; style-src 'unsafe-inline'";
   return (
     `<!doctype html>\n<html lang="${language}">\n<head>\n<meta charset="utf-8">\n` +
     '<meta name="viewport" content="width=device-width, initial-scale=1">\n' +
     `<meta http-equiv="Content-Security-Policy" content="${policy}">\n` +
-    `<title>${title}</title>\n<style>\n${texts.style}</style>\n</head>\n<body>\n<main>\n` +
+    `<title>${title}</title>\n<style>\n${told.style}</style>\n</head>\n${body(look)}\n<main>\n` +
     `<h1>${title}</h1>\n<p class="lead">${lead}</p>\n${parts.join("")}</main>\n${machine}\n` +
     "</body>\n</html>\n"
   );
 }
 
-/** @param {string} text */
-function time(text) {
-  return `${text.slice(0, 10)} ${text.slice(11, 19)} UTC`;
+/** @param {Look} look */
+function body({ layout, offset }) {
+  if (layout === FIRST) return "<body>";
+  return `<body data-layout="${layout}"${offset ? ` data-offset="${offset}"` : ""}>`;
+}
+
+/**
+ * For people: where they are, and in UTC.
+ * @param {string} text
+ * @param {Fields} words
+ * @param {Look} look
+ */
+function time(text, words, { layout, offset }) {
+  if (layout === FIRST) return `${text.slice(0, 10)} ${text.slice(11, 19)} UTC`;
+  if (!text || !offset) return put(words["time"], text, "");
+  const moved = new Date(Date.parse(`${text.slice(0, 19)}Z`) + offset * 60_000).toISOString();
+  const minutes = Math.abs(offset);
+  const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
+  const ahead = `${offset < 0 ? "-" : "+"}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
+  return put(put(words["time.local"], moved, "local_").split("{offset}").join(ahead), text, "");
+}
+
+/**
+ * @param {string} template
+ * @param {string} text
+ * @param {string} prefix
+ */
+function put(template, text, prefix) {
+  const parts = { y: text.slice(0, 4), m: text.slice(5, 7), d: text.slice(8, 10), time: text.slice(11, 19) };
+  for (const [name, part] of Object.entries(parts)) template = template.split(`{${prefix}${name}}`).join(part);
+  return template;
 }
 
 /**
@@ -93,19 +143,21 @@ function plain(words, key, value, language, kind = "") {
 /**
  * @param {Fields} receipt
  * @param {Fields} words
+ * @param {Look} look
  * @returns {Row[]}
  */
-function said(receipt, words) {
+function said(receipt, words, look) {
   const { document, language } = receipt;
   if (receipt["kind"] === "erased") {
-    return certificate(document, words, language);
+    return certificate(document, words, language, look);
   }
+  const basis = document.legal_basis;
   /** @type {Row[]} */
   const list = [
-    plain(words, "when", time(document.event_time), language),
+    plain(words, "when", time(document.event_time, words, look), language),
     plain(words, "as", words[`role.${document.party_role}`] || "", language),
-    [words["purposes"], purposes(document, words, language), ""],
-    plain(words, "basis", document.legal_basis, language),
+    [words["purposes"], purposes(document, words, language, look), ""],
+    plain(words, "basis", words[`basis.${basis}`] || basis, language),
     plain(words, "event", document.event_id, language, "code"),
     plain(words, "request", document.request, language, "code"),
     plain(words, "session", document.session, language, "code"),
@@ -119,9 +171,10 @@ function said(receipt, words) {
  * @param {Fields} document
  * @param {Fields} words
  * @param {string} language
+ * @param {Look} look
  * @returns {Row[]}
  */
-function certificate(document, words, language) {
+function certificate(document, words, language, look) {
   const { what, when, by, left } = document;
   const until = left.key_backups_until;
   const backups = words[until === null ? "backups.none" : "backups.until"];
@@ -129,10 +182,10 @@ function certificate(document, words, language) {
     plain(words, "what", words[what.whole ? "what.whole" : "what.part"], language),
     plain(words, "why", word(words, "why", document["why"]), language),
     plain(words, "by", word(words, "by", by.role), language),
-    plain(words, "decided", time(when.decided), language),
-    plain(words, "keys", time(when.keys_destroyed), language),
-    plain(words, "done", time(when.done), language),
-    plain(words, "backups", backups.split("{time}").join(time(until ?? "")), language),
+    plain(words, "decided", time(when.decided, words, look), language),
+    plain(words, "keys", time(when.keys_destroyed, words, look), language),
+    plain(words, "done", time(when.done, words, look), language),
+    plain(words, "backups", backups.split("{time}").join(time(until ?? "", words, look)), language),
     plain(words, "database", word(words, "database", left.database), language),
   ];
   for (const track of what.tracks) {
@@ -169,32 +222,65 @@ function word(words, of, code) {
  * @param {Fields} document
  * @param {Fields} words
  * @param {string} language
+ * @param {Look} look
  */
-function purposes(document, words, language) {
+function purposes(document, words, language, { layout }) {
   const items = document["purposes"].map((/** @type {Fields} */ one) => {
     const label = text(one["label"], language) || one["id"];
     const answer = words[one["answer"] ? "allowed" : "not_allowed"];
     const days = one["retention_days"];
     const kept = days === null ? "" : ` ${words["kept"].split("{n}").join(String(days))}`;
-    return `<li>${escape(`${label}: ${answer}.${kept}`)}</li>\n`;
+    const sign = layout === FIRST ? "" : box(one["answer"] ? "☑" : "☐");
+    return `<li>${sign}${escape(`${label}: ${answer}.${kept}`)}</li>\n`;
   });
   return `<ul>\n${items.join("")}</ul>`;
 }
 
 /**
+ * A box for the eye; the words beside it say the same.
+ * @param {string} sign
+ */
+function box(sign) {
+  return `<span class="box" aria-hidden="true">${sign}</span> `;
+}
+
+/**
  * @param {Fields} receipt
  * @param {Fields} words
+ * @param {Look} look
  */
-function notice(receipt, words) {
+function notice(receipt, words, { layout }) {
   const shown = receipt["notice"];
   if (shown === null) return "";
+  const told = layout === FIRST ? escape(shown.text) : lines(receipt, words);
   return section(
     words,
     "notice",
     `<p>${escape(words["notice.explain"])}</p>\n` +
-      `<div class="notice" lang="${escape(shown.language)}">${escape(shown.text)}</div>\n` +
+      `<div class="notice" lang="${escape(shown.language)}">${told}</div>\n` +
       `<p class="code">SHA-256 ${escape(shown.sha256)}</p>`,
   );
+}
+
+/**
+ * The notice as it was on the screen: a paragraph a line, and the boxes as they were ticked. Only a
+ * consent says what was ticked; elsewhere the purposes are a list.
+ * @param {Fields} receipt
+ * @param {Fields} words
+ */
+function lines(receipt, words) {
+  const purposes = /** @type {Fields[]} */ (receipt["document"].purposes);
+  const answers = new Map(purposes.map(({ id, answer }) => [id, answer]));
+  const made = receipt["notice"].text.split("\n").map((/** @type {string} */ line) => {
+    const space = line.startsWith("[ ] ") ? line.indexOf(" ", 4) : -1;
+    if (space < 0) return line ? `<p>${escape(line)}</p>\n` : "";
+    const label = line.slice(space + 1);
+    if (receipt["kind"] !== "given") return `<p>${box("•")}${escape(label)}</p>\n`;
+    const ticked = answers.get(line.slice(4, space)) === true;
+    const said = escape(`${label} (${words[ticked ? "ticked" : "not_ticked"]})`);
+    return `<p>${box(ticked ? "☑" : "☐")}${said}</p>\n`;
+  });
+  return `\n${made.join("")}`;
 }
 
 /**
@@ -237,9 +323,10 @@ function withdrawing(receipt, words) {
 /**
  * @param {Fields} receipt
  * @param {Fields} words
+ * @param {Look} look
  * @returns {Row[]}
  */
-function signature(receipt, words) {
+function signature(receipt, words, look) {
   const { document, language } = receipt;
   const block = document["signature"];
   if (block === null || block === undefined) return [];
@@ -247,7 +334,7 @@ function signature(receipt, words) {
   if (block.status !== "valid") return [status];
   return [
     status,
-    plain(words, "signature.time", time(block.statement.time), language),
+    plain(words, "signature.time", time(block.statement.time, words, look), language),
     plain(words, "signature.key", `${block.algorithm} ${block.public_key}`, language, "code"),
     plain(words, "signature.value", block.signature, language, "code"),
   ];

@@ -18,11 +18,14 @@ export async function saveReceiptOr(path, event, failed) {
 }
 
 /**
+ * The receipt tells its times in UTC and as the clocks here stood then.
  * @param {string} path
  * @param {object} body which event or certificate; by the private link its secret too
+ * @param {number} [at] when that was
  */
-export async function saveReceipt(path, body) {
-  await saveFile(path, body, "receipt.html");
+export async function saveReceipt(path, body, at = Date.now()) {
+  const offset = -new Date(at).getTimezoneOffset();
+  await saveFile(path, { ...body, offset }, "receipt.html");
 }
 
 /**

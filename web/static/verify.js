@@ -8,7 +8,7 @@
 /** @typedef {{name: string, key: Uint8Array<ArrayBuffer>, text: string}} LogKey */
 
 import { canonical, hex, unb64, utf8 } from "./canonical.js";
-import { page } from "./receipt_page.js";
+import { lookOf, page } from "./receipt_page.js";
 import { CONTEXT, keyId } from "./signer.js";
 
 const OPEN = '<script type="application/json" id="receipt">';
@@ -83,7 +83,7 @@ export async function verify(bytes, key, texts) {
   });
   const found = /** @type {Fields | null} */ (receipt);
   if (found === null) return { steps, receipt: null, holds: false };
-  await step("page", () => [rendered(found, texts) === file, rendered(found, texts) === file ? "holds" : "wrong"]);
+  await step("page", () => said(rendered(found, texts, lookOf(file)) === file));
   await step("document", () => documentHolds(found).then(said));
   await step("leaf", () => leafHolds(found).then(said));
   await step("notice", () => noticeHolds(found));
@@ -105,12 +105,14 @@ function said(holds) {
 }
 
 /**
+ * The file as it must be; null when it is laid out as none ever was.
  * @param {Fields} receipt
  * @param {import("./receipt_page.js").Texts} texts
+ * @param {import("./receipt_page.js").Look | null} look
  */
-export function rendered(receipt, texts) {
+function rendered(receipt, texts, look) {
   const machine = canonical(receipt).replaceAll("<", "\\u003c");
-  return page(receipt, `${OPEN}${machine}${CLOSE}`, texts);
+  return look && page(receipt, `${OPEN}${machine}${CLOSE}`, texts, look);
 }
 
 /** @param {Uint8Array<ArrayBuffer>} data */

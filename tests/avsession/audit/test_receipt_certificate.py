@@ -79,7 +79,7 @@ def test_a_certificate_is_told_in_the_partys_language() -> None:
         ("en", ("The whole recording", "Consent was withdrawn", "The customer",
                 "Customer: 3 sealed segments", "None are made", "Test &amp; Söhne")),
         ("de", ("Die ganze Aufzeichnung", "Die Einwilligung wurde widerrufen",
-                "Beraterin oder Berater: 0 versiegelte", "bis 2025-12-22")),
+                "Beraterin oder Berater: 0 versiegelte", "bis 22.12.2025")),
     ):  # fmt: skip
         page = file("erased", language).decode().partition(receipt.OPEN)[0]
         for text in told:

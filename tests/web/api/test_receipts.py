@@ -45,6 +45,22 @@ async def test_each_party_has_its_own(site: Site, story: Story) -> None:
         assert (answer.status, answer.json["code"]) == (404, "not_found")
 
 
+async def test_the_readers_local_time_stands_beside_utc(site: Site, story: Story) -> None:
+    body = {"event": await event_of(site, story.call.customer)}
+    made = await site.post("/api/seat/receipt", body | {"offset": 60}, cookie=story.call.seat)
+    assert b'data-offset="60"' in made.body
+    assert b"(UTC+01:00; " in made.body
+    assert receipt.verify(made.body, site.app.notary.key).holds
+    plain = await site.post("/api/seat/receipt", body | {"offset": 0}, cookie=story.call.seat)
+    assert b"data-offset" not in plain.body
+    assert receipt.read(plain.body) == receipt.read(made.body), "the facts are the same"
+    for offset in (841, -841, 0.5, "60"):
+        answer = await site.post(
+            "/api/seat/receipt", body | {"offset": offset}, cookie=story.call.seat
+        )
+        assert answer.status == 400
+
+
 async def test_a_destructions_receipt_is_both_parties(site: Site, story: Story) -> None:
     call = story.call
     shown = await destroy(site, story)
