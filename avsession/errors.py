@@ -215,7 +215,7 @@ class NotFound(AvsessionError):
     """There is no such thing, or none that the caller may know of."""
 
     code = "not_found"
-    sentence = "There is no such thing here."
+    sentence = "That could not be found."
 
 
 class Conflict(AvsessionError):

@@ -55,6 +55,21 @@ def test_a_page_has_nothing_inline_and_what_it_names_exists(path: Path) -> None:
             assert (WEB / reference.lstrip("/")).is_file(), reference
 
 
+STAFFS = re.compile(r'\s*<(?:span id="account"|button type="button" id="sign-out").*')
+"""What only a page of a member of staff has in its header."""
+
+
+@pytest.mark.parametrize("part", ["header", "footer", "noscript"])
+def test_every_page_begins_and_ends_alike(part: str) -> None:
+    """They are copies, so that a page is whole as it is; here they are held together."""
+    found: dict[str, list[str]] = {}
+    for path in PAGES:
+        shared = re.findall(rf"\n( *<{part}.*?</{part}>)", path.read_text("utf-8"), re.DOTALL)
+        assert len(shared) == 1, path.name
+        found.setdefault(STAFFS.sub("", shared[0]), []).append(path.name)
+    assert len(found) == 1, found
+
+
 @pytest.mark.parametrize("path", SERVED, ids=lambda path: path.name)
 def test_nothing_is_fetched_from_elsewhere(path: Path) -> None:
     text = path.read_text("utf-8").replace(NAMESPACE, "")

@@ -35,7 +35,7 @@ export function destructions(destructions, load, failed, receipt) {
     const show = tried(async () => open(await load(one.certificate)));
     const row = el("p", { role: "group", "aria-label": t("certificate.title") }, `${text} `);
     row.append(button(t("certificate.title"), show, { class: "link" }));
-    if (receipt) row.append(" ", button(t("receipt.save"), tried(() => receipt(one.certificate)), { class: "plain" }));
+    if (receipt) row.append(" ", button(t("receipt.save"), tried(() => receipt(one.certificate)), { class: "link" }));
     return row;
   });
 }

@@ -10,6 +10,7 @@ import { switchLanguage } from "./shell.js";
 
 /**
  * @typedef {object} Answers
+ * @property {number} seconds how long there is to answer, anew each time that more is asked for
  * @property {(request: string, notice: NoticeText) => void} shown
  * @property {(request: string, notice: NoticeText, purposes: string[]) => Promise<void>} allow
  * @property {(request: string) => Promise<void>} decline
@@ -122,7 +123,7 @@ export class ConsentDialog {
    */
   count(seconds, left, more) {
     const warning = seconds * 1000 <= (this.ask?.warn_ms ?? 0);
-    left.textContent = warning ? t("consent.left", { n: seconds }) : t("consent.silence");
+    left.textContent = warning ? t("consent.left", { n: seconds }) : t("consent.silence", { n: this.answers.seconds });
     // Hidden but not gone: the buttons below must not move under a finger.
     more.style.visibility = warning ? "visible" : "hidden";
     if (warning && !this.warned) {

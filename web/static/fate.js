@@ -12,6 +12,7 @@ export async function chooseFate() {
   const chosen = await openModal(t("withdraw.title"), (close) => [
     el("h2", {}, t("withdraw.stopped")),
     el("p", {}, t("withdraw.ask_mine")),
+    el("p", {}, t("withdraw.means")),
     el("div", { class: "answers" }, close(t("withdraw.keep"), "keep"), close(t("withdraw.destroy"), "destroy")),
   ]);
   return chosen === "keep" || chosen === "destroy" ? chosen : null;

@@ -49,6 +49,7 @@ export class Recording {
       refused: (error) => this.refused(error),
     });
     this.consent = new ConsentDialog({
+      seconds: options.about.consent.answer_s,
       shown: (request, notice) => this.shown(request, notice),
       allow: (request, notice, purposes) => this.allow(request, notice, purposes),
       decline: (request) => this.decline(request),

@@ -2,6 +2,10 @@
 // and of the keyboard, and the call stays visible. Escape is no answer, so it does nothing.
 
 import { byId, el } from "./dom.js";
+import { t } from "./i18n.js";
+
+/** So many pixels below hide nothing. */
+const HARDLY = 12;
 
 /**
  * Open a dialog in the page's place for them and move the focus into it.
@@ -12,9 +16,26 @@ import { byId, el } from "./dom.js";
 export function openSheet(name, ...content) {
   const sheet = el("section", { role: "dialog", class: "sheet", "aria-label": name, tabindex: -1 });
   sheet.append(...content);
+  // For the eye alone: a screen reader reads what is below without being told.
+  sheet.querySelector(".foot")?.append(el("p", { class: "below", "aria-hidden": "true" }, t("sheet.below")));
   byId("sheets", HTMLElement).append(sheet);
   sheet.focus({ preventScroll: true });
+  pointBelow(sheet);
   return sheet;
+}
+
+/**
+ * Say that there is more below the answers' edge, as long as there is.
+ * @param {HTMLElement} sheet
+ */
+function pointBelow(sheet) {
+  const look = () => {
+    const left = sheet.scrollHeight - sheet.clientHeight - sheet.scrollTop;
+    sheet.classList.toggle("more", left > HARDLY);
+  };
+  sheet.addEventListener("scroll", look, { passive: true });
+  new ResizeObserver(look).observe(sheet);
+  look();
 }
 
 /**

@@ -174,7 +174,9 @@ export class Stage {
     if (this.status.textContent !== text) this.status.textContent = text;
     this.light.classList.toggle("on", on);
     this.light.classList.toggle("paused", paused);
-    const why = paused ? this.whoPaused() : !on && reason ? sentence("reason", reason) : "";
+    // Whoever has just withdrawn is told what becomes of it, not also that somebody has withdrawn.
+    const told = reason === "withdrawn" && this.noteKey.startsWith("withdraw.");
+    const why = told ? "" : paused ? this.whoPaused() : !on && reason ? sentence("reason", reason) : "";
     const note = [this.noteKey ? sentenceOf(this.noteKey) : "", why].filter(Boolean).join(" ");
     if (this.reason.textContent !== note) this.reason.textContent = note;
   }

@@ -24,6 +24,7 @@ export function askFate(seconds, own) {
       t("withdraw.title"),
       el("h2", {}, t("withdraw.stopped")),
       el("p", {}, t(own ? "withdraw.ask_own" : "withdraw.ask")),
+      el("p", {}, t("withdraw.means")),
       el(
         "div",
         { class: "foot" },
