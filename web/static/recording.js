@@ -391,7 +391,6 @@ export class Recording {
   refused(error) {
     const code = error instanceof Refusal ? error.code : "other";
     if (code !== "session.over") this.stage?.setNote(`error.${code}`);
-    return true;
   }
 
   end() {
