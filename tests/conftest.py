@@ -1,4 +1,4 @@
-"""What holds for every test: in CI nothing is skipped.
+"""What holds for every test: in CI nothing is skipped, and files lie in memory where they can.
 
 A skip is for a developer's machine that lacks a program. `.ci/run` installs them all, so there a
 skip hides a promise that nobody checked, and counts as a failure.
@@ -8,6 +8,11 @@ import os
 from collections.abc import Generator
 
 import pytest
+
+from tests.support import memory
+
+if (place := memory.place()) is not None:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", place)
 
 IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
 

@@ -16,7 +16,6 @@ import math
 import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from avsession.tasks import Tasks
 from tests.bench.domain import Domain, party_names, track_name
 from tests.bench.marked import Clocks, MarkedParty
 from tests.bench.marked import Path as Way
-from tests.support import marks
+from tests.support import marks, memory
 
 LIPS_MS, PARTIES_MS, DURATION_MS = 45.0, 60.0, 100.0
 """At most so far apart: sound and picture of a party, the two parties, sent and recorded time."""
@@ -179,12 +178,6 @@ def go_first() -> None:
         os.setpriority(os.PRIO_PROCESS, 0, -15)
 
 
-def memory_folder() -> tempfile.TemporaryDirectory[str]:
-    """A folder in memory, where there is such a thing: no disk is measured here, nor waited for."""
-    memory = Path("/dev/shm")
-    return tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None)
-
-
 def furthest(values: Iterable[float]) -> float:
     """The one with the largest amount, whichever its sign."""
     return max(values, key=abs, default=math.nan)
@@ -235,7 +228,7 @@ def main(arguments: list[str]) -> int:
     options.add_argument("--minutes", type=float, default=3.0)
     given = options.parse_args(arguments)
     go_first()
-    with memory_folder() as name:
+    with memory.folder() as name:
         tracks = asyncio.run(record(Path(name), given.minutes * 60))
     return 0 if report(tracks, given.minutes * 60) else 1
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from tests.browser.product import Product
 from tests.faults.outside import Outside, outside
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """On a disk, as the product is."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
 
 
 @pytest_asyncio.fixture

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import tempfile
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from tests.avsession.usecases.world import World, opened
 from tests.faults import proofs
 from tests.faults.pair import DummyLeg, Line, Pair, Wall
 from tests.faults.truth import FATE_MS, Truth
+from tests.support import memory
 
 WHO = ("agent", "customer")
 NOBODYS = "req_" + "a" * 26
@@ -60,7 +60,7 @@ class Story:
         self.patches.enter_context(mock.patch("recorder.metrics.Metrics.leg"))
         self.patches.enter_context(mock.patch("recorder.journal.LATER_S", 0.0))
         self.loop = asyncio.new_event_loop()
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = memory.folder()
         self.opened = opened(Path(self.folder.name), clock=self.clock)
         self.world: World = self.loop.run_until_complete(self.opened.__aenter__())
         self.pair = Pair(self.world, skew_ms)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import tempfile
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from avsession.usecases import presence
 from tests.avsession.usecases.parts import Person
 from tests.avsession.usecases.world import World, opened
 from tests.faults.pair import DummyLeg, Line, Pair
+from tests.support import memory
 
 WHO = st.sampled_from(["agent", "customer"])
 STEPS = st.sampled_from([1, 3, 12, 40])
@@ -41,7 +41,7 @@ class Call(RuleBasedStateMachine):
         self.patches.enter_context(mock.patch("recorder.metrics.Metrics.leg"))
         self.patches.enter_context(mock.patch("recorder.journal.LATER_S", 0.0))
         self.loop = asyncio.new_event_loop()
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = memory.folder()
         self.opened = opened(Path(self.folder.name))
         self.world: World = self.loop.run_until_complete(self.opened.__aenter__())
         self.pair = Pair(self.world, skew_ms)

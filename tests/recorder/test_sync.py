@@ -6,13 +6,13 @@ from pathlib import Path
 
 from recorder.track import LOST
 from tests.bench import sync
-from tests.support import marks
+from tests.support import marks, memory
 
 
 async def test_two_minutes_are_in_step() -> None:
     """Flashes and beeps of one clock are together in what a reviewer gets, and with the other's."""
     sync.go_first()
-    with sync.memory_folder() as name:
+    with memory.folder() as name:
         tracks = await sync.record(Path(name), 120)
     for track in tracks:
         assert {gap.reason for gap in track.gaps} <= set(LOST.values()), "but for what was lost"

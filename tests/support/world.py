@@ -3,8 +3,13 @@ password hashes are cheap, and nobody is connected."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import functools
 import secrets
+import tempfile
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +32,30 @@ from avsession.usecases.notary import Notary
 from avsession.usecases.services import Services
 
 START_MS = 1_750_000_000_000
+
+
+@functools.cache
+def _empty() -> bytes:
+    """A database with every table and nothing in it."""
+
+    async def make(path: Path) -> None:
+        store = SqlStore(sqlite_url(path))
+        await store.open()
+        await store.close()
+
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(1) as thread:
+        path = Path(name) / "empty.db"
+        thread.submit(asyncio.run, make(path)).result()
+        return path.read_bytes()
+
+
+def database(folder: Path) -> str:
+    """The URL of the database in ``folder``; a new one is a copy, which saves its migrations."""
+    path = folder / "avsession.db"
+    with contextlib.suppress(FileExistsError):
+        path.touch(0o600, exist_ok=False)
+        path.write_bytes(_empty())
+    return sqlite_url(path)
 
 
 class Clock:
@@ -93,7 +122,7 @@ async def world(
 ) -> AsyncIterator[tuple[Services, Clock]]:
     """Everything that the use cases need, in ``folder``."""
     clock = Clock()
-    store = SqlStore(sqlite_url(folder / "avsession.db"))
+    store = SqlStore(database(folder))
     await store.open()
     for name in ("objects", "spool", "keys"):
         (folder / name).mkdir(mode=0o700)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from avsession.session import Party, Presence, Session
 from avsession.usecases import presence
 from tests.avsession.usecases.parts import Person
 from tests.avsession.usecases.world import World, opened
+from tests.support import memory
 
 WHO = st.sampled_from(["agent", "customer"])
 
@@ -28,7 +28,7 @@ class Call(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = memory.folder()
         self.opened = opened(Path(self.folder.name))
         self.world: World = self.loop.run_until_complete(self.opened.__aenter__())
         self.run(self.world.recorder.join())

@@ -36,7 +36,6 @@ from avsession.messages import (
 from avsession.records import ConsentEvent, Leaf, RecordingRequest
 from avsession.sealing.custody import LocalCustody, create_custodian
 from avsession.signed import Signed
-from avsession.storage.engine import sqlite_url
 from avsession.storage.folders import FolderKeys, FolderObjects
 from avsession.tasks import Tasks
 from avsession.usecases import accounts, consent, keys, pausing, presence, sessions, timers
@@ -47,7 +46,7 @@ from avsession.usecases.services import Services
 from signaling.hub import Hub
 from tests.avsession.usecases.parts import Person, Store
 from tests.avsession.usecases.recorder import Recorder
-from tests.support.world import Clock, notary, quick_passwords
+from tests.support.world import Clock, database, notary, quick_passwords
 
 R = TypeVar("R")
 M = TypeVar("M", bound=Message)
@@ -82,7 +81,7 @@ class World:
 
     async def start(self) -> None:
         """Everything that a process builds; on the same files as before, if there are any."""
-        self.store = Store(sqlite_url(self.folder / "avsession.db"))
+        self.store = Store(database(self.folder))
         await self.store.open()
         if not (self.folder / "custodian.txt").exists():
             create_custodian(self.folder / "custodian.txt")
