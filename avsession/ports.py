@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
@@ -26,6 +26,10 @@ class HostClock(Clock, Protocol):
 
     def adopt(self) -> None:
         """Take the computer's clock as it is now. Only while no gate is open."""
+
+
+Unreadable = Callable[[str, str], None]
+"""Told of a row that is of another shape than the product writes: ``table key``, and why."""
 
 
 class Reader(Protocol):
@@ -86,8 +90,12 @@ class Store(Protocol):
     Unavailable when the database cannot be used.
     """
 
-    def read(self) -> AbstractAsyncContextManager[Reader]:
-        """A consistent view."""
+    def read(self, unreadable: Unreadable | None = None) -> AbstractAsyncContextManager[Reader]:
+        """A consistent view.
+
+        A row that cannot be read raises Unavailable, which names it; with ``unreadable`` it is
+        told there, each time that it is met, and is as if it were not there.
+        """
 
     def write(self) -> AbstractAsyncContextManager[Writer]:
         """A serialised transaction, durable once the block has ended without raising."""

@@ -14,11 +14,12 @@ table              by which leaf
 =================  ===================================================================
 leaf               itself; its place is the tree's
 tree_node          the leaves below it
-checkpoint         its signature, and the tree; the newest also stands in the anchors
+checkpoint         its signature, and the tree; the leaf after it names it, the newest stands in
+                   the anchors
 detail             the leaf of its number: a salted commitment a field
 consent_event      ``consent.*``, ``recording.requested``: the document's digest, salted; in the
                    document what the party's own key signed
-party_key          the consents that it signed, and ``key.created``
+party_key          ``key.created``, and the consents that it signed
 recording_request  ``recording.requested``: what was asked
 notice             ``notice.published``: digest of the text, language, version
 capture_grant      ``grant.issued``: digest of the token; ``grant.revoked``: when and why it ended
@@ -30,12 +31,19 @@ manifest_entry     ``recording.sealed``, ``.interrupted``: the chain's head and 
 segment            the manifest's entries; which of them were kept: the same two leaves. What was
                    destroyed is gone: the manifest with a whole recording, a track's segments
 certificate        ``recording.erased``: the document's digest
-hold               ``hold.placed``: scope, what it is about, category, review; ``hold.released``
-access             ``recording.accessed``: who, why and for what, salted
+hold               ``hold.placed``: scope, what it is about, category, review, and why, salted;
+                   ``hold.released``
+access             ``recording.accessed``: who, why, for what, when and until when, salted
+withdrawal         ``consent.withdrawn``: about which recording, and until when there is a choice;
+                   ``privacy.requested``: what was chosen
 =================  ===================================================================
 
-The other tables (accounts, sessions, parties, tickets, states, withdrawals) are what
-the product works with; what happened in them has a leaf, but their rows are not compared.
+The other tables (accounts, sessions, parties, tickets, states) are what the product works with;
+what happened in them has a leaf, but their rows are not compared. Older leaves say less, and what
+they do not say is not compared.
+
+A row's time that its leaf has, too, is compared to a minute where both are read from the clock.
+:data:`NOT_EVIDENCE` has the columns that can be changed without a finding, each with the reason.
 """
 
 COMMITTED = (
@@ -55,5 +63,13 @@ COMMITTED = (
     "certificate",
     "hold",
     "access",
+    "withdrawal",
 )
 """The tables that the log commits to: ``audit.verify`` compares every row of them."""
+
+NOT_EVIDENCE = {
+    "checkpoint.at_ms": "when a head was signed is nobody's to rely on: the leaves around it say",
+    "recording_request.outcome": "for lists of requests; what was answered stands in the events",
+    "withdrawal.done": "destroyed and not yet called done is a crash's, and is gone through again",
+}
+"""Columns of those tables that may change without a finding, and why that harms nobody."""

@@ -57,13 +57,16 @@ class Absences:
         """Whether this leaf's detail may be missing."""
         return self._of_party(body) or (body["index"] in self._texts and field in TEXTS)
 
+    def erased(self, party: str, index: int) -> bool:
+        """Whether this pseudonym's party was erased after that leaf."""
+        return index < self._parties.get(party, -1)
+
     def allows_grant(self, recording: str) -> bool:
         """Whether the texts of this recording's grants may be missing; then all of them are."""
         return recording in self._grants
 
     def _of_party(self, body: dict[str, Any]) -> bool:
-        erased = self._parties.get(body["subject"] or "", -1)
-        return bool(body["index"] < erased)
+        return self.erased(body["subject"] or "", body["index"])
 
 
 def faults(leaves: Iterable[bytes], details: Iterable[tuple[int, str]]) -> list[Fault]:

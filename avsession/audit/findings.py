@@ -28,6 +28,12 @@ STEPS = {
 """The steps of a verification, in the order in which they are reported."""
 
 
+STEP_OF = {"leaf": 1, "tree_node": 2, "checkpoint": 3, "detail": 6}
+"""The step that a table's unreadable rows belong to; the others' belong to the last one."""
+UNREADABLE = 10_000
+"""Rows that cannot be read of which it is remembered that they were named."""
+
+
 class Finding(msgspec.Struct, frozen=True):
     """One thing that is wrong: which row, and what about it."""
 
@@ -45,9 +51,25 @@ class Findings:
     def __init__(self) -> None:
         self.kept: list[Finding] = []
         self.count = dict.fromkeys(STEPS, 0)
+        self._unreadable: set[str] = set()
+
+    def cannot_read(self, row: str, what: str) -> None:
+        """Note a row that cannot even be read: once, and nothing else about it after that.
+
+        Many who look for it find nothing there, which says less.
+        """
+        if row not in self._unreadable and len(self._unreadable) < UNREADABLE:
+            self.add(STEP_OF.get(row.partition(" ")[0], 7), row, f"cannot be read: {what}")
+            self._unreadable.add(row)
+
+    def unread(self, table: str) -> bool:
+        """Whether a row of that table could not be read: then there are more than were counted."""
+        return any(row.startswith(f"{table} ") for row in self._unreadable)
 
     def add(self, step: int, row: str, what: str) -> None:
         """Note something that is wrong."""
+        if row in self._unreadable:
+            return
         self.count[step] += 1
         if self.count[step] <= MOST:
             self.kept.append(Finding(step, row, what))

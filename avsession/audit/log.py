@@ -1,5 +1,7 @@
 """Appending leaves. One leaf an event, in the transaction that makes it true.
 
+A leaf also names the signed heads that were stored since the one before it.
+
 With the leaf go the nodes that it adds to the Merkle tree: one on average beside its own hash.
 Writes are serialised by the store, whoever writes, so the tree never forks and never skips.
 """
@@ -10,12 +12,14 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from avsession.audit import merkle
 from avsession.audit.merkle import Part
 from avsession.canonical import canonical, commitment
 from avsession.errors import LogBroken
 from avsession.ports import Clock, Reader, Writer
-from avsession.records import Detail, Leaf, TreeNode
+from avsession.records import Detail, Leaf, SignedHead, TreeNode
 from avsession.session import Entropy
 
 _KINDS = """
@@ -33,6 +37,14 @@ KINDS = frozenset(_KINDS.split())
 
 SALT = 32
 """Bytes of salt a field: 256 bits."""
+HEADS = 64
+"""Signed heads that one leaf names; the next one names the rest."""
+
+
+class _Heads(msgspec.Struct):
+    """What is read of the leaf before."""
+
+    heads: list[int] = []
 
 
 def rfc3339(ms: int) -> str:
@@ -64,7 +76,8 @@ async def append(  # noqa: PLR0913 - a leaf has this many parts
     """
     if kind not in KINDS:
         raise ValueError(f"unknown kind of leaf: {kind}")
-    index = await size(tx)
+    last = await _last(tx)
+    index = last.index + 1 if last else 0
     now = clock.now_ms()
     salts = {field: entropy(SALT) for field in details or {}}
     body: dict[str, Any] = {
@@ -81,6 +94,8 @@ async def append(  # noqa: PLR0913 - a leaf has this many parts
             for field, value in (details or {}).items()
         },
     }
+    if heads := await _heads(tx, last):
+        body["heads"] = heads
     data = canonical(body)
     await tx.add(Leaf(index=index, kind=kind, session=session, at_ms=now, data=data))
     await _grow(tx, index, data)
@@ -93,6 +108,27 @@ async def append(  # noqa: PLR0913 - a leaf has this many parts
     return index
 
 
+async def _heads(tx: Reader, last: Leaf | None) -> list[int]:
+    """The newest signed head that the leaf before names, and those that were signed since.
+
+    So a head that somebody takes away is missed, the oldest one too. Empty while none was signed.
+    """
+    known = _named(last)
+    above = known[-1] if known else -1
+    found = await tx.find(SignedHead, order="size", above=above, limit=HEADS)
+    return [*known[-1:], *(head.size for head in found)]
+
+
+def _named(leaf: Leaf | None) -> list[int]:
+    """The heads that a leaf names; older leaves name none. Raises LogBroken when it is none."""
+    if leaf is None:
+        return []
+    try:
+        return msgspec.json.decode(leaf.data, type=_Heads).heads
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise LogBroken from error
+
+
 async def _grow(tx: Writer, index: int, data: bytes) -> None:
     """Add the leaf's nodes to the tree."""
     carried = await nodes(tx, merkle.carries(index))
@@ -102,10 +138,15 @@ async def _grow(tx: Writer, index: int, data: bytes) -> None:
     )
 
 
+async def _last(tx: Reader) -> Leaf | None:
+    found = await tx.find(Leaf, order="-index", limit=1)
+    return found[0] if found else None
+
+
 async def size(tx: Reader) -> int:
     """How many leaves there are."""
-    last = await tx.find(Leaf, order="-index", limit=1)
-    return last[0].index + 1 if last else 0
+    last = await _last(tx)
+    return last.index + 1 if last else 0
 
 
 async def nodes(tx: Reader, part: Part) -> list[bytes]:

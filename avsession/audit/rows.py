@@ -20,6 +20,11 @@ EVENT_LEAVES = {
 """The leaf that each kind of consent event has."""
 
 
+FATE = "fate"
+"""The ``right`` in a ``privacy.requested`` that says what is to become of a recording after a
+withdrawal: ``fate`` in it is ``keep`` or ``destroy``. Other rights have other references."""
+
+
 def asked(request: RecordingRequest) -> str:
     """What was asked: purposes, notices and time, SHA-256 in hex. No person is in it."""
     return sha256_hex(

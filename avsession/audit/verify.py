@@ -7,7 +7,8 @@ the log. What is wrong is named, row by row; nothing is changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -19,12 +20,22 @@ from avsession.audit.findings import Finding, Findings, rows
 from avsession.audit.merkle import Node
 from avsession.audit.verify_accesses import accesses
 from avsession.audit.verify_destruction import destructions
+from avsession.audit.verify_holds import holds
 from avsession.audit.verify_leaves import Body, read
+from avsession.audit.verify_people import People
 from avsession.audit.verify_recordings import recordings
 from avsession.audit.verify_tree import LEVELS, PAGE, Rising, compare
-from avsession.errors import CheckpointInvalid
+from avsession.audit.verify_withdrawals import withdrawals
+from avsession.errors import AvsessionError, CheckpointInvalid
 from avsession.ports import Reader
 from avsession.records import Leaf, SignedHead, TreeNode
+
+log = logging.getLogger("avsession.audit")
+
+WHAT = 200
+"""Characters of what went wrong that nobody thought of."""
+MOST_LEAVES = 2**53
+"""More leaves than any log has."""
 
 Progress = Callable[[int, int], None]
 """Called with how many leaves are done, and how many there are."""
@@ -67,6 +78,7 @@ class _Claim(msgspec.Struct):
 async def verify(
     tx: Reader,
     key: VerifierKey,
+    findings: Findings,
     *,
     anchors: Sequence[Kept] = (),
     since: Kept | None = None,
@@ -74,17 +86,23 @@ async def verify(
 ) -> Report:
     """Verify the log that ``tx`` reads against its public key and what is kept elsewhere.
 
-    Raises Unavailable when the database cannot be read; everything else is a finding.
+    ``findings``: where ``tx`` tells what it cannot read. Raises Unavailable when the database
+    cannot be read; everything else is a finding.
     """
-    run = _Run(tx, key, progress)
+    run = _Run(tx, key, findings, progress)
     await run.claims(anchors, since)
     await run.leaves()
     await run.ends()
-    await verify_rows.backward(tx, run.forward, run.findings, run.size)
-    await recordings(tx, run.findings)
-    await destructions(tx, run.findings)
-    await accesses(tx, run.findings)
     found = run.findings
+    for name, check in (
+        ("rows", verify_rows.backward(tx, run.forward, found, run.size)),
+        ("recordings", recordings(tx, found)),
+        ("withdrawals", withdrawals(tx, run.people, found)),
+        ("certificates", destructions(tx, run.people, found)),
+        ("holds", holds(tx, run.absences, run.people, found)),
+        ("accesses", accesses(tx, found)),
+    ):
+        await to_its_end(name, check, found)
     kept = tuple(sorted(found.kept, key=lambda one: one.step))
     return Report(
         size=run.size,
@@ -95,18 +113,33 @@ async def verify(
     )
 
 
+async def to_its_end(name: str, check: Awaitable[None], findings: Findings) -> None:
+    """Carry a check out. What nobody thought of ends it with a finding, and not the others."""
+    try:
+        await check
+    except AvsessionError:
+        raise
+    except Exception as error:
+        log.exception("a check of the audit log failed")
+        findings.add(7, name, f"cannot be checked to the end: {error!r}"[:WHAT])
+
+
 class _Run:
     """One pass over the log."""
 
-    def __init__(self, tx: Reader, key: VerifierKey, progress: Progress) -> None:
+    def __init__(
+        self, tx: Reader, key: VerifierKey, findings: Findings, progress: Progress
+    ) -> None:
         self.tx, self.key, self.progress = tx, key, progress
-        self.findings = Findings()
+        self.findings = findings
         self.absences = Absences()
-        self.forward = verify_rows.Forward(tx, self.absences, self.findings)
+        self.people = People(tx, self.absences)
+        self.forward = verify_rows.Forward(tx, self.absences, self.people, self.findings)
         self.rising = Rising()
         self.size = self.heads = 0
         self.root = merkle.EMPTY_ROOT
         self._waiting: list[_Claim] = []
+        self._named = -1  # the newest head that a leaf named so far
         self._good = 0  # the largest size whose signed root is right
         self._bad: list[_Claim] = []  # signed roots after that which are not
 
@@ -150,7 +183,9 @@ class _Run:
             self._extra(start, levels, stored)
             await self._above()
             await self._roots(await self._heads(start - (start == 0), start + len(hashes)))
-            await self.forward.page(bodies)
+            name = f"leaves {start} to {start + len(hashes) - 1}"
+            await to_its_end(name, self.forward.page(bodies), self.findings)
+            await self._named_heads(bodies)
             self.size = start + len(hashes)
             self.progress(min(self.size, total), total)
             if len(hashes) < PAGE:
@@ -241,6 +276,20 @@ class _Run:
             claims.append(_Claim(2, name, head.size, head.root))
         return claims
 
+    async def _named_heads(self, bodies: Sequence[Body]) -> None:
+        """The heads that these leaves name are there. Step 3."""
+        named = {}
+        for body in bodies:
+            for size in body.heads or ():
+                if self._named < size < MOST_LEAVES:
+                    named[size] = body.index
+                    self._named = size
+        found = await self.tx.get_all(SignedHead, [(size,) for size in named])
+        for (size, index), row in zip(named.items(), found, strict=True):
+            if row is None:
+                what = f"is gone, though leaf {index} names it"
+                self.findings.add(3, f"checkpoint {size}", what)
+
     async def _roots(self, claims: list[_Claim]) -> None:
         """Compare the claims that this page reaches with the recomputed roots."""
         size = self.rising.size
@@ -252,6 +301,10 @@ class _Run:
                 if not right:
                     text = f"the first {one.size} leaves are not those that it was signed over"
                     self.findings.add(one.step, one.row, text)
+                elif one.size and await self.tx.get(SignedHead, one.size) is None:
+                    # a head is stored before anybody sees it
+                    text = f"is gone, though {one.row} holds it"
+                    self.findings.add(3, f"checkpoint {one.size}", text)
             elif right:
                 self._forks(one)
             else:

@@ -35,8 +35,17 @@ async def _is_that(tx: Reader, row: Access, body: Body) -> bool:
     for field in body.commitments:
         detail = await tx.get(Detail, body.index, field)
         said = getattr(row, field, None)
+        said = said.hex() if isinstance(said, bytes) else said
         if detail is None and field == "reason" and said == "":
             continue
-        if detail is not None and canonical(said) != detail.value:
+        if detail is not None and _canonical(said) != detail.value:
             return False
     return True
+
+
+def _canonical(value: object) -> bytes:
+    """As details are kept; empty for what cannot be."""
+    try:
+        return canonical(value)
+    except ValueError:
+        return b""

@@ -1,35 +1,28 @@
-"""Certificates and legal holds, against the leaves that commit to them, and the other way."""
+"""Certificates of destruction, against the leaves that commit to them, and the other way."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
+
 from avsession.audit import certificate as certificates
+from avsession.audit import verify_grants
+from avsession.audit.certificate import Destroyed
 from avsession.audit.findings import Findings, rows
-from avsession.audit.verify_leaves import Body, read
+from avsession.audit.log import rfc3339
+from avsession.audit.rows import FATE
+from avsession.audit.verify_leaves import Body, bodies
+from avsession.audit.verify_people import People
 from avsession.ports import Reader
-from avsession.records import Certificate, Hold, Leaf, Recording, TrackRecord
+from avsession.records import Certificate, Hold, Recording, TrackRecord
 from avsession.session import Party, Session
 
 
-async def destructions(tx: Reader, findings: Findings) -> None:
-    """Check every certificate and every hold. One that is not done yet says nothing."""
-    await _certificates(tx, findings)
-    await _holds(tx, findings)
-
-
-async def _leaves(tx: Reader, kind: str, **where: Any) -> AsyncIterator[Body]:
-    """Every leaf of a kind; one that cannot be read is named elsewhere."""
-    async for leaf in rows(tx, Leaf, "index", kind=kind, **where):
-        body, _ = read(leaf)
-        if body is not None:
-            yield body
-
-
-async def _certificates(tx: Reader, findings: Findings) -> None:
+async def destructions(tx: Reader, people: People, findings: Findings) -> None:
+    """Check every certificate; of one that is not done yet, that it can have been decided."""
     spoken_of = set()
-    async for body in _leaves(tx, "recording.erased"):
+    async for body in bodies(tx, "recording.erased"):
         index, refs = body.index, body.refs
         name = str(refs.get("certificate"))
         spoken_of.add(name)
@@ -38,6 +31,8 @@ async def _certificates(tx: Reader, findings: Findings) -> None:
             findings.add(7, f"certificate {name}", f"is gone, though leaf {index} speaks of it")
         elif wrong := _certificate_wrong(row, index, refs):
             findings.add(7, f"certificate {name}", wrong)
+        elif not await people.is_whose(row.party, body):
+            findings.add(7, f"certificate {name}", f"was decided by somebody else (leaf {index})")
     async for row in rows(tx, Certificate, "id"):
         if row.id in spoken_of:
             continue
@@ -62,21 +57,62 @@ async def _undecided(tx: Reader, row: Certificate) -> str:
     if (party is None) != (kind is None):
         return "says of somebody else that they decided it"
     if kind is not None:
-        bodies = [body async for body in _leaves(tx, kind, session=session.pseudonym)]
+        led = [body async for body in bodies(tx, kind, session=session.pseudonym)]
         if kind == "consent.withdrawn" and party is not None:
-            bodies = [
-                one
-                for one in bodies
-                if (one.subject, one.refs.get("request")) == (party.pseudonym, recording.request)
-            ]
-        if not bodies:
+            led = await _chosen(tx, _of(led, party, recording), party, recording, session)
+        if not led:
             return f"is under way, and no {kind} led to it"
+    elif wrong := await _early(tx, row, recording):
+        return wrong
     tracks = await tx.find(TrackRecord, recording=recording.id)
+    if wrong := _others(row, tracks):
+        return wrong
     covered = {recording.id, recording.session, *(track.party for track in tracks)}
     for hold in await tx.find(Hold, session=session.id, released_ms=None):
         early = row.decided_ms < recording.created_ms or hold.placed_ms < row.decided_ms
         if hold.target in covered and early:
             return f"is under way, though hold {hold.id} stood before"
+    return ""
+
+
+def _of(found: list[Body], party: Party, recording: Recording) -> list[Body]:
+    """Those about this party and the recording's request."""
+    said = (party.pseudonym, recording.request)
+    return [one for one in found if (one.subject, one.refs.get("request")) == said]
+
+
+async def _chosen(
+    tx: Reader, taken: list[Body], party: Party, recording: Recording, session: Session
+) -> list[Body]:
+    """Those withdrawals after which destroying was chosen; older ones do not say so."""
+    asked = [one async for one in bodies(tx, "privacy.requested", session=session.pseudonym)]
+    fates = [one.refs.get("fate") for one in _of(asked, party, recording)
+             if one.refs.get("right") == FATE]  # fmt: skip
+    return [one for one in taken if "choice" not in one.refs or "destroy" in fates]
+
+
+async def _early(tx: Reader, row: Certificate, recording: Recording) -> str:
+    """Why a destruction by time cannot be due: before the longest time that was told has passed."""
+    if recording.closed_ms is None:
+        return "is under way because a time has passed, and its recording is not over"
+    days = await verify_grants.days(tx, recording)
+    due_ms = None if days is None else recording.closed_ms + days * certificates.DAY_MS
+    if due_ms is not None and row.decided_ms < due_ms:
+        return f"is under way before the {days} days that were told have passed"
+    return ""
+
+
+def _others(row: Certificate, tracks: list[TrackRecord]) -> str:
+    """Whether a destruction under way is about other tracks than were marked for it."""
+    try:
+        named = msgspec.convert(row.document["tracks"], list[Destroyed])
+    except (KeyError, msgspec.ValidationError):
+        return "does not say what is to be destroyed"
+    marked = {(t.id, t.recipient) for t in tracks if t.erased_ms == row.decided_ms}
+    if not {(one.track, one.recipient) for one in named} <= marked:
+        return "is about tracks that were not marked for it"
+    if row.whole != all(track.erased_ms is not None for track in tracks):
+        return "is not about what is left"
     return ""
 
 
@@ -93,51 +129,16 @@ def _certificate_wrong(row: Certificate, index: int, refs: dict[str, Any]) -> st
     said = (row.recording, row.whole, row.reason)
     if said != (refs.get("recording"), refs.get("whole"), refs.get("reason")):
         return "its columns are not what was certified"
+    when: Any = row.document.get("when")
+    times = {"decided": _time(row.decided_ms), "done": _time(row.done_ms)}
+    if not isinstance(when, dict) or {name: when.get(name) for name in times} != times:
+        return "its times are not what was certified"
     return ""
 
 
-async def _holds(tx: Reader, findings: Findings) -> None:
-    """A hold that was taken away or called released would let go what it keeps."""
-    released = {str(one.refs.get("hold")) async for one in _leaves(tx, "hold.released")}
-    erased = {one.refs.get("party"): one.index async for one in _leaves(tx, "subject.erased")}
-    placed = set()
-    async for body in _leaves(tx, "hold.placed"):
-        index, refs = body.index, body.refs
-        name = str(refs.get("hold"))
-        placed.add(name)
-        hold = await tx.get(Hold, name)
-        row = f"hold {name}"
-        if hold is None:
-            findings.add(7, row, f"is gone, though leaf {index} speaks of it")
-        elif (hold.scope, hold.category, hold.review_ms) != (
-            refs.get("scope"), refs.get("category"), refs.get("review_ms")
-        ) or refs.get("recording") not in (None, hold.target):  # fmt: skip
-            findings.add(7, row, f"is not the one of leaf {index}")
-        elif not await _is_about(tx, hold, body, erased.get(body.subject, -1) > index):
-            findings.add(7, row, f"is about something else than leaf {index}")
-        elif (hold.released_ms is not None) != (name in released):
-            what = "released" if hold.released_ms is not None else "standing"
-            findings.add(7, row, f"is marked {what}, the log says otherwise")
-    async for one in rows(tx, Hold, "id"):
-        if one.id not in placed:
-            findings.add(7, f"hold {one.id}", "no leaf speaks of it")
-
-
-async def _is_about(tx: Reader, hold: Hold, body: Body, erased: bool) -> bool:
-    """Whether a hold keeps what its leaf says: a moved one keeps nothing of it.
-
-    ``erased``: whether the party that it is about was erased since. Then it stands under the
-    name of a party without one.
-    """
-    session = await tx.get(Session, hold.session)
-    if session is None or session.pseudonym != body.session:
-        return False
-    if hold.scope == "session":
-        return hold.target == hold.session
-    if hold.scope == "recording":
-        recording = await tx.get(Recording, hold.target)
-        return recording is not None and recording.session == hold.session
-    party = await tx.get(Party, hold.target)
-    if party is None or party.session != hold.session:
-        return False
-    return party.pseudonym == body.subject or (erased and party.name == "")
+def _time(ms: int) -> str:
+    """A time as certificates have it; empty for none."""
+    try:
+        return rfc3339(ms)
+    except (ValueError, OverflowError, OSError):
+        return ""

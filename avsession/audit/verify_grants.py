@@ -47,9 +47,9 @@ async def against_grants(
         grant = newest = read(stored.token)
         if grant is None:
             continue
-        if (grant.epoch_ms, grant.request, grant.session) != (
-            recording.epoch_ms, recording.request, recording.session,
-        ):  # fmt: skip
+        if (grant.epoch_ms, grant.request, grant.session, grant.worker) != (
+            recording.epoch_ms, recording.request, recording.session, recording.worker,
+        ) or recording.created_ms != grant.epoch_ms:  # fmt: skip
             findings.add(7, row, f"is not the one of its grant {stored.generation}")
             break
         await _tracks(tx, grant, session, findings)
@@ -95,9 +95,9 @@ async def against_time(
     if recording.keep_until_ms is None or recording.closed_ms is None:
         findings.add(7, row, "is finished, and is never to be destroyed")
         return
-    days = await _days(tx, recording)
-    if days is not None and recording.keep_until_ms != recording.closed_ms + days * DAY_MS:
-        findings.add(7, row, f"is not kept for the {days} days that were told")
+    told = await days(tx, recording)
+    if told is not None and recording.keep_until_ms != recording.closed_ms + told * DAY_MS:
+        findings.add(7, row, f"is not kept for the {told} days that were told")
     ends = [one.get("closed_ms") for one in said["grant.revoked"]]
     first = max((end for end in ends if isinstance(end, int)), default=recording.epoch_ms)
     last = finished.at_ms if finished is not None else recording.closed_ms
@@ -106,17 +106,20 @@ async def against_time(
         findings.add(7, row, "was not over when it says")
 
 
-async def _days(tx: Reader, recording: Recording) -> int | None:
-    """The longest time of its purposes; None when no document says it in a readable way."""
-    days = [0]
+async def days(tx: Reader, recording: Recording) -> int | None:
+    """The longest time that was told for a recording's purposes, in days.
+
+    None when a document does not say it in a readable way.
+    """
+    found = [0]
     for event in await tx.find(ConsentEvent, request=recording.request, kind="given"):
         document: dict[str, Any] = event.document
         try:
-            days += [
+            found += [
                 int(purpose["retention_days"] or 0)
                 for purpose in document["purposes"]
                 if purpose["id"] in recording.purposes
             ]
         except (KeyError, TypeError, ValueError):
             return None  # found with the document's own leaf
-    return max(days)
+    return max(found)

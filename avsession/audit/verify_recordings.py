@@ -42,6 +42,13 @@ KINDS = (
     "recording.interrupted", "recording.erased",
 )  # fmt: skip
 """The leaves that speak of a recording's rows."""
+PARTS: dict[type, str] = {
+    TrackRecord: "track",
+    GrantRecord: "capture_grant",
+    EntryRecord: "manifest_entry",
+    SegmentRecord: "segment",
+}
+"""What a recording has rows of, by their tables."""
 MOST_LEAVES = 100_000
 """Leaves of one kind in one session that are read."""
 FINISHED = ("recording.sealed", "recording.interrupted")
@@ -52,7 +59,10 @@ Refs = dict[str, Any]
 
 async def recordings(tx: Reader, findings: Findings) -> None:
     """Check every recording, and that each row names one."""
+    seen = dict.fromkeys(PARTS, 0)
     async for recording in rows(tx, Recording, "id"):
+        for kind in PARTS:
+            seen[kind] += await tx.count(kind, recording=recording.id)
         session = await tx.get(Session, recording.session)
         if session is None:
             findings.add(7, f"recording {recording.id}", "its session is gone")
@@ -61,6 +71,10 @@ async def recordings(tx: Reader, findings: Findings) -> None:
         await _Check(tx, findings, recording, said).run()
         await verify_grants.against_grants(tx, recording, session.pseudonym, said, findings)
         await verify_grants.against_time(tx, recording, finished, said, findings)
+    for kind, name in PARTS.items():
+        strays = await tx.count(kind) - seen[kind]
+        if strays and not findings.unread("recording"):
+            findings.add(7, name, f"{strays} rows are of no recording")
 
 
 async def _said(
@@ -113,7 +127,9 @@ class _Check:
     async def _grants(self) -> None:
         issued = {one.get("generation") for one in self._said["grant.issued"]}
         revoked = {one.get("generation") for one in self._said["grant.revoked"]}
+        newest: GrantRecord | None = None
         async for grant in rows(self._tx, GrantRecord, "generation", recording=self._recording.id):
+            newest = grant
             row = f"capture_grant {grant.recording}/{grant.generation}"
             if grant.generation not in issued:
                 self._wrong(row, "no leaf issued it")
@@ -123,15 +139,23 @@ class _Check:
                 continue  # whether it may be gone is seen with its leaf
             elif (key := _recorder_key(grant.token)) != self._recording.recorder_key:
                 self._wrong(f"recording {grant.recording}", f"its key is not its grant's, {key}")
+        is_open = newest is not None and newest.closed_ms is None
+        if is_open != (self._recording.state is State.ON):
+            what = f"its state is {self._recording.state}, its newest grant says otherwise"
+            self._wrong(f"recording {self._recording.id}", what)
 
     async def _tracks(self) -> None:
         created = {one.get("track") for one in self._said["key.created"]}
         destroyed = {one.get("track") for one in self._said["key.destroyed"]}
+        certificates = await self._tx.find(Certificate, recording=self._recording.id)
+        decided = {one.decided_ms for one in certificates}
         async for track in rows(self._tx, TrackRecord, "id", recording=self._recording.id):
             if track.id not in created:
                 self._wrong(f"track {track.id}", "no leaf created its key")
             elif track.erased_ms is not None and not (track.id in destroyed or self._under_way):
                 self._wrong(f"track {track.id}", "is marked destroyed, though no leaf says so")
+            elif decided and track.erased_ms is not None and track.erased_ms not in decided:
+                self._wrong(f"track {track.id}", "is marked destroyed at another time")
 
     @property
     def _finished(self) -> Refs | None:
@@ -153,6 +177,27 @@ class _Check:
             self._wrong(row, f"its state is {state}, the log says that it is over")
         elif finished is not None and finished.get("manifest") != recording.manifest_head:
             self._wrong(row, "its manifest's head is not the one in the log")
+        elif finished is None and recording.manifest_head is not None:
+            self._wrong(row, "has a manifest's head, though it is not finished")
+        elif (recording.closed_ms is None) != (state in (State.ON, State.OFF, State.PAUSED)):
+            self._wrong(row, f"its state is {state}, and when it was over says otherwise")
+        elif wrong := self._end_wrong():
+            self._wrong(row, wrong)
+
+    def _end_wrong(self) -> str:
+        """What the columns repeat of the leaf that ended it, and of its destruction's.
+
+        Older leaves do not say it.
+        """
+        recording, erased = self._recording, self._said["recording.erased"]
+        said = {**(self._finished or {}), **next((one for one in erased if one.get("whole")), {})}
+        for name in ("reason", "closed_ms", "duration_ms"):
+            under_way = self._under_way and name == "reason"
+            if not under_way and said.get(name, getattr(recording, name)) != getattr(
+                recording, name
+            ):
+                return f"its {name} is not the one in the log"
+        return ""
 
     async def _manifest(self) -> None:
         recording, finished = self._recording, self._finished
@@ -226,7 +271,7 @@ class _Check:
             if mine:
                 self._wrong(row, "are still there after it was destroyed")
             return
-        if digests.kept(mine) == ([said] if said else []):
+        if _kept(mine) == ([said] if said else []):
             return
         gone = [
             place for place in self._gone if place not in self._dropped and place[0] == track.id
@@ -236,6 +281,14 @@ class _Check:
         if not gone:
             count = said["count"] if said else 0
             self._wrong(row, f"are {len(mine)}, not the {count} that were kept")
+
+
+def _kept(segments: list[SegmentRecord]) -> list[Refs] | None:
+    """As the leaf says it; None when a number in them is none of ours."""
+    try:
+        return digests.kept(segments)
+    except ValueError:
+        return None
 
 
 def _recorder_key(token: str) -> str | None:

@@ -15,11 +15,12 @@ import msgspec
 
 from avsession import grant as grants
 from avsession.audit import rows as digests
-from avsession.audit import verify_signatures
+from avsession.audit import verify_keys, verify_signatures
 from avsession.audit.absence import Absences
 from avsession.audit.findings import Findings, rows
 from avsession.audit.log import rfc3339
 from avsession.audit.verify_leaves import Body
+from avsession.audit.verify_people import People, is_then
 from avsession.canonical import canonical, sha256_hex, unb64
 from avsession.ports import Reader
 from avsession.records import (
@@ -29,10 +30,10 @@ from avsession.records import (
     Leaf,
     Notice,
     PartyKey,
+    Recording,
     RecordingRequest,
     TrackRecord,
 )
-from avsession.session import Party
 
 DETAILS = 16
 """Details of one leaf; a page of them is read at once, and more are read leaf by leaf."""
@@ -42,10 +43,10 @@ EVENT_OF = {kind: event for event, kind in digests.EVENT_LEAVES.items()}
 class Forward:
     """Checks pages of leaves in the log's order."""
 
-    def __init__(self, tx: Reader, absences: Absences, findings: Findings) -> None:
-        self._tx, self._absences, self._findings = tx, absences, findings
+    def __init__(self, tx: Reader, absences: Absences, people: People, findings: Findings) -> None:
+        self._tx, self._absences, self._people = tx, absences, people
+        self._findings = findings
         self._signing = False  # whether parties sign already: older leaves name no keys
-        self._parties: dict[str, Party | None] = {}
         self.notices: set[str] = set()
         """Every notice that a leaf spoke of; there is one a version, not one a call."""
 
@@ -55,14 +56,18 @@ class Forward:
             return
         details = await self._details(bodies[0].index, bodies[-1].index)
         for body in bodies:
-            self._committed(body, details.pop(body.index, {}))
+            await self._committed(body, details.pop(body.index, {}))
         for index, orphans in details.items():
             for field in orphans:
                 self._findings.add(6, f"detail {index}/{field}", "there is no such leaf")
         await self._events([body for body in bodies if body.kind in EVENT_OF])
         await self._notices([body for body in bodies if body.kind == "notice.published"])
         await self._grants([b for b in bodies if b.kind in ("grant.issued", "grant.revoked")])
-        await self._tracks([b for b in bodies if b.kind in ("key.created", "key.destroyed")])
+        keys = [b for b in bodies if b.kind in ("key.created", "key.destroyed")]
+        await self._tracks([body for body in keys if "track" in body.refs])
+        enrolled = [body for body in keys if "key" in body.refs]
+        gone = [self._allows(body, "enrolment") for body in enrolled]
+        await verify_keys.enrolments(self._tx, self._people, enrolled, gone, self._findings)
 
     # --- details
 
@@ -78,12 +83,10 @@ class Forward:
         by_leaf: dict[int, dict[str, Detail]] = {}
         for one in found:
             by_leaf.setdefault(one.leaf, {})[one.field] = one
-        owners = sorted({one.party for one in found if one.party is not None})
-        parties = await self._tx.get_all(Party, [(owner,) for owner in owners])
-        self._parties = dict(zip(owners, parties, strict=True))
+        await self._people.load(one.party for one in found)
         return by_leaf
 
-    def _committed(self, body: Body, details: dict[str, Detail]) -> None:
+    async def _committed(self, body: Body, details: dict[str, Detail]) -> None:
         for field, commitment in body.commitments.items():
             row = f"detail {body.index}/{field}"
             detail = details.pop(field, None)
@@ -95,7 +98,7 @@ class Forward:
                 self._findings.add(6, row, "is still there after it was erased")
             elif _commitment(detail) != commitment:
                 self._findings.add(6, row, "is not what the leaf committed to")
-            elif not self._is_whose(body, detail):
+            elif not await self._people.is_whose(detail.party, body):
                 self._findings.add(6, row, "is kept under somebody else's name")
         for field in details:
             self._findings.add(6, f"detail {body.index}/{field}", "its leaf has no such detail")
@@ -103,12 +106,6 @@ class Forward:
     def _allows(self, body: Body, field: str) -> bool:
         said = {"index": body.index, "kind": body.kind, "subject": body.subject}
         return self._absences.allows(said, field)
-
-    def _is_whose(self, body: Body, detail: Detail) -> bool:
-        if detail.party is None:
-            return body.subject is None
-        party = self._parties.get(detail.party)
-        return party is None or party.pseudonym == body.subject
 
     # --- rows
 
@@ -118,6 +115,7 @@ class Forward:
         wanted = [(str(body.refs.get("request")),) for body in bodies]
         requests = await self._tx.get_all(RecordingRequest, wanted)
         proofs = await self._tx.get_all(Detail, [(body.index, "document") for body in bodies])
+        await self._people.load(event.party for event in events if event is not None)
         for body, name, event, request, proof in zip(
             bodies, ids, events, requests, proofs, strict=True
         ):
@@ -128,8 +126,12 @@ class Forward:
                     self._findings.add(7, row, f"is gone, though leaf {body.index} speaks of it")
             elif wrong := _event_wrong(body, event, proof):
                 self._findings.add(7, row, f"{wrong} (leaf {body.index})")
+            elif not await self._people.is_whose(event.party, body):
+                self._findings.add(7, row, f"is somebody else's (leaf {body.index})")
+            elif not await self._people.is_in(event.session, body):
+                self._findings.add(7, row, f"is of another session (leaf {body.index})")
             if body.kind == "recording.requested":
-                self._request(body, request)
+                await self._request(body, request)
         await self._signatures(bodies, events)
 
     async def _signatures(self, bodies: list[Body], events: list[ConsentEvent | None]) -> None:
@@ -149,13 +151,17 @@ class Forward:
             elif self._signing and body.kind == "consent.given":
                 self._findings.add(7, row, f"is signed by nobody (leaf {body.index})")
 
-    def _request(self, body: Body, request: RecordingRequest | None) -> None:
+    async def _request(self, body: Body, request: RecordingRequest | None) -> None:
         row, said = f"recording_request {body.refs.get('request')}", body.refs.get("asked")
         if request is None:
             if not self._allows(body, "document"):
                 self._findings.add(7, row, f"is gone, though leaf {body.index} speaks of it")
-        elif said is not None and digests.asked(request) != said:
+        elif said is not None and _asked(request) != said:
             self._findings.add(7, row, f"is not what was asked (leaf {body.index})")
+        elif not await self._people.is_whose(request.by, body):
+            self._findings.add(7, row, f"was asked by somebody else (leaf {body.index})")
+        elif not await self._people.is_in(request.session, body):
+            self._findings.add(7, row, f"is of another session (leaf {body.index})")
 
     async def _notices(self, bodies: list[Body]) -> None:
         names = [str(body.refs.get("sha256")) for body in bodies]
@@ -171,10 +177,17 @@ class Forward:
                     "language": notice.language, "id": notice.id}  # fmt: skip
             if any(said.get(key) != value for key, value in body.refs.items()):
                 self._findings.add(7, row, f"is not what was published (leaf {body.index})")
+            elif not is_then(notice.at_ms, body):
+                self._findings.add(7, row, f"was published at another time (leaf {body.index})")
 
     async def _grants(self, bodies: list[Body]) -> None:
         keys = [(str(b.refs.get("recording")), _number(b.refs.get("generation"))) for b in bodies]
         found = await self._tx.get_all(GrantRecord, keys)
+        recordings = await self._tx.get_all(Recording, [(recording,) for recording, _ in keys])
+        for body, (name, _), recording_row in zip(bodies, keys, recordings, strict=True):
+            if recording_row is None and body.kind == "grant.issued":
+                what = f"is gone, though leaf {body.index} granted it"
+                self._findings.add(7, f"recording {name}", what)
         for body, (recording, generation), grant in zip(bodies, keys, found, strict=True):
             row = f"capture_grant {recording}/{generation}"
             if grant is None:
@@ -182,6 +195,8 @@ class Forward:
             elif body.kind == "grant.issued" and self._absences.allows_grant(recording):
                 if grant.token:
                     self._findings.add(7, row, "its token is still there after it was erased")
+                elif not is_then(grant.issued_ms, body):
+                    self._findings.add(7, row, f"was issued at another time ({body.index})")
             elif body.kind == "grant.issued":
                 if grants.digest(grant.token) != body.refs.get("grant"):
                     self._findings.add(7, row, f"its token is not the issued one ({body.index})")
@@ -191,9 +206,8 @@ class Forward:
                 self._findings.add(7, row, f"its end is not the one of leaf {body.index}")
 
     async def _tracks(self, bodies: list[Body]) -> None:
-        named = [body for body in bodies if "track" in body.refs]
-        tracks = await self._tx.get_all(TrackRecord, [(str(b.refs["track"]),) for b in named])
-        for body, track in zip(named, tracks, strict=True):
+        tracks = await self._tx.get_all(TrackRecord, [(str(b.refs["track"]),) for b in bodies])
+        for body, track in zip(bodies, tracks, strict=True):
             row = f"track {body.refs['track']}"
             if track is None:
                 self._findings.add(7, row, f"is gone, though leaf {body.index} speaks of it")
@@ -212,14 +226,14 @@ def _commitment(detail: Detail) -> str:
 
 
 def _number(value: Any) -> int:
-    return value if isinstance(value, int) else -1
+    return value if isinstance(value, int) and abs(value) < 2**63 else -1
 
 
 def _event_wrong(body: Body, event: ConsentEvent, proof: Detail | None) -> str:
     """What is wrong with a consent event; empty when nothing is."""
     document: dict[str, Any] = dict(event.document)
     held = document.pop("proof", None)
-    if event.leaf != body.index or (isinstance(held, dict) and held.get("leaf") != body.index):
+    if event.leaf != body.index or held != {"leaf": body.index}:
         return "names another leaf"
     if (event.kind, event.request) != (EVENT_OF[body.kind], body.refs.get("request")):
         return "is of another kind or request"
@@ -233,7 +247,15 @@ def _event_wrong(body: Body, event: ConsentEvent, proof: Detail | None) -> str:
         said = (document.get("event_id"), document.get("event_time"))
         if said != (event.id, _time(event.at_ms)):
             return "its columns are not its document's"
-    return ""
+    return "" if is_then(event.at_ms, body) else "is of another time"
+
+
+def _asked(request: RecordingRequest) -> str:
+    """The digest of what was asked; empty when a number in it is none of ours."""
+    try:
+        return digests.asked(request)
+    except ValueError:
+        return ""
 
 
 def _time(ms: int) -> str:
@@ -263,7 +285,7 @@ def _issued(token: str) -> int | None:
 
 
 async def backward(tx: Reader, forward: Forward, findings: Findings, size: int) -> None:
-    """Find the rows that no leaf speaks of: details, consent events, requests, notices."""
+    """Find the rows that no leaf speaks of: details, consent events, keys, requests, notices."""
     for where in ({"above": size - 1}, {"below": 0}):
         for detail in await tx.find(Detail, order="leaf", limit=100, **where):
             findings.add(6, f"detail {detail.leaf}/{detail.field}", "there is no such leaf")
@@ -274,6 +296,7 @@ async def backward(tx: Reader, forward: Forward, findings: Findings, size: int) 
             await _known(tx, page, findings)
             page = []
     await _known(tx, page, findings)
+    await verify_keys.unspoken(tx, findings)
     async for request in rows(tx, RecordingRequest, "id"):
         if await tx.one(ConsentEvent, request=request.id, kind="requested") is None:
             findings.add(7, f"recording_request {request.id}", "no leaf speaks of it")

@@ -5,6 +5,7 @@ The product's own choices for SQLite, each with its reason, stand in ``_PRAGMAS`
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path
@@ -71,6 +72,7 @@ def make_engine(text: str) -> AsyncEngine:
             pool_timeout=BUSY_MS / 1000,
             # a consent's fields must not end up in a log
             hide_parameters=True,
+            json_deserializer=_json_or_text,
         )
     except ImportError as error:
         raise SettingsInvalid(f"database: {error}; install its driver.") from error
@@ -80,6 +82,22 @@ def make_engine(text: str) -> AsyncEngine:
     else:
         event.listen(engine.sync_engine, "begin", _begin_postgresql)
     return engine
+
+
+def _json_or_text(text: str | bytes) -> Any:
+    """A column's JSON; the bytes when it is none, which no record takes: the row is then named."""
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        return repr(text).encode()
+
+
+def text_or_bytes(data: bytes) -> str | bytes:
+    """A text as SQLite has it; the bytes when it is none."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

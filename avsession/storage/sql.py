@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import (
     ColumnElement,
+    Row,
     Select,
     Table,
     and_,
@@ -33,6 +34,7 @@ from sqlalchemy import exc as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from avsession.errors import Conflict, Unavailable
+from avsession.ports import Unreadable
 from avsession.storage.engine import (
     BUSY_MS,
     SCRUB_MS,
@@ -40,6 +42,7 @@ from avsession.storage.engine import (
     current,
     make_engine,
     prepare,
+    text_or_bytes,
     upgrade,
 )
 from avsession.storage.tables import APPEND_ONLY, TABLES
@@ -98,8 +101,8 @@ def _values(record: Any) -> dict[str, Any]:
 class SqlReader:
     """``ports.Reader`` over one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+    def __init__(self, connection: AsyncConnection, unreadable: Unreadable | None = None) -> None:
+        self._connection, self._unreadable = connection, unreadable
 
     async def get(self, kind: type[R], /, *key: Any) -> R | None:
         """As ``ports.Reader.get``."""
@@ -118,7 +121,7 @@ class SqlReader:
         for start in range(0, len(keys), MOST_KEYS):
             some = keys[start : start + MOST_KEYS]
             query = select(table).where(tuple_(*table.primary_key).in_(some))
-            for record in await self._records(kind, query):
+            for record in (await self._records(kind, query))[0]:
                 found[tuple(getattr(record, name) for name in names)] = record
         return [found.get(tuple(key)) for key in keys]
 
@@ -148,12 +151,25 @@ class SqlReader:
                 query = query.where(column > _plain(above))
         elif below is not None or above is not None:
             raise TypeError("below and above need an order")
-        return await self._records(kind, query.order_by(*table.primary_key))
+        found, rows = await self._records(kind, query.order_by(*table.primary_key))
+        if len(rows) == limit > len(found) and order and not order.startswith("-"):
+            # a short answer means that there is no more: what cannot be read is made up for
+            last = rows[-1][table.c.keys().index(order)]
+            found += await self.find(
+                kind, order=order, limit=limit - len(found), below=below, above=last, **where
+            )
+        return found
 
-    async def _records(self, kind: type[R], query: Select[Any]) -> list[R]:
-        """Rows as records. Raises Unavailable, naming the row, when one is of another shape."""
+    async def _records(
+        self, kind: type[R], query: Select[Any]
+    ) -> tuple[list[R], Sequence[Row[Any]]]:
+        """Rows as records, and as they came.
+
+        Where nobody wants to be told of one that is of another shape, that raises Unavailable,
+        which names it.
+        """
         with _named():
-            rows = (await self._connection.execute(query)).all()
+            rows = await self._rows(query)
         table = _table(kind)
         fields = table.c.keys()
         found = []
@@ -161,10 +177,30 @@ class SqlReader:
             values = dict(zip(fields, row, strict=True))
             try:
                 found.append(msgspec.convert(values, kind, builtin_types=(bytes,), strict=True))
-            except msgspec.ValidationError as error:
-                key = "/".join(str(values[column.key]) for column in table.primary_key)
-                raise Unavailable(f"The row {table.name} {key} cannot be read: {error}") from error
-        return found
+            except (msgspec.ValidationError, UnicodeEncodeError) as error:
+                name = "/".join(str(values[column.key]) for column in table.primary_key)
+                if self._unreadable is None:
+                    text = f"The row {table.name} {name} cannot be read: {error}"
+                    raise Unavailable(text) from error
+                self._unreadable(f"{table.name} {name}", str(error))
+        return found, rows
+
+    async def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        """The rows as the database gives them."""
+        rows: Sequence[Row[Any]]
+        try:
+            rows = (await self._connection.execute(query)).all()
+        except sa.OperationalError:
+            raw = (await self._connection.get_raw_connection()).driver_connection
+            if self._unreadable is None or self._connection.dialect.name != "sqlite" or raw is None:
+                raise
+            # text that is none: as bytes it spoils its own row, and not every other with it
+            raw.text_factory = text_or_bytes
+            try:
+                rows = (await self._connection.execute(query)).all()
+            finally:
+                raw.text_factory = str
+        return rows
 
     async def count(self, kind: type[Any], /, **where: Any) -> int:
         """As ``ports.Reader.count``."""
@@ -253,12 +289,12 @@ class SqlStore:
         await self._engine.dispose()
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[SqlReader]:
+    async def read(self, unreadable: Unreadable | None = None) -> AsyncIterator[SqlReader]:
         """As ``ports.Store.read``. RuntimeError inside a write: it would not see that write."""
         if self._in_write():
             raise RuntimeError("a read inside a write of the same task: use the writer")
         async with self._transaction() as connection:
-            yield SqlReader(connection)
+            yield SqlReader(connection, unreadable)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[SqlWriter]:

@@ -52,7 +52,7 @@ from avsession.session import Session
 from avsession.usecases import denials, effects
 from avsession.usecases.capture import open_gate
 from avsession.usecases.common import advance, leaf, load_state
-from avsession.usecases.retention import keep_until
+from avsession.usecases.keeping import keep_until
 from avsession.usecases.services import Services
 from avsession.usecases.stopping import stop_one
 
@@ -283,13 +283,14 @@ async def finish(app: Services, tx: Writer, recording: Recording, state: State) 
     last = entries[-1] if entries else None
     head = entry_digest(last) if last is not None else None
     duration = last.duration_ms if isinstance(last, End) else await _last_end(tx, entries)
+    closed_ms = recording.closed_ms or app.clock.now_ms()
     done = replace(
         recording,
         state=state,
         duration_ms=duration,
         manifest_head=head,
-        keep_until_ms=await keep_until(tx, recording, recording.closed_ms or app.clock.now_ms()),
-        closed_ms=recording.closed_ms or app.clock.now_ms(),
+        keep_until_ms=await keep_until(tx, recording, closed_ms),
+        closed_ms=closed_ms,
     )
     await tx.put(done)
     session = await tx.get(Session, recording.session)
@@ -298,6 +299,9 @@ async def finish(app: Services, tx: Writer, recording: Recording, state: State) 
         "manifest": head,
         "entries": len(entries),
         "segments": rows_of.kept(await _kept(tx, recording)),
+        "reason": done.reason,
+        "closed_ms": done.closed_ms,
+        "duration_ms": duration,
     }
     kind = f"recording.{state}"
     await leaf(app, tx, kind, session=session, actor="recorder", refs=refs)

@@ -284,16 +284,19 @@ async def _record_withdrawal(
             app, tx, party, message.signed, action="withdraw", request=request.id
         )
         shown = await _taken_back(app, tx, party_id, request.id)
+        choice = await withdrawals.new_choice(app, tx, party, request)
         event = await events.add(
-            app, tx, session, party, request, "withdrawn", shown=shown, signature=signature
-        )
+            app, tx, session, party, request, "withdrawn", shown=shown, signature=signature,
+            refs=withdrawals.opened(choice),
+        )  # fmt: skip
         state = await load_state(tx, app, session.id)
         after = effects.After(session.id)
         if state.request is not None and state.request.id == request.id:
             decision = await advance(app, tx, session.id, Withdrawn(party_id, request.id))
             after = await effects.record(app, tx, session, decision)
-        recorded = await withdrawals.open_choice(app, tx, party, request)
-        fate_s = app.settings.consent.fate_s if recorded else 0
+        if choice is not None:
+            await tx.put(choice)
+        fate_s = app.settings.consent.fate_s if choice is not None else 0
         result = {"event": event.id, "fate_s": str(fate_s)}
         result |= await withdrawals.kept_by(tx, request.id, "destroy")
         answer = await remember(app, tx, party_id, message.key, message, result)

@@ -25,7 +25,7 @@ from avsession.consent import (
     PauseOver,
     RequestEnded,
 )
-from avsession.errors import AvsessionError, Unavailable
+from avsession.errors import AvsessionError, LogBroken, SignerFailed, Unavailable
 from avsession.messages import Asked, AskOver, Parties, RecordingChanged, RecordingStatus
 from avsession.messages import CloseGate as CloseGateMessage
 from avsession.ports import Reader, Writer
@@ -217,14 +217,20 @@ async def _open(app: Services, session: str, state: ConsentState, opener: Opener
         await opener(app, session)
     except AvsessionError as error:
         log.warning("the gate stays closed: %s", error.code, extra={"session": session})
-        waits = isinstance(error, Unavailable)
         off = RecordingStatus(
             state="off",
-            reason="recorder_unavailable" if waits else error.code,
+            reason=_why(error),
             request=request,
             generation=state.generation,
         )
         app.bus.tell_session(session, RecordingChanged(recording=off))
+
+
+def _why(error: AvsessionError) -> str:
+    """What a page is told when the gate stays closed; the first two are tried again."""
+    if isinstance(error, SignerFailed | LogBroken):
+        return "log_unavailable"
+    return "recorder_unavailable" if isinstance(error, Unavailable) else error.code
 
 
 async def _tell(app: Services, after: After) -> ConsentState:

@@ -40,6 +40,7 @@ from avsession.records import (
 from avsession.session import Party, Role, Session, new_id
 from avsession.usecases import effects, holds
 from avsession.usecases.common import leaf
+from avsession.usecases.keeping import is_due
 from avsession.usecases.services import Services
 
 log = logging.getLogger("avsession.erasure")
@@ -202,6 +203,10 @@ async def _complete(app: Services, certificate: str) -> None:
         if row is None or recording is None or row.done_ms is not None:
             return
         await _not_held(app, tx, row, recording)
+        if row.reason == "retention" and not await is_due(tx, recording, app.clock.now_ms()):
+            # then nobody decided it: somebody wrote it into the database
+            log.error("a destruction by time is not due", extra={"recording": recording.id})
+            return
         final = await effects.final_message(tx, recording)
     tracks = msgspec.convert(row.document["tracks"], list[Destroyed])
     for track in tracks:

@@ -35,8 +35,12 @@ async def add(  # noqa: PLR0913 - an event has this many parts
     given: Sequence[str] = (),
     signature: Mapping[str, Any] | None = None,
     actor: str | None = None,
+    refs: Mapping[str, Any] | None = None,
 ) -> ConsentEvent:
-    """Append an event of ``party``: document, leaf that commits to it, row."""
+    """Append an event of ``party``: document, leaf that commits to it, row.
+
+    ``refs``: what this kind's leaf refers to besides.
+    """
     event_id = new_id("evt", app.entropy)
     now = app.clock.now_ms()
     recording = await tx.one(Recording, request=request.id)
@@ -72,6 +76,7 @@ async def add(  # noqa: PLR0913 - an event has this many parts
             "notice": shown.sha256 if shown else None,
             "key": _key(signature),
             **asked,
+            **(refs or {}),
         },
         details={"document": sha256_hex(canonical(document)), "purposes": list(given)},
     )

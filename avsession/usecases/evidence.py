@@ -14,6 +14,7 @@ from avsession.audit import checkpoint as notes
 from avsession.audit import log, merkle
 from avsession.audit import verify as whole
 from avsession.audit.checkpoint import Checkpoint, VerifierKey
+from avsession.audit.findings import Findings
 from avsession.audit.proof import Proof
 from avsession.audit.verify import Kept, Progress, Report
 from avsession.config import Settings
@@ -95,7 +96,10 @@ async def _sign(app: Services, wanted: int) -> Checkpoint:
         now = notary.tried_ms = app.clock.now_ms()
         head = await notary.sign(size, root)
         async with app.store.write() as tx:
-            if await tx.get(SignedHead, size) is None:  # another process may have been faster
+            stored = await _newest(tx, notary)
+            if stored is not None and stored.size >= size:
+                head = stored  # another process was faster; leaves name heads as they grow
+            else:
                 await tx.add(SignedHead(size=size, note=head.note, at_ms=now))
     for anchor in notary.anchors:
         await anchor.put(head.note)
@@ -206,8 +210,9 @@ async def verify(
             kept.append(Kept(anchor.name, await anchor.get()))
         except AnchorInvalid:
             kept.append(Kept(anchor.name, "it cannot be read"))
-    async with store.read() as tx:
-        return await whole.verify(tx, key, anchors=kept, since=since, progress=progress)
+    findings = Findings()
+    async with store.read(findings.cannot_read) as tx:
+        return await whole.verify(tx, key, findings, anchors=kept, since=since, progress=progress)
 
 
 async def keep_signing(app: Services) -> None:
@@ -226,7 +231,7 @@ async def origin(settings: Settings, store: Store, anchors: tuple[Anchor, ...] =
     setting says another one, AnchorInvalid.
     """
     noted = [await anchor.get() for anchor in anchors]
-    async with store.read() as tx:
+    async with store.read(_skipped) as tx:
         rows = await tx.find(SignedHead, order="-size", limit=1)
     noted += [row.note for row in rows]
     for note in noted:
@@ -267,6 +272,11 @@ async def opened(app: Services) -> bool:
                 await log.append(writer, app.clock, app.entropy, "log.started", actor="server")
                 return True
     return False
+
+
+def _skipped(row: str, what: str) -> None:
+    """For who only wants the log's name: a verification, or the start's check, says more."""
+    logger.warning("%s cannot be read: %s", row, what)
 
 
 def _anchored(app: Services, anchor: Anchor, note: str) -> Checkpoint:

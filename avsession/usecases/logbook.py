@@ -18,9 +18,18 @@ from typing import Any
 
 import msgspec
 
-from avsession.audit import merkle
+from avsession.audit import merkle, verify_leaves
+from avsession.audit import proof as proofs
+from avsession.audit.proof import Proof
 from avsession.canonical import canonical, commitment, sha256_hex
-from avsession.errors import Invalid, NotFound
+from avsession.errors import (
+    CheckpointInvalid,
+    Invalid,
+    LogBroken,
+    NotFound,
+    ProofInvalid,
+    SignerFailed,
+)
 from avsession.ports import Reader
 from avsession.records import Account, AuthSession, Detail, Leaf
 from avsession.session import Party, Session
@@ -147,7 +156,7 @@ async def search(app: Services, who: Principal, given: Filter, below: int) -> di
             last = len(rows) < AT_ONCE
             for row in rows:
                 at, looked = row.index, looked + 1
-                body = json.loads(row.data)
+                body = _body(row)
                 if wanted.takes(row, body):
                     found.append(_line(row, body))
                     if len(found) == PAGE:
@@ -177,7 +186,11 @@ def _line(row: Leaf, body: dict[str, Any]) -> dict[str, Any]:
 
 
 async def one(app: Services, who: Principal, index: int) -> dict[str, Any]:
-    """A leaf's own bytes, its details as far as they are there, and its proof. Raises NotFound."""
+    """A leaf's own bytes, its details as far as they are there, and its proof.
+
+    Where the log does not hold there is no proof, and ``problem`` says why: the code and the
+    sentence. Raises NotFound.
+    """
     require(who, LOG_READ)
     async with app.store.read() as tx:
         row = await tx.get(Leaf, index)
@@ -185,17 +198,55 @@ async def one(app: Services, who: Principal, index: int) -> dict[str, Any]:
     if row is None:
         raise NotFound("There is no such leaf.")
     await _note(app, who, "leaf", None, leaf=index)
-    body = json.loads(row.data)
-    proof = await evidence.proof(app, index)
+    body = _body(row)
     return {
         **_line(row, body),
-        "data": row.data.decode(),
+        "data": row.data.decode(errors="backslashreplace"),
         "hash": merkle.leaf_hash(row.data).hex(),
         "details": [_detail(field, said, details) for field, said in body["commitments"].items()],
+        **await _proof(app, index),
+    }
+
+
+async def proof_of(app: Services, who: Principal, index: int) -> str:
+    """The leaf's proof as a file; reading it is written down, too. Raises NotFound, and what is
+    under LogBroken when there is none."""
+    require(who, LOG_READ)
+    await _note(app, who, "leaf", None, leaf=index)
+    return (await _proven(app, index)).text
+
+
+async def _proof(app: Services, index: int) -> dict[str, Any]:
+    try:
+        proof = await _proven(app, index)
+    except (LogBroken, SignerFailed) as error:
+        problem = {"code": error.code, "sentence": str(error)}
+        return {"checkpoint": None, "size": None, "proof": None, "problem": problem}
+    return {
         "checkpoint": proof.note,
         "size": proof.checkpoint.size,
         "proof": proof.text,
+        "problem": None,
     }
+
+
+async def _proven(app: Services, index: int) -> Proof:
+    """A proof that holds; raises LogBroken for one that does not, because of the rows it is of."""
+    found = await evidence.proof(app, index)
+    try:
+        proofs.verify(found, app.notary.key)
+    except (ProofInvalid, CheckpointInvalid) as error:
+        raise LogBroken(f"The leaf is not the one that was signed: {error}") from error
+    return found
+
+
+def _body(row: Leaf) -> dict[str, Any]:
+    """What a leaf says; nothing, if somebody made its bytes something else."""
+    try:
+        body = verify_leaves.decode(row.data)
+    except ValueError:
+        return {"actor": None, "subject": None, "refs": {}, "commitments": {}, "time": ""}
+    return msgspec.structs.asdict(body)
 
 
 def _detail(field: str, committed: str, there: dict[str, Detail]) -> dict[str, Any]:
@@ -203,8 +254,12 @@ def _detail(field: str, committed: str, there: dict[str, Detail]) -> dict[str, A
     found = there.get(field)
     if found is None:
         return {"field": field, "value": None, "state": "gone"}
-    value = json.loads(found.value)
-    good = commitment(found.salt, field, value) == committed
+    try:
+        value = json.loads(found.value)
+        good = commitment(found.salt, field, value) == committed
+    except ValueError:
+        text = found.value.decode(errors="backslashreplace")
+        return {"field": field, "value": text, "state": "wrong"}
     return {"field": field, "value": json.dumps(value), "state": "ok" if good else "wrong"}
 
 
@@ -240,7 +295,7 @@ async def _lines(app: Services, wanted: _Wanted, form: str) -> AsyncIterator[byt
         part = []
         for row in rows:
             at = row.index
-            body = json.loads(row.data)
+            body = _body(row)
             if not wanted.takes(row, body):
                 continue
             if count == EXPORT:

@@ -1,40 +1,16 @@
-"""Retention: a recording goes when the longest time that was told for its purposes has passed.
-
-What counts is what the notices said when consent was given, not what the settings say now.
-"""
+"""Retention: a recording goes when the longest time that was told for its purposes has passed."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from avsession.errors import Held
-from avsession.ports import Reader
-from avsession.records import ConsentEvent, Recording
+from avsession.records import Recording
 from avsession.usecases import erasure, holds
 from avsession.usecases.services import Services
 
-DAY_MS = 86_400_000
 BATCH = 50
 """Recordings destroyed in one turn; the rest waits for the next."""
 HELD = 10_000
 """Due recordings looked through for one that no hold keeps, while there is any hold."""
-
-
-async def keep_until(tx: Reader, recording: Recording, over_ms: int) -> int:
-    """When the recording must go: the longest of its purposes' times after ``over_ms``.
-
-    Everyone was told the same, so the first ``given`` that names a purpose decides it; a
-    purpose that nobody's record names (there is none) is kept for no time at all.
-    """
-    days = [0]
-    for event in await tx.find(ConsentEvent, request=recording.request, kind="given"):
-        document: dict[str, Any] = event.document
-        days += [
-            purpose["retention_days"] or 0
-            for purpose in document["purposes"]
-            if purpose["id"] in recording.purposes
-        ]
-    return over_ms + max(days) * DAY_MS
 
 
 async def apply(app: Services) -> None:

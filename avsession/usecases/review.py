@@ -229,7 +229,15 @@ async def open_recording(
             session=owner,
             actor=who.pseudonym,
             refs={"recording": row.id, "access": access.id},
-            details={"account": who.account, "reason": reason, "purpose": purpose},
+            details={
+                "account": who.account,
+                "reason": reason,
+                "purpose": purpose,
+                # who may watch, and until when, is no less than why
+                "auth": who.auth.hex(),
+                "at_ms": now,
+                "expires_ms": access.expires_ms,
+            },
         )
         manifest = await _manifest(tx, row)
         tracks = await tx.find(TrackRecord, recording=row.id)

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Awaitable
 
 import msgspec
-from msgspec.structs import replace
 
 from avsession.consent import ConsentState
 from avsession.errors import AvsessionError
@@ -14,7 +13,7 @@ from avsession.recording import State
 from avsession.records import ConsentState as ConsentRow
 from avsession.records import Idempotent, Recording, SignInLink, Ticket, Withdrawal
 from avsession.session import Party, Session
-from avsession.usecases import consent, erasure, evidence, holds, resetting, retention
+from avsession.usecases import consent, erasure, evidence, holds, resetting, retention, withdrawals
 from avsession.usecases.accept import finish, finished
 from avsession.usecases.capture import retry_waiting
 from avsession.usecases.presence import timed_out
@@ -93,10 +92,12 @@ async def _choices(app: Services) -> None:
             Withdrawal, order="due_ms", below=now + 1, fate=None, done=False, limit=BATCH
         )
     for row in due:
-        async with app.store.write() as tx:
-            fresh = await tx.get(Withdrawal, row.request, row.party)
-            if fresh is not None and fresh.fate is None:
-                await tx.put(replace(fresh, fate="destroy"))
+        await _guarded(_default(app, row))
+
+
+async def _default(app: Services, row: Withdrawal) -> None:
+    async with app.store.write() as tx:
+        await withdrawals.by_default(app, tx, row)
 
 
 async def _erasures(app: Services) -> None:

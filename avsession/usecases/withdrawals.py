@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from msgspec.structs import replace
 
+from avsession.audit.rows import FATE
 from avsession.errors import AvsessionError, Conflict, Erased
 from avsession.ports import Reader, Writer
 from avsession.recording import State
@@ -18,6 +20,7 @@ from avsession.records import (
 )
 from avsession.session import Party, Role
 from avsession.usecases import holds
+from avsession.usecases.common import leaf, load
 from avsession.usecases.services import Services
 
 log = logging.getLogger("avsession.withdrawals")
@@ -39,25 +42,36 @@ async def check(tx: Reader, party: Party, request: RecordingRequest) -> None:
         raise Conflict("There is no consent of yours to withdraw here.")
 
 
-async def open_choice(app: Services, tx: Writer, party: Party, request: RecordingRequest) -> bool:
-    """From now on keep or destroy may be chosen, until it is due; then it is destroy.
+async def new_choice(
+    app: Services, tx: Reader, party: Party, request: RecordingRequest
+) -> Withdrawal | None:
+    """The choice that a withdrawal opens: keep or destroy, until it is due; then it is destroy.
 
-    False when nothing was recorded, so that there is nothing to choose.
+    None when nothing was recorded, so that there is nothing to choose. The caller stores it with
+    the withdrawal's leaf, which has :func:`opened` in it.
     """
     recording = await tx.one(Recording, request=request.id)
     if recording is None:
-        return False
+        return None
     now = app.clock.now_ms()
-    await tx.put(
-        Withdrawal(
-            request=request.id,
-            party=party.id,
-            recording=recording.id,
-            at_ms=now,
-            due_ms=now + app.settings.consent.fate_s * 1000,
-        )
+    return Withdrawal(
+        request=request.id,
+        party=party.id,
+        recording=recording.id,
+        at_ms=now,
+        due_ms=now + app.settings.consent.fate_s * 1000,
     )
-    return True
+
+
+def opened(choice: Withdrawal | None) -> dict[str, Any]:
+    """What ``consent.withdrawn`` says of the choice that it opens: nobody can put it off later."""
+    if choice is None:
+        return {"choice": None}
+    return {
+        "choice": {
+            "recording": choice.recording, "at_ms": choice.at_ms, "due_ms": choice.due_ms,
+        }
+    }  # fmt: skip
 
 
 async def hide(app: Services, request: str) -> None:
@@ -105,7 +119,24 @@ async def choose(app: Services, tx: Writer, party: str, request: str, fate: str)
         return
     if row.fate is not None or row.done:
         raise Conflict("That was decided already.")
+    await _decided(app, tx, row, fate)
+
+
+async def by_default(app: Services, tx: Writer, row: Withdrawal) -> None:
+    """Nobody chose in time: destroy. Nothing happens when somebody has chosen meanwhile."""
+    fresh = await tx.get(Withdrawal, row.request, row.party)
+    if fresh is not None and fresh.fate is None and not fresh.done:
+        await _decided(app, tx, fresh, "destroy", actor="server")
+
+
+async def _decided(
+    app: Services, tx: Writer, row: Withdrawal, fate: str, actor: str | None = None
+) -> None:
+    """The row and its leaf, so that nobody can turn one fate into the other afterwards."""
+    session, party = await load(tx, row.party)
     await tx.put(replace(row, fate=fate, done=fate == "keep"))
+    refs = {"right": FATE, "request": row.request, "recording": row.recording, "fate": fate}
+    await leaf(app, tx, "privacy.requested", session=session, subject=party, actor=actor, refs=refs)
 
 
 async def kept_by(tx: Reader, request: str, fate: str) -> dict[str, str]:

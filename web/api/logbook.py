@@ -75,8 +75,7 @@ async def get_leaf(call: Call[Number]) -> object:
 
 async def get_proof(call: Call[Number]) -> object:
     """The leaf's proof as a file."""
-    found = await logbook.one(call.app, call.who, call.body.leaf)
-    response = text(found["proof"])
+    response = text(await logbook.proof_of(call.app, call.who, call.body.leaf))
     _as_file(response, f"leaf-{call.body.leaf}.tlog-proof")
     return response
 
@@ -155,6 +154,7 @@ ROUTES = (
             "checkpoint": NOTE,
             "size": 18,
             "proof": f"c2sp.org/tlog-proof@v1\nindex 17\nAA…=\n\n{NOTE}",
+            "problem": None,
         },
         errors=(NotPermitted, NotFound, LogBroken),
     ),

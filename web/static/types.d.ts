@@ -267,9 +267,11 @@ export interface LogLeaf extends LogLine {
   data: string;
   hash: string;
   details: { field: string; value: string | null; state: string }[];
-  checkpoint: string;
-  size: number;
-  proof: string;
+  checkpoint: string | null;
+  size: number | null;
+  proof: string | null;
+  /** Why there is no proof: the log does not hold. */
+  problem: { code: string; sentence: string } | null;
 }
 
 export interface LogState {

@@ -31,6 +31,10 @@ async def told(folder: Path) -> None:
         assert again
         await world.withdraw(world.customer, world.recorder.grant.request)
         await world.choose(world.customer, world.recorder.grant.request, "destroy")
+        await evidence.checkpoint(world.app)
+        assert await world.sealed()
+        await world.withdraw(world.agent, world.recorder.grant.request)
+        await world.choose(world.agent, world.recorder.grant.request, "keep")
         await held(world)
         await evidence.checkpoint(world.app)
         await some(world, 3)

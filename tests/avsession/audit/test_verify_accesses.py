@@ -53,6 +53,27 @@ def access_to_another_recording(db: sqlite3.Connection) -> list[Row]:
 
 
 @case
+def access_for_longer(db: sqlite3.Connection) -> list[Row]:
+    name, row = one(db)
+    db.execute("UPDATE access SET expires_ms = expires_ms + 3600000 WHERE id = ?", (name,))
+    return row
+
+
+@case
+def access_by_another_sign_in(db: sqlite3.Connection) -> list[Row]:
+    name, row = one(db)
+    db.execute("UPDATE access SET auth = randomblob(32) WHERE id = ?", (name,))
+    return row
+
+
+@case
+def access_at_another_time(db: sqlite3.Connection) -> list[Row]:
+    name, row = one(db)
+    db.execute("UPDATE access SET at_ms = at_ms - 1 WHERE id = ?", (name,))
+    return row
+
+
+@case
 def access_deleted(db: sqlite3.Connection) -> list[Row]:
     name, row = one(db)
     db.execute("DELETE FROM access WHERE id = ?", (name,))

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from avsession.errors import Unavailable
 from avsession.messages import Message
+from avsession.ports import Unreadable
 from avsession.session import Party
 from avsession.storage.sql import SqlReader, SqlStore, SqlWriter
 from signaling.connection import End
@@ -23,10 +24,10 @@ class Store(SqlStore):
     down = False
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[SqlReader]:
+    async def read(self, unreadable: Unreadable | None = None) -> AsyncIterator[SqlReader]:
         if self.down:
             raise Unavailable
-        async with super().read() as tx:
+        async with super().read(unreadable) as tx:
             yield tx
 
     @asynccontextmanager

@@ -77,7 +77,7 @@ async def test_without_the_signer_nothing_is_granted_people_are_told_and_it_is_t
         for person in (world.agent, world.customer):
             assert not person.all(Granted)
             told = person.last(RecordingChanged).recording
-            assert (told.state, told.reason) == ("off", "recorder_unavailable")
+            assert (told.state, told.reason) == ("off", "log_unavailable")
             assert person.ended is None, "the call goes on"
         await world.later(1)
         assert world.live() is None

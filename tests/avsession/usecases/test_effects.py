@@ -1,7 +1,7 @@
 """Rows and leaves inside the transaction, words after it; words never fail what is committed."""
 
 from avsession.consent import CloseGate as Closed
-from avsession.errors import ConsentRequired, Unavailable
+from avsession.errors import ConsentRequired, LogForked, SignerFailed, Unavailable
 from avsession.messages import CloseGate, Message, RecordingChanged
 from avsession.recording import State
 from avsession.records import GrantRecord, Recording, RecordingRequest
@@ -56,6 +56,7 @@ async def test_a_gate_that_does_not_open_is_said_and_not_raised(world: World) ->
     await world.ask()
     for error, reason in (
         (ConsentRequired, "consent.required"), (Unavailable, "recorder_unavailable"),
+        (SignerFailed, "log_unavailable"), (LogForked, "log_unavailable"),
     ):  # fmt: skip
 
         async def fails(app: Services, session: str, error: type[Exception] = error) -> None:

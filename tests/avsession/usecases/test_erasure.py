@@ -40,7 +40,7 @@ async def test_keep_keeps(world: World) -> None:
     assert (await world.only(Recording, id=recording)).state is State.SEALED
     assert len(world.files("keys")) == 2
     assert len(world.files("objects")) == 5
-    assert await world.story() == "consent.withdrawn"
+    assert await world.story() == "consent.withdrawn privacy.requested"
 
 
 async def test_the_customers_choice_covers_the_whole_recording(world: World) -> None:
@@ -51,7 +51,9 @@ async def test_the_customers_choice_covers_the_whole_recording(world: World) -> 
     for track in await world.find(TrackRecord):
         with pytest.raises(NotFound):
             await world.app.custody.unwrap(recording, track.id)
-    assert await world.story() == ("consent.withdrawn key.destroyed key.destroyed recording.erased")
+    assert await world.story() == (
+        "consent.withdrawn privacy.requested key.destroyed key.destroyed recording.erased"
+    )
     refs = (await world.leaves())[-1]["refs"]
     assert refs["whole"] is True
     assert [(t["segments"], len(t["digest"])) for t in refs["tracks"]] == [(2, 64)] * 2
@@ -74,7 +76,9 @@ async def test_the_agents_choice_covers_only_the_agents_track(world: World) -> N
         f"{recording}/{theirs.id}/000001.age",
     ]
     await world.app.custody.unwrap(recording, theirs.id)
-    assert await world.story() == "consent.withdrawn key.destroyed recording.erased"
+    assert await world.story() == (
+        "consent.withdrawn privacy.requested key.destroyed recording.erased"
+    )
     assert (await world.leaves())[-1]["refs"]["whole"] is False
 
 

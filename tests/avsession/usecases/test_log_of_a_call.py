@@ -119,7 +119,7 @@ async def test_the_whole_story(world: World) -> None:
         "key.created key.wrapped key.created key.wrapped grant.issued recording.on "
         "grant.revoked recording.off recording.sealed "
         "recording.accessed "
-        "consent.withdrawn key.destroyed key.destroyed recording.erased "
+        "consent.withdrawn privacy.requested key.destroyed key.destroyed recording.erased "
         "access.denied "
         "party.left party.left session.ended"
     )

@@ -74,7 +74,9 @@ async def test_withdrawing_after_the_call_and_destroying(world: World) -> None:
     assert await mydata.withdraw(world.app, secret, request, "destroy", KEY) == answer
     assert (await world.only(Recording, id=recording)).state is State.ERASED
     assert world.files("keys") == []
-    assert await world.story() == ("consent.withdrawn key.destroyed key.destroyed recording.erased")
+    assert await world.story() == (
+        "consent.withdrawn privacy.requested key.destroyed key.destroyed recording.erased"
+    )
     (row,) = (await mydata.my_data(world.app, secret))["recordings"]
     assert (row["state"], row["mine_erased"], row["can_withdraw"], row["fate"]) == (
         "erased", True, False, "destroy",

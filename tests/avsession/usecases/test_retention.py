@@ -3,6 +3,7 @@
 from avsession.recording import State
 from avsession.records import Recording
 from avsession.usecases import retention
+from avsession.usecases.keeping import DAY_MS
 from tests.avsession.usecases.world import World
 
 DAY_S = 86_400
@@ -13,7 +14,7 @@ async def test_it_stays_until_the_longest_told_time_and_then_goes(world: World) 
     await world.story()
     row = await world.only(Recording, id=recording)
     assert row.closed_ms is not None
-    assert row.keep_until_ms == row.closed_ms + 180 * retention.DAY_MS
+    assert row.keep_until_ms == row.closed_ms + 180 * DAY_MS
     await world.later(180 * DAY_S - 60)
     assert (await world.only(Recording, id=recording)).state is State.SEALED
     assert len(world.files("keys")) == 2
@@ -32,7 +33,7 @@ async def test_the_shorter_purpose_alone_keeps_for_the_shorter_time(world: World
     recording = await world.sealed("quality")
     row = await world.only(Recording, id=recording)
     assert row.closed_ms is not None
-    assert row.keep_until_ms == row.closed_ms + 30 * retention.DAY_MS
+    assert row.keep_until_ms == row.closed_ms + 30 * DAY_MS
 
 
 async def test_repeating_it_does_nothing_more(world: World) -> None:

@@ -175,9 +175,20 @@ function whole(one) {
     el("h3", {}, t("log.hash")),
     el("p", { class: "digest" }, one.hash),
     el("h3", {}, t("log.proof")),
+    ...proven(one),
+  ];
+}
+
+/** @param {LogLeaf} one */
+function proven(one) {
+  if (one.proof === null) {
+    const problem = one.problem?.sentence ?? "";
+    return [el("p", { class: "sign wrong", role: "alert" }, `✗ ${t("log.unproven", { problem })}`)];
+  }
+  return [
     el("p", {}, el("a", { href: `/api/admin/log/proof?leaf=${one.leaf}`, download: true }, t("log.download"))),
     el("pre", { class: "bytes", tabindex: 0 }, one.proof),
-    el("h3", {}, t("log.checkpoint", { size: one.size })),
-    el("pre", { class: "bytes", tabindex: 0 }, one.checkpoint),
+    el("h3", {}, t("log.checkpoint", { size: one.size ?? 0 })),
+    el("pre", { class: "bytes", tabindex: 0 }, one.checkpoint ?? ""),
   ];
 }
