@@ -12,7 +12,7 @@ import tomllib
 import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -118,6 +118,17 @@ class Retention(_Section, frozen=True, kw_only=True):
     """How long a backup of the key store is kept at most; 0: none is made."""
 
 
+class Export(_Section, frozen=True, kw_only=True):
+    """What a person may take along, and how long it is ready for them."""
+
+    other_party: Literal["never", "always"] = "never"
+    """Whether a person's export holds the other party's track, too. It is the other's data."""
+    keep_days: Annotated[int, Meta(ge=1, le=90)] = 7
+    """How long an export, or a disclosure's package, can be downloaded; then it is deleted."""
+    at_once: Annotated[int, Meta(ge=1, le=20)] = 3
+    """Exports that one person may have ready or in the making."""
+
+
 class SignIn(_Section, frozen=True, kw_only=True):
     """Staff sessions and links. Seconds."""
 
@@ -165,6 +176,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     controller: Controller = Controller()
     consent: Consent = msgspec.field(default_factory=Consent)
     retention: Retention = Retention()
+    export: Export = Export()
     signin: SignIn = SignIn()
     media: Media = Media()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol, TypeVar
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 from avsession.messages.common import Message
 
@@ -138,6 +138,35 @@ class ObjectStore(Protocol):
 
     async def remove(self, prefix: str) -> int:
         """Delete every object under ``<recording>`` or ``<recording>/<track>``; how many."""
+
+
+class Parcels(Protocol):
+    """Exports that were prepared, sealed for a key that is not here.
+
+    Names are identifiers; anything else raises Invalid. Unavailable when the disk refuses.
+    """
+
+    async def put(self, name: str, data: bytes) -> None:
+        """Write or replace a parcel, durably."""
+
+    async def get(self, name: str) -> bytes:
+        """A whole parcel; raises NotFound."""
+
+    async def read(self, name: str, start: int, end: int) -> bytes:
+        """Bytes ``start`` to ``end`` (exclusive), fewer at its end; raises NotFound."""
+
+    def new(self, name: str) -> AbstractAsyncContextManager[BinaryIO]:
+        """A new parcel to write to (blocking). It is there, durably, once the block has ended
+        without raising, and replaces an older one."""
+
+    async def remove(self, name: str) -> bool:
+        """Delete, durably; False when it was not there."""
+
+    async def names(self) -> list[str]:
+        """Every parcel that there is."""
+
+    async def tidy(self) -> None:
+        """Delete what writers that died have left. Only while nothing is being written."""
 
 
 class KeyStore(Protocol):

@@ -32,10 +32,19 @@ from avsession.sealing.custody import LocalCustody, create_custodian
 from avsession.storage.anchor import FileAnchor
 from avsession.storage.engine import sqlite_url
 from avsession.storage.folders import FolderKeys, FolderObjects
+from avsession.storage.parcels import FolderParcels
 from avsession.storage.sql import SqlStore
 from avsession.supervisor import Supervisor
 from avsession.tasks import Tasks
-from avsession.usecases import accounts, evidence, presence, stopping, timers, watching
+from avsession.usecases import (
+    accounts,
+    evidence,
+    preparing,
+    presence,
+    stopping,
+    timers,
+    watching,
+)
 from avsession.usecases.gate import Gate
 from avsession.usecases.notary import Notary
 from avsession.usecases.services import Services
@@ -114,6 +123,11 @@ class Files:
         """Sealed segments and manifests."""
         return keys.private_folder(self.root / "objects")
 
+    @property
+    def exports(self) -> Path:
+        """Exports and disclosures that are ready for download, sealed."""
+        return keys.private_folder(self.root / "exports")
+
 
 def build_name() -> str:
     """Version and a digest of the pages' code: what stands in consent records as the build."""
@@ -160,6 +174,7 @@ async def _services(settings: Settings, files: Files, bus: Hub, store: SqlStore)
         store=store,
         objects=FolderObjects(files.objects, files.spool),
         custody=LocalCustody(FolderKeys(keys.private_folder(files.custody / "tracks")), custodian),
+        parcels=FolderParcels(files.exports),
         clock=SystemClock(),
         entropy=secrets.token_bytes,
         settings=settings,
@@ -290,6 +305,7 @@ async def _run(
     for supervisor in supervisors:
         tasks.spawn(supervisor.run(), name="supervisor")
     tasks.spawn(_timers(app), name="timers")
+    tasks.spawn(preparing.keep_preparing(app), name="exports")
     tasks.spawn(watching.keep_watching(app, _checking(settings, files, app)), name="log watch")
     print(f"ready {settings.origin}/", flush=True)
     if settings.is_loopback:

@@ -32,7 +32,7 @@ ORDER = (
     ("avsession.consent_events",),
     ("avsession.consent", "avsession.recording", "avsession.messages", "avsession.grant"),
     # settings are read at the edge: the rules above are told values; records are what is stored
-    ("avsession.config", "avsession.records", "avsession.keys"),
+    ("avsession.config", "avsession.records", "avsession.export_records", "avsession.keys"),
     # the ports are shapes only; the log is written through one
     ("avsession.ports",),
     (
@@ -45,7 +45,7 @@ ORDER = (
     ("avsession.usecases",),
     ("avsession.storage", "signaling", "web", "recorder"),
     ("avsession.serve", "avsession.supervisor"),
-    ("avsession.auditing", "avsession.proving", "avsession.verify_receipt"),
+    ("avsession.auditing", "avsession.exporting", "avsession.proving", "avsession.verify_receipt"),
     ("avsession.__main__",),
 )
 

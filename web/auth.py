@@ -1,4 +1,4 @@
-"""The two cookies, and who stands behind them."""
+"""The cookies, and who stands behind them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ STAFF = "__Host-staff"
 """A member of staff's session, from sign-in to sign-out."""
 SEAT = "__Host-seat"
 """A customer's seat in one session."""
+EXPORT = "__Host-export"
+"""The key that downloads one person's exports, for as long as a download may take."""
+EXPORT_S = 86_400
+"""Seconds that the browser keeps it."""
 
 MAX_TOKEN = 128
 """Characters of a cookie's value that are looked at; ours have 43."""

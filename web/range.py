@@ -2,7 +2,7 @@
 
 One range at most. What RFC 9110 lets a server reject is rejected: several ranges, and anything
 that is not spelled exactly as its grammar says. A unit that is not ``bytes`` is ignored, as it
-asks. The files have no validator, so a request with ``If-Range`` gets the whole.
+asks. ``If-Range`` with anything but the file's own validator gets the whole.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class RangeRefused(ValueError):
 def parse_range(header: str | None, size: int, *, if_range: bool = False) -> tuple[int, int] | None:
     """The first byte asked for and the one after the last; None means the whole file.
 
-    ``header`` is the value of ``Range``, ``size`` the file's length in bytes. Raises
-    RangeRefused.
+    ``header`` is the value of ``Range``, ``size`` the file's length in bytes, ``if_range`` says
+    that there is an ``If-Range`` which names another state of the file. Raises RangeRefused.
     """
     if header is None or if_range:
         return None

@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 ERASED = "subject.erased"
-TEXTS = frozenset({"reason", "asked_by"})
+TEXTS = frozenset({"reason", "asked_by", "basis_text"})
 """Fields of details that hold what somebody typed."""
 
 

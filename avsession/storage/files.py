@@ -16,6 +16,9 @@ from pathlib import Path
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMPORARY = ".tmp-"
+# O_NONBLOCK: a FIFO put in its place must not hold us up
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+"""How a file is opened for reading: never through a link."""
 
 
 @contextmanager
@@ -50,10 +53,8 @@ def inside(folder: int, *names: str, create: bool = False) -> Iterator[int]:
 
 def read(folder: int, name: str, limit: int | None = None) -> bytes:
     """The file's bytes. ValueError when it is not a plain file or exceeds ``limit`` bytes."""
-    # O_NONBLOCK: a FIFO put in its place must not hold us up
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     try:
-        file = os.open(name, flags, dir_fd=folder)
+        file = os.open(name, READ, dir_fd=folder)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise ValueError(f"{name} is a link") from error

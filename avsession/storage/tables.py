@@ -12,63 +12,16 @@ at ``Access.auth`` (the staff session may end before its accesses are history).
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Boolean,
-    Column,
-    ForeignKey,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    Text,
-    UniqueConstraint,
-)
+from sqlalchemy import JSON, BigInteger, Boolean, LargeBinary, Table, Text, UniqueConstraint
 
 from avsession import records, session
+from avsession.storage import export_tables
+from avsession.storage.columns import ID as _ID
+from avsession.storage.columns import WORD as _WORD
+from avsession.storage.columns import column as _c
+from avsession.storage.columns import metadata
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    }
-)
-
-_ID = String(64)  # identifiers (30 characters), hex digests (64)
-_WORD = String(64)  # states, kinds, roles, languages, reasons
-_NAMES = {"index": "number", "by": "asked_by"}  # field -> column, where the field is a SQL word
-
-
-def _column(
-    field: str,
-    kind: String | type,
-    refers: str | None = None,
-    *,
-    null: bool = False,
-    key: bool = False,
-    unique: bool = False,
-    index: bool = False,
-) -> Column[object]:
-    """A column for ``field``; ``refers`` names the ``table.column`` that it must be found in."""
-    foreign = [ForeignKey(refers, deferrable=True, initially="DEFERRED")] if refers else []
-    return Column(
-        _NAMES.get(field, field),
-        kind,
-        *foreign,
-        key=field,
-        nullable=null,
-        primary_key=key,
-        # a number that we give must never become one that the database gives
-        autoincrement=False,
-        unique=unique or None,
-        index=index or None,
-    )
-
-
-_c = _column
+__all__ = ["APPEND_ONLY", "TABLES", "metadata"]
 
 # --- people
 
@@ -373,6 +326,7 @@ TABLES: dict[type, Table] = {
     records.Access: access,
     records.Certificate: certificate,
     records.Hold: hold,
+    **export_tables.TABLES,
     records.Leaf: leaf,
     records.Detail: detail,
     records.TreeNode: tree_node,

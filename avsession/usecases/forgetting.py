@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from avsession.audit import absence
 from avsession.errors import Conflict, Held, SessionLive, Unavailable
+from avsession.export_records import Disclosure, Export, Taken
 from avsession.ports import Reader, Writer
 from avsession.recording import State
 from avsession.records import (
@@ -41,7 +42,7 @@ from avsession.records import (
     Withdrawal,
 )
 from avsession.session import Party, Role, Session, new_id
-from avsession.usecases import erasure, holds
+from avsession.usecases import erasure, exports, holds
 from avsession.usecases.common import leaf, load
 from avsession.usecases.services import Services
 
@@ -52,9 +53,11 @@ KEPT = (
     "legal_basis", "notice", "proof",
 )  # fmt: skip
 """What stays of a consent record: what was asked and answered, and nothing of who it was."""
-TYPED = ("recording.accessed", "hold.placed", "hold.released")
+TYPED = (
+    "recording.accessed", "recording.exported", "hold.placed", "hold.released", "disclosure.made",
+)  # fmt: skip
 """Leaves whose details hold what somebody typed, perhaps a name."""
-GOES = (Ticket, Idempotent, PartyKey)
+GOES = (Ticket, Idempotent, PartyKey, Export)
 """Rows of a party that nobody else needs."""
 
 
@@ -78,6 +81,7 @@ async def forget(app: Services, party_id: str) -> None:
                 raise Unavailable
         await _forget(app, tx, session, party)
     app.gate.forget(party_id)
+    await exports.sweep(app)
     await app.leftovers.scrub(app.store)
 
 
@@ -151,8 +155,12 @@ async def _typed(tx: Writer, session: Session) -> list[int]:
     for recording in await tx.find(Recording, session=session.id):
         for access in await tx.find(Access, recording=recording.id, limit=MANY):
             await tx.put(replace(access, reason=""))
+        for taken in await tx.find(Taken, recording=recording.id, limit=MANY):
+            await tx.put(replace(taken, reason=""))
     for hold in await tx.find(Hold, session=session.id):
         await tx.put(replace(hold, reason="", asked_by="", release_reason=""))
+    for disclosure in await tx.find(Disclosure, session=session.id, limit=MANY):
+        await tx.put(replace(disclosure, reason="", basis_text=""))
     return sorted(emptied)
 
 
@@ -186,6 +194,8 @@ async def _hand_over(tx: Writer, party: Party, nobody: Party) -> None:
         await tx.put(replace(request, by=nobody.id))
     for hold in await tx.find(Hold, target=party.id):
         await tx.put(replace(hold, target=nobody.id))
+    for disclosure in await tx.find(Disclosure, target=party.id):
+        await tx.put(replace(disclosure, target=nobody.id))
 
 
 def _nameless(document: Mapping[str, object]) -> dict[str, object]:

@@ -68,7 +68,7 @@ async def place(
     if not now < review_ms <= now + MAX_REVIEW_MS:
         raise Invalid("The review lies in the future, at most a year from now.")
     async with app.store.write() as tx:
-        session, party = await _target(tx, scope, target)
+        session, party = await target_of(tx, scope, target)
         if await tx.count(Hold, session=session.id, released_ms=None) >= MAX_HOLDS:
             raise Conflict("There are too many holds on this session.")
         hold = Hold(
@@ -103,8 +103,11 @@ async def place(
     return view(hold)
 
 
-async def _target(tx: Reader, scope: str, target: str) -> tuple[Session, Party | None]:
-    """The session that the hold is about, and the party if it is about one."""
+async def target_of(tx: Reader, scope: str, target: str) -> tuple[Session, Party | None]:
+    """The session that something is about, and the party if it is about one.
+
+    Raises NotFound, Erased for a recording that is destroyed.
+    """
     party: Party | None = None
     session_id = target
     if scope == "recording":

@@ -36,6 +36,11 @@ RECEIPT_BURST = 20
 RECEIPT_EVERY_MS = 2_000
 """Receipts of one party: twenty at once, then one in two seconds."""
 
+EXPORT_BURST = 5
+EXPORT_EVERY_MS = 600_000
+"""Exports that one party may ask for: five at once, then one in ten minutes. Each reads everything
+that is stored of them."""
+
 
 class Buckets:
     """A table of token buckets; each holds ``burst`` and gains one token every ``every_ms``."""
@@ -104,6 +109,9 @@ class Limits:
     links: Buckets = dataclasses.field(default_factory=lambda: Buckets(SEAT_BURST, SEAT_EVERY_MS))
     receipts: Buckets = dataclasses.field(
         default_factory=lambda: Buckets(RECEIPT_BURST, RECEIPT_EVERY_MS)
+    )
+    exports: Buckets = dataclasses.field(
+        default_factory=lambda: Buckets(EXPORT_BURST, EXPORT_EVERY_MS)
     )
 
 

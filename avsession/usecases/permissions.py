@@ -20,6 +20,10 @@ RECORDING_PLAY = "recording.play"
 """Open a recording, with a reason and a consented purpose, and watch it."""
 HOLD = "hold"
 """Place and release legal holds, with a reason."""
+RECORDING_EXPORT = "recording.export"
+"""Take a recording out, with a reason and a consented purpose."""
+DISCLOSE = "disclosure.make"
+"""Disclose records or recordings to an authority or a processor, and see what was disclosed."""
 LOG_READ = "log.read"
 """Search the audit log, see leaves with their details and proofs, export them."""
 ACCOUNT_MANAGE = "account.manage"
@@ -28,7 +32,17 @@ ACCOUNT_MANAGE = "account.manage"
 PERMISSIONS: dict[str, frozenset[str]] = {
     "agent": frozenset({SESSION_CREATE, SESSION_OWN}),
     # An admin makes no calls: whoever reviews is not a party to what is reviewed.
-    "admin": frozenset({REVIEW_READ, RECORDING_PLAY, HOLD, LOG_READ, ACCOUNT_MANAGE}),
+    "admin": frozenset(
+        {
+            REVIEW_READ,
+            RECORDING_PLAY,
+            RECORDING_EXPORT,
+            HOLD,
+            DISCLOSE,
+            LOG_READ,
+            ACCOUNT_MANAGE,
+        }
+    ),
 }
 """Role of an account -> its permissions."""
 

@@ -27,6 +27,11 @@ async def of_event(app: Services, party_id: str, event_id: str) -> Receipt:
     that asks again and again.
     """
     _take(app, party_id)
+    return await event_receipt(app, party_id, event_id)
+
+
+async def event_receipt(app: Services, party_id: str, event_id: str) -> Receipt:
+    """As :func:`of_event`, for what the server does for a party; nothing is counted."""
     async with app.store.read() as tx:
         party = await tx.get(Party, party_id)
         event = await tx.get(ConsentEvent, event_id)
@@ -45,6 +50,11 @@ async def of_certificate(app: Services, party_id: str, certificate: str) -> Rece
     destruction is not done; else as :func:`of_event`.
     """
     _take(app, party_id)
+    return await certificate_receipt(app, party_id, certificate)
+
+
+async def certificate_receipt(app: Services, party_id: str, certificate: str) -> Receipt:
+    """As :func:`of_certificate`, for what the server does for a party; nothing is counted."""
     async with app.store.read() as tx:
         party = await tx.get(Party, party_id)
         if party is None:

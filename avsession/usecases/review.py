@@ -5,39 +5,33 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from avsession.canonical import unb64
 from avsession.errors import Conflict, ConsentRequired, Erased, Invalid, NotFound
 from avsession.ports import Reader
-from avsession.recording import Manifest, Sealed, State, decode_line, verify
+from avsession.recording import State
 from avsession.records import (
     Access,
     ConsentEvent,
-    EntryRecord,
     Leaf,
     Notice,
     Recording,
     RecordingRequest,
-    SegmentRecord,
     TrackRecord,
 )
-from avsession.sealing.open import VirtualFile, open_track
+from avsession.sealing.open import VirtualFile
 from avsession.session import Party, Session, new_id
-from avsession.usecases import certificates, holds
+from avsession.usecases import certificates, holds, tracks
 from avsession.usecases.common import leaf
 from avsession.usecases.mydata import event_view
 from avsession.usecases.permissions import RECORDING_PLAY, REVIEW_READ, Principal, require
 from avsession.usecases.services import Services
+from avsession.usecases.tracks import MAX_ENTRIES, PLAYABLE
 from avsession.usecases.withdrawals import withheld
 
 MIN_REASON = 3
 MAX_REASON = 500
 """Characters of a stated reason."""
-PLAYABLE = (State.SEALED, State.INTERRUPTED)
 WITHHELD = "Consent was taken back; it is not decided yet what is kept."
-MAX_ENTRIES = 1_000_000
-"""Manifest entries of one recording that are read at once."""
 
 
 async def sessions(app: Services, who: Principal, before: int, limit: int) -> list[dict[str, Any]]:
@@ -165,25 +159,6 @@ async def _recording(tx: Reader, row: Recording) -> dict[str, Any]:
     }
 
 
-async def _manifest(tx: Reader, row: Recording) -> Manifest:
-    entries = await tx.find(EntryRecord, recording=row.id, order="n", limit=MAX_ENTRIES)
-    key = Ed25519PublicKey.from_public_bytes(unb64(row.recorder_key))
-    return verify([decode_line(entry.line) for entry in entries], key)
-
-
-async def _kept(tx: Reader, manifest: Manifest, track: str) -> Manifest:
-    """The manifest without this track's segments that the domain did not accept."""
-    rows = await tx.find(SegmentRecord, track=track, limit=MAX_ENTRIES)
-    kept = {row.index for row in rows}
-    return Manifest(
-        tuple(
-            e
-            for e in manifest.entries
-            if not isinstance(e, Sealed) or e.track != track or e.index in kept
-        )
-    )
-
-
 async def open_recording(
     app: Services, who: Principal, recording_id: str, reason: str, purpose: str
 ) -> dict[str, Any]:
@@ -239,10 +214,10 @@ async def open_recording(
                 "expires_ms": access.expires_ms,
             },
         )
-        manifest = await _manifest(tx, row)
-        tracks = await tx.find(TrackRecord, recording=row.id)
-        for track in tracks:
-            manifest = await _kept(tx, manifest, track.id)
+        manifest = await tracks.manifest_of(tx, row)
+        found = await tx.find(TrackRecord, recording=row.id)
+        for track in found:
+            manifest = await tracks.kept(tx, manifest, track.id)
         parties = {p.id: p for p in await _parties(tx, row.session)}
     return {
         "access": access.id,
@@ -258,7 +233,7 @@ async def open_recording(
                     for g in manifest.gaps(track.id)
                 ],
             }
-            for track in tracks
+            for track in found
             if track.erased_ms is None and track.party not in hidden and manifest.segments(track.id)
         ],
     }
@@ -300,14 +275,8 @@ async def _is_logged(tx: Reader, row: Recording, access: Access) -> bool:
 
 
 async def _open(app: Services, row: Recording, track: TrackRecord, access: Access) -> VirtualFile:
-    """Verify the manifest, have the key unwrapped, and open the track; raises NotFound."""
+    """As ``tracks.opened``; raises NotFound when the log does not speak of this opening."""
     async with app.store.read() as tx:
         if not await _is_logged(tx, row, access):
             raise NotFound
-        manifest = await _kept(tx, await _manifest(tx, row), track.id)
-    identity = await app.custody.unwrap(row.id, track.id)
-
-    async def fetch(index: int) -> bytes:
-        return await app.objects.get(f"{row.id}/{track.id}/{index:08d}.age")
-
-    return await open_track(manifest, track.id, identity, fetch)
+    return await tracks.opened(app, row, track.id)

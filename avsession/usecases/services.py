@@ -8,8 +8,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from avsession.config import Settings
 from avsession.passwords import Passwords
-from avsession.ports import Bus, Custody, HostClock, ObjectStore, Store
+from avsession.ports import Bus, Custody, HostClock, ObjectStore, Parcels, Store
 from avsession.session import Entropy
+from avsession.usecases.building import Building
 from avsession.usecases.figures import Figures
 from avsession.usecases.gate import Gate
 from avsession.usecases.leftovers import Leftovers
@@ -35,6 +36,7 @@ class Services:
     store: Store
     objects: ObjectStore
     custody: Custody
+    parcels: Parcels
     clock: HostClock
     entropy: Entropy
     settings: Settings
@@ -47,6 +49,7 @@ class Services:
     limits: Limits = dataclasses.field(default_factory=Limits)
     opened: Opened = dataclasses.field(default_factory=Opened)
     leftovers: Leftovers = dataclasses.field(default_factory=Leftovers)
+    building: Building = dataclasses.field(default_factory=Building)
     figures: Figures = dataclasses.field(default_factory=Figures)
     readings: Readings = dataclasses.field(default_factory=Readings)
     watch: Watch = dataclasses.field(default_factory=Watch)

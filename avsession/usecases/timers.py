@@ -13,7 +13,17 @@ from avsession.recording import State
 from avsession.records import ConsentState as ConsentRow
 from avsession.records import Idempotent, Recording, SignInLink, Ticket, Withdrawal
 from avsession.session import Party, Session
-from avsession.usecases import consent, erasure, evidence, holds, resetting, retention, withdrawals
+from avsession.usecases import (
+    consent,
+    disclosures,
+    erasure,
+    evidence,
+    exports,
+    holds,
+    resetting,
+    retention,
+    withdrawals,
+)
 from avsession.usecases.accept import finish, finished
 from avsession.usecases.capture import retry_waiting
 from avsession.usecases.presence import timed_out
@@ -42,8 +52,8 @@ async def tick(app: Services) -> None:
     app.opened.expire(app.clock.now_ms())
     steps = (
         resetting.follow, stop_again, _answers, _seats, _choices, _erasures, _drains,
-        retention.apply, erasure.resume, _scrub, _invitations, _leftovers,
-        evidence.keep_signing,
+        retention.apply, erasure.resume, exports.expire, disclosures.expire, _scrub,
+        _invitations, _leftovers, evidence.keep_signing,
     )  # fmt: skip
     for step in steps:
         await _guarded(step(app))

@@ -12,7 +12,7 @@ from tests.browser.people import Person
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 LOOKS = os.environ.get("AVSESSION_LOOKS")
 """A folder for a picture of every state that is visited."""
-COOKIES = {"__Host-staff", "__Host-seat"}
+COOKIES = {"__Host-staff", "__Host-seat", "__Host-export"}
 """Every cookie there is; the cookie page lists them."""
 
 STORED = {"avsession-allowed"}

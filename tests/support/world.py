@@ -26,6 +26,7 @@ from avsession.sealing.custody import LocalCustody, create_custodian
 from avsession.storage.anchor import FileAnchor
 from avsession.storage.engine import sqlite_url
 from avsession.storage.folders import FolderKeys, FolderObjects
+from avsession.storage.parcels import FolderParcels
 from avsession.storage.sql import SqlStore
 from avsession.usecases.gate import Gate
 from avsession.usecases.notary import Notary
@@ -131,6 +132,7 @@ async def world(
         store=store,
         objects=FolderObjects(folder / "objects", folder / "spool"),
         custody=LocalCustody(FolderKeys(folder / "keys"), folder / "custodian.txt"),
+        parcels=FolderParcels(folder / "exports"),
         clock=clock,
         entropy=secrets.token_bytes,
         settings=Settings(**settings),

@@ -58,17 +58,32 @@ async def get_track(call: Call[Nothing]) -> object:
     return await stream(call.request, file, "video/webm")
 
 
-async def stream(request: web.Request, file: File, content_type: str) -> web.StreamResponse:
+async def stream(
+    request: web.Request,
+    file: File,
+    content_type: str,
+    *,
+    etag: str | None = None,
+    name: str | None = None,
+) -> web.StreamResponse:
     """Answer with the range that was asked for: 200, 206 or 416.
 
-    Raises what the first read raises; later there is a status on its way already, and the
-    connection is broken off instead.
+    ``etag``: the file's strong validator, without quotes; with it a download that was interrupted
+    can be taken up (``If-Range``). ``name``: what it is saved as; without one it is played. Raises
+    what the first read raises; later there is a status on its way already, and the connection is
+    broken off instead.
     """
     headers = {"Accept-Ranges": "bytes", "Content-Type": content_type}
+    if etag is not None:
+        headers["ETag"] = f'"{etag}"'
+    if name is not None:
+        headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    condition = request.headers.get("If-Range")
+    changed = condition is not None and condition != headers.get("ETag")
     # RFC 9110 section 14.2: a Range means something for GET alone
     wanted = request.headers.get("Range") if request.method == "GET" else None
     try:
-        found = parse_range(wanted, file.size, if_range="If-Range" in request.headers)
+        found = parse_range(wanted, file.size, if_range=changed)
     except RangeRefused:
         return web.Response(
             status=416, headers={"Accept-Ranges": "bytes", "Content-Range": f"bytes */{file.size}"}

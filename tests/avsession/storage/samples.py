@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from avsession import records
+from avsession import export_records, records
 from avsession.recording import State
 from avsession.session import Party, Presence, Role, Session
 
@@ -129,6 +129,45 @@ SAMPLES: tuple[Any, ...] = (
         review_ms=99,
         placed_by="acc_1",
         placed_ms=11,
+    ),
+    export_records.Export(
+        id="exp_1",
+        party="pty_1",
+        language="de",
+        opens=digest("key"),
+        state="waiting",
+        requested_ms=12,
+        expires_ms=99,
+    ),
+    export_records.Taken(
+        id="tak_1",
+        recording="rec_1",
+        why="admin",
+        what="tak_1",
+        tracks=["trk_1"],
+        account="acc_1",
+        purpose="quality",
+        reason="complaint 17",
+        at_ms=13,
+    ),
+    export_records.Disclosure(
+        id="dis_1",
+        scope="recording",
+        target="rec_1",
+        session="ses_1",
+        category="authority",
+        given_to="the court",
+        basis="order",
+        basis_text="order 3",
+        reason="case 12",
+        parts=["records", "media"],
+        recipient="age1…",
+        made_by="acc_1",
+        made_ms=14,
+        silent_until_ms=None,
+        state="ready",
+        expires_ms=99,
+        leaf=0,
     ),
     records.Detail(leaf=0, field="name", value=b'"Zo\xc3\xab"', salt=b"s" * 32, party="pty_1"),
     records.TreeNode(level=0, index=0, hash=digest("leaf")),

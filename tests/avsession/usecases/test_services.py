@@ -21,5 +21,5 @@ def test_what_has_a_default_is_safe_in_production() -> None:
         or field.default is not dataclasses.MISSING
     }
     assert defaults == {
-        "passwords", "limits", "opened", "leftovers", "figures", "readings", "watch",
+        "passwords", "limits", "opened", "leftovers", "building", "figures", "readings", "watch",
     }  # fmt: skip

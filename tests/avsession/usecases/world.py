@@ -37,6 +37,7 @@ from avsession.records import ConsentEvent, Leaf, RecordingRequest
 from avsession.sealing.custody import LocalCustody, create_custodian
 from avsession.signed import Signed
 from avsession.storage.folders import FolderKeys, FolderObjects
+from avsession.storage.parcels import FolderParcels
 from avsession.tasks import Tasks
 from avsession.usecases import accounts, consent, keys, pausing, presence, sessions, timers
 from avsession.usecases.common import load_state
@@ -90,6 +91,7 @@ class World:
             store=self.store,
             objects=FolderObjects(self.folder / "objects", self.folder / "spool"),
             custody=LocalCustody(FolderKeys(self.folder / "keys"), self.folder / "custodian.txt"),
+            parcels=FolderParcels(self.folder / "exports"),
             clock=self.clock,
             entropy=secrets.token_bytes,
             settings=self.settings,

@@ -1,0 +1,253 @@
+"""A person's own export: asked for by the private link, prepared in the background, downloaded.
+
+While it is prepared, every track is read once for its digests. What is kept is a parcel of
+documents, sealed under a key that only the private link's secret gives, and no media at all: the
+archive is a matter of arithmetic (``privacy.archive``), and any range of it is made again from the
+sealed segments. So a download can be interrupted and taken up, and a track that is destroyed
+meanwhile is gone from here, too.
+
+Neither a hold, nor a restriction, nor an open choice after a withdrawal keeps people from what is
+their own. The other party's track goes along only if ``export.other_party`` says so, and then only
+while nobody has taken back the consent that covers it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from avsession.errors import Conflict, Erased, NotFound, TooMany
+from avsession.export_records import Export
+from avsession.ports import Reader
+from avsession.privacy.recipe import File, Recipe, unpack
+from avsession.records import Recording, TrackRecord
+from avsession.sealing import parcel
+from avsession.sealing.open import VirtualFile
+from avsession.session import Party, new_id
+from avsession.usecases import mydata, taking, tracks
+from avsession.usecases.common import leaf, load
+from avsession.usecases.packing import Package
+from avsession.usecases.services import Services
+from avsession.usecases.tokens import secret_hash
+from avsession.usecases.withdrawals import withheld
+
+DAY_MS = 86_400_000
+WAITING, READY, FAILED = "waiting", "ready", "failed"
+
+
+def view(app: Services, row: Export) -> dict[str, Any]:
+    """An export as its person sees it. ``done`` and ``total`` are bytes of media read so far."""
+    done, total = app.building.progress(row.id)
+    return {
+        "export": row.id,
+        "state": row.state,
+        "requested_ms": row.requested_ms,
+        "expires_ms": row.expires_ms,
+        "size": row.size,
+        "digest": row.digest,
+        "done": done,
+        "total": total,
+    }
+
+
+async def listed(app: Services, secret: str) -> dict[str, Any]:
+    """The person's exports, oldest first; those that wait go on. Raises LinkSpent."""
+    party = await mydata.holder(app, secret)
+    key = parcel.download_key(secret)
+    async with app.store.read() as tx:
+        rows = await _own(tx, party, key)
+    for row in rows:
+        if row.state == WAITING:
+            app.building.want(row.id, key)
+    settings = app.settings.export
+    return {
+        "exports": [view(app, row) for row in rows],
+        "at_once": settings.at_once,
+        "keep_days": settings.keep_days,
+        "other_party": settings.other_party,
+    }
+
+
+async def _own(tx: Reader, party: Party, key: str) -> list[Export]:
+    """Those that this very link opens: another link of the same person's has other keys."""
+    opens = secret_hash(key)
+    return await tx.find(Export, party=party.id, opens=opens, order="requested_ms")
+
+
+async def start(app: Services, secret: str, language: str) -> dict[str, Any]:
+    """Ask for an export; it is prepared in the background.
+
+    What it takes out of recordings is in the log before anything is opened. Raises LinkSpent,
+    Conflict while one is being prepared, TooMany when there are ``export.at_once`` already.
+    """
+    party = await mydata.holder(app, secret)
+    if not app.limits.exports.take(party.id, app.clock.now_ms()):
+        raise TooMany
+    key = parcel.download_key(secret)
+    now = app.clock.now_ms()
+    async with app.store.write() as tx:
+        session, fresh = await load(tx, party.id)
+        rows = await tx.find(Export, party=party.id)
+        # an older link's exports open to nobody any more
+        for old in [row for row in rows if row.opens != secret_hash(key)]:
+            await tx.remove(Export, id=old.id)
+            rows.remove(old)
+        if any(row.state == WAITING for row in rows):
+            raise Conflict("An export is being prepared already.")
+        if len(rows) >= app.settings.export.at_once:
+            raise TooMany("There are several exports already. Remove one first.")
+        row = Export(
+            id=new_id("exp", app.entropy),
+            party=party.id,
+            language=language,
+            opens=secret_hash(key),
+            state=WAITING,
+            requested_ms=now,
+            expires_ms=now + app.settings.export.keep_days * DAY_MS,
+        )
+        await tx.add(row)
+        refs = {"right": "export", "export": row.id}
+        await leaf(app, tx, "privacy.requested", session=session, subject=fresh, refs=refs)
+        for recording in await tx.find(Recording, session=session.id, order="created_ms"):
+            found = await theirs(app, tx, fresh, recording)
+            if found:
+                await taking.take(
+                    app, tx, recording, found, why="person", what=row.id, subject=fresh
+                )
+    app.building.want(row.id, key)
+    return view(app, row)
+
+
+async def theirs(
+    app: Services, tx: Reader, party: Party, recording: Recording
+) -> list[TrackRecord]:
+    """The tracks of a recording that go into this party's export."""
+    if recording.state not in tracks.PLAYABLE:
+        return []
+    found = await tx.find(TrackRecord, recording=recording.id)
+    if not any(track.party == party.id for track in found):
+        return []
+    hidden = await withheld(tx, recording)
+    both = app.settings.export.other_party == "always"
+    return [
+        track
+        for track in found
+        if track.erased_ms is None
+        and (track.party == party.id or (both and track.party not in hidden))
+    ]
+
+
+async def allow(app: Services, secret: str, export: str) -> tuple[dict[str, Any], str]:
+    """The export, and the key that downloads it. Raises LinkSpent, NotFound, Conflict."""
+    party = await mydata.holder(app, secret)
+    key = parcel.download_key(secret)
+    async with app.store.read() as tx:
+        row = await tx.get(Export, export)
+    if row is None or row.party != party.id or row.opens != secret_hash(key):
+        raise NotFound
+    if row.state != READY:
+        raise Conflict("The export is not ready.")
+    return view(app, row), key
+
+
+async def remove(app: Services, secret: str, export: str) -> dict[str, Any]:
+    """Delete an export before its time. Raises LinkSpent, NotFound."""
+    party = await mydata.holder(app, secret)
+    async with app.store.write() as tx:
+        row = await tx.get(Export, export)
+        if row is None or row.party != party.id:
+            raise NotFound
+        await tx.remove(Export, id=export)
+    app.building.over(export)
+    await app.parcels.remove(export)
+    return {"export": export, "state": "removed"}
+
+
+async def file(app: Services, export: str, key: str) -> tuple[Export, Package]:
+    """The archive, ready to be read in any range.
+
+    Raises NotFound when there is no such export for this key, or its time is over; Erased when a
+    track in it was destroyed since, so that it cannot be made again.
+    """
+    now = app.clock.now_ms()
+    async with app.store.read() as tx:
+        row = await tx.get(Export, export)
+        if row is None or row.opens != secret_hash(key) or row.state != READY:
+            raise NotFound
+        if row.expires_ms <= now:
+            raise NotFound
+    recipe = await _recipe(app, row, key)
+    await _whole(app, recipe)
+    return row, package(app, recipe, row.expires_ms)
+
+
+async def _recipe(app: Services, row: Export, key: str) -> Recipe:
+    plain = parcel.open_parcel(key, row.id, await app.parcels.get(row.id))
+    try:
+        recipe = unpack(plain)
+    except msgspec.DecodeError:
+        raise NotFound from None
+    if recipe.digest != row.digest:
+        raise NotFound
+    return recipe
+
+
+async def _whole(app: Services, recipe: Recipe) -> None:
+    """Raise Erased when a track of it is not there any more."""
+    async with app.store.read() as tx:
+        for one in recipe.files:
+            if not one.track:
+                continue
+            track = await tx.get(TrackRecord, one.track)
+            if track is None or track.erased_ms is not None:
+                raise Erased
+
+
+def package(app: Services, recipe: Recipe, until_ms: int) -> Package:
+    """The archive of a recipe, whose tracks are opened under what was written down for them."""
+
+    async def opened(one: File) -> VirtualFile:
+        return await taking.track_file(app, one.taken, one.track, until_ms)
+
+    return Package(recipe, opened)
+
+
+async def settle(app: Services, row: Export, state: str, **fields: Any) -> bool:
+    """Write down what became of an export; False when it was removed meanwhile."""
+    async with app.store.write() as tx:
+        fresh = await tx.get(Export, row.id)
+        if fresh is None or fresh.state != WAITING:
+            return False
+        await tx.put(replace(fresh, state=state, **fields))
+        session, party = await load(tx, fresh.party)
+        refs = {"right": "export", "export": row.id, "state": state}
+        refs |= {name: fields[name] for name in ("digest",) if name in fields}
+        await leaf(
+            app, tx, "privacy.answered", session=session, subject=party, actor="server", refs=refs
+        )
+    return True
+
+
+async def expire(app: Services) -> None:
+    """Delete what may be downloaded no longer, and parcels that nothing speaks of any more."""
+    now = app.clock.now_ms()
+    async with app.store.read() as tx:
+        due = await tx.find(Export, order="expires_ms", below=now + 1, limit=100)
+    for row in due:
+        async with app.store.write() as tx:
+            await tx.remove(Export, id=row.id)
+        app.building.over(row.id)
+        await app.parcels.remove(row.id)
+
+
+async def sweep(app: Services) -> None:
+    """Delete parcels of exports that are gone: their person was erased, or has a new link."""
+    for name in await app.parcels.names():
+        if not name.startswith("exp_"):
+            continue
+        async with app.store.read() as tx:
+            known = await tx.get(Export, name) is not None
+        if not known and app.building.key(name) is None:
+            await app.parcels.remove(name)

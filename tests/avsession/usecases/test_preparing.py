@@ -1,0 +1,84 @@
+"""Preparing goes on beside everything else, and one failure does not keep the others."""
+
+import asyncio
+
+import pytest
+
+from avsession.errors import Unavailable
+from avsession.tasks import Tasks
+from avsession.usecases import exports, preparing
+from tests.avsession.usecases.world import World
+
+
+async def state(world: World) -> list[str]:
+    listed = await exports.listed(world.app, world.customer.data_secret)
+    return [row["state"] for row in listed["exports"]]
+
+
+async def test_it_is_prepared_without_being_asked_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks, done = Tasks(), asyncio.Event()
+    over = world.app.building.over
+
+    def noted(name: str) -> None:
+        over(name)
+        done.set()
+
+    monkeypatch.setattr(world.app.building, "over", noted)
+    tasks.spawn(preparing.keep_preparing(world.app), name="exports")
+    await exports.start(world.app, world.customer.data_secret, "en")
+    async with asyncio.timeout(20):
+        await done.wait()
+    assert await state(world) == ["ready"]
+    await tasks.close()
+
+
+async def test_a_disk_that_is_away_is_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = world.app.parcels.put
+
+    async def away(name: str, data: bytes) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr(world.app.parcels, "put", away)
+    await exports.start(world.app, world.customer.data_secret, "en")
+    with pytest.raises(Unavailable):
+        await preparing.prepare_next(world.app)
+    assert await state(world) == ["waiting"]
+    monkeypatch.setattr(world.app.parcels, "put", put)
+    assert await preparing.prepare_next(world.app)
+    assert await state(world) == ["ready"]
+
+
+async def test_one_that_cannot_be_made_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(preparing, "prepare", fails)
+    await exports.start(world.app, world.customer.data_secret, "en")
+    assert await preparing.prepare_next(world.app)
+    assert await state(world) == ["failed"]
+    assert "an export failed" in caplog.text
+    assert not await preparing.prepare_next(world.app)
+    assert world.files("exports") == []
+
+
+async def test_what_was_removed_meanwhile_is_not_kept(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await exports.start(world.app, world.customer.data_secret, "en")
+    prepare = preparing.prepare
+
+    async def slowly(*given: object) -> object:
+        found = await prepare(*given)  # type: ignore[arg-type]
+        await exports.remove(world.app, world.customer.data_secret, made["export"])
+        return found
+
+    monkeypatch.setattr(preparing, "prepare", slowly)
+    assert await preparing.prepare_next(world.app)
+    assert world.files("exports") == []
+    assert await state(world) == []
