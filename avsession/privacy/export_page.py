@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from importlib import resources
 from typing import Any
 
-from avsession.audit import receipt_page
 from avsession.audit.receipt_page import escape
 from avsession.config import phrase
 from avsession.privacy.export import Document, Track
@@ -68,7 +67,7 @@ def page(document: Document, files: Sequence[File]) -> str:
         _section(say("files"), f"<p>{say('files.explain')}</p>\n{_files(files, say)}"),
     ]
     title = say("title")
-    style = receipt_page.texts()["style"]
+    style = (resources.files("avsession.privacy") / "exports" / "style.css").read_text("utf-8")
     return (
         f'<!doctype html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
