@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.async_api import Browser, ViewportSize, expect
 
-from tests.browser.people import PHONE, WIDE, ask, staff, window
+from tests.browser.people import PHONE, WIDE, Person, ask, staff, window
 from tests.browser.product import Product, until
 from tests.browser.watch import Watch
 
@@ -26,6 +26,39 @@ async def test_pages_that_need_nobody(
         await person.page.goto(f"{product.url}{path}")
         await expect(person.page.get_by_role("heading", level=1)).to_be_visible()
         await watch.check(f"{path.strip('/')}-{scheme}")
+
+
+PLACES = """() => ['.call-top', '.pictures', '.call > .tools', '.tile.own'].map((name) => {
+    const { x, y, width, height } = document.querySelector(name).getBoundingClientRect();
+    return [name, x, y, width, height].join(" ");
+})"""
+"""Where the things are that stand still while a call goes through its states."""
+COVERED = """() => {
+    const own = document.querySelector('.tile.own').getBoundingClientRect();
+    const apart = (one) => one.top >= own.bottom || one.bottom <= own.top
+        || one.left >= own.right || one.right <= own.left;
+    const buttons = [...document.querySelectorAll('.recording-tools button:not([hidden])')];
+    return buttons.filter((one) => !apart(one.getBoundingClientRect())).map((one) => one.textContent);
+}"""
+"""Buttons of the recording that one's own picture lies over."""
+HIDDEN_BOXES = """() => [...document.querySelectorAll('.sheet input')].filter((box) => {
+    const { x, y, width, height } = box.getBoundingClientRect();
+    return document.elementFromPoint(x + width / 2, y + height / 2) !== box;
+}).length"""
+"""Purposes of a dialog that cannot be ticked without scrolling."""
+
+
+async def consent_at_a_glance(person: Person) -> None:
+    """Every purpose in sight, the time there is, and a word that there is more, until it was seen."""
+    dialog = person.dialog("Recording consent")
+    below = dialog.get_by_text("There is more below")
+    assert await person.page.evaluate(HIDDEN_BOXES) == 0
+    await expect(dialog.get_by_text("No answer within 60 seconds means no.")).to_be_visible()
+    await expect(below).to_be_visible()
+    await dialog.evaluate("sheet => sheet.scrollTo(0, sheet.scrollHeight)")
+    await expect(below).to_be_hidden()
+    await dialog.evaluate("sheet => sheet.scrollTo(0, 0)")
+    await expect(below).to_be_visible()
 
 
 @SIZES
@@ -50,6 +83,7 @@ async def test_a_call_from_both_sides(
         await person.until("s.remoteFramesDecoded > 5", 30_000)
     await seen.check("agent-call")
     await shown.check("customer-call")
+    places = await customer.page.evaluate(PLACES)
     await agent.click("Request recording")
     await expect(agent.dialog("Recording request")).to_be_visible()
     await seen.check("agent-request")
@@ -57,8 +91,10 @@ async def test_a_call_from_both_sides(
     await agent.dialog("Recording request").get_by_role("button", name="Send request").click()
     await expect(customer.dialog("Recording consent")).to_be_visible()
     await expect(customer.button("Mute microphone")).to_be_visible()
+    await consent_at_a_glance(customer)
     await seen.check("agent-consent")
     await shown.check("customer-consent")
+    assert await customer.page.evaluate(PLACES) == places
     await agent.allow()
     await customer.allow()
     for person in (agent, customer):
@@ -66,10 +102,15 @@ async def test_a_call_from_both_sides(
         await person.until("s.legState === 'connected' && s.legBytesSent > 10000")
     await seen.check("agent-recording")
     await shown.check("customer-recording")
+    assert await customer.page.evaluate(PLACES) == places
+    assert await customer.page.evaluate(COVERED) == []
+    assert await agent.page.evaluate(COVERED) == []
     await customer.click("Withdraw consent")
     await expect(customer.dialog("Withdraw consent")).to_be_visible()
     await customer.recording("Not recording")
     await shown.check("customer-withdraw")
+    assert await customer.page.evaluate(PLACES) == places
+    await expect(customer.page.get_by_text("it does not go on recording")).to_be_visible()
     await customer.dialog("Withdraw consent").get_by_role("button", name="Keep").click()
     await until("sealed", lambda: product.rows("select 1 from recording where state = 'sealed'"))
     await customer.click("End call")
