@@ -165,10 +165,12 @@ def _closed(state: ConsentState, reason: str) -> tuple[ConsentState, tuple[Effec
     return after, (CloseGate(state.generation, reason),)
 
 
-def _finish(state: ConsentState, outcome: str, phase: Phase = Phase.IDLE) -> Decision:
-    """End the request, closing the gate first if it is open."""
+def _finish(
+    state: ConsentState, outcome: str, phase: Phase = Phase.IDLE, reason: str = ""
+) -> Decision:
+    """End the request, closing the gate first if it is open: for ``reason``, or the outcome."""
     request = state.request
-    state, effects = _closed(state, outcome)
+    state, effects = _closed(state, reason or outcome)
     seats = tuple(Seat(seat.party, seat.presence) for seat in state.seats)
     pending = tuple(seat.party for seat in state.seats if seat.answer is Answer.PENDING)
     after = msgspec.structs.replace(state, phase=phase, seats=seats, request=None)
@@ -311,7 +313,7 @@ def _stop(state: ConsentState, event: Stopped) -> Decision:
     _live(state, event.request)
     if event.party is not None:
         _seated(state, event.party)
-    return _finish(state, "stopped")
+    return _finish(state, "stopped", reason=event.reason)
 
 
 def _pause(state: ConsentState, event: Paused) -> Decision:

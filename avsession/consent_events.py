@@ -182,6 +182,8 @@ class Stopped(_Value, frozen=True):
 
     party: str | None
     request: str
+    reason: str = "stopped"
+    """Why the gate closes, a code; the request's outcome is ``stopped`` all the same."""
 
 
 class Paused(_Value, frozen=True):

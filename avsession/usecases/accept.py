@@ -204,7 +204,9 @@ async def _over(app: Services, tx: Writer, recording: Recording) -> effects.Afte
     state = await load_state(tx, app, recording.session)
     if session is None or state.request is None or state.request.id != recording.request:
         return None
-    decision = await advance(app, tx, session.id, Stopped(None, recording.request))
+    decision = await advance(
+        app, tx, session.id, Stopped(None, recording.request, "recorder_failed")
+    )
     after = await effects.record(app, tx, session, decision)
     after.reason = "recorder_failed"
     return after

@@ -68,7 +68,7 @@ async def _commit(app: Services, session_id: str, reason: str, request: str) -> 
             return
         try:
             decision = await advance(
-                app, tx, session_id, Stopped(None, request or state.request.id)
+                app, tx, session_id, Stopped(None, request or state.request.id, reason)
             )
         except RequestOver:
             return

@@ -17,7 +17,7 @@ import { chime } from "./sound.js";
 import { askFate } from "./withdraw.js";
 
 /** Outcomes of a request that deserve a sentence; the others are seen by the status itself. */
-const SAID = new Set(["refused", "expired", "no_common_purpose", "left", "withdrawn", "stopped"]);
+const SAID = new Set(["refused", "expired", "no_common_purpose", "left", "withdrawn"]);
 
 /**
  * @typedef {object} RecordingOptions

@@ -5,7 +5,7 @@ import pytest
 from avsession.errors import Unavailable
 from avsession.messages import AskOver, CloseGate, RecordingChanged
 from avsession.recording import State
-from avsession.records import ConsentEvent, Recording
+from avsession.records import ConsentEvent, GrantRecord, Leaf, Recording
 from avsession.usecases import stopping
 from tests.avsession.usecases.world import World
 
@@ -36,6 +36,11 @@ async def test_a_recording_in_progress_is_finalised(
     assert world.agent.last(RecordingChanged).recording.reason == "server_stopping"
     assert world.agent.last(AskOver).outcome == "stopped"
     assert not await world.find(ConsentEvent, kind="withdrawn")
+    # and the log says who stopped it, not only that it was
+    assert (await world.only(GrantRecord)).reason == "server_stopping"
+    for kind in ("grant.revoked", "recording.off"):
+        (row,) = await world.find(Leaf, kind=kind)
+        assert b'"reason":"server_stopping"' in row.data, kind
 
 
 async def test_a_recorder_that_does_not_answer_is_not_awaited_for_ever(
