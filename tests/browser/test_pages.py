@@ -38,7 +38,8 @@ COVERED = """() => {
     const apart = (one) => one.top >= own.bottom || one.bottom <= own.top
         || one.left >= own.right || one.right <= own.left;
     const buttons = [...document.querySelectorAll('.recording-tools button:not([hidden])')];
-    return buttons.filter((one) => !apart(one.getBoundingClientRect())).map((one) => one.textContent);
+    const under = buttons.filter((one) => !apart(one.getBoundingClientRect()));
+    return under.map((one) => one.textContent);
 }"""
 """Buttons of the recording that one's own picture lies over."""
 HIDDEN_BOXES = """() => [...document.querySelectorAll('.sheet input')].filter((box) => {
@@ -49,7 +50,7 @@ HIDDEN_BOXES = """() => [...document.querySelectorAll('.sheet input')].filter((b
 
 
 async def consent_at_a_glance(person: Person) -> None:
-    """Every purpose in sight, the time there is, and a word that there is more, until it was seen."""
+    """Every purpose in sight, the time there is, and that there is more, until it was seen."""
     dialog = person.dialog("Recording consent")
     below = dialog.get_by_text("There is more below")
     assert await person.page.evaluate(HIDDEN_BOXES) == 0

@@ -77,7 +77,7 @@ function recording(one, data, secret, changed) {
     "li",
     {},
     el("p", {}, `${dateTime(one.created_ms)} · ${sentence("state", one.state)} · ${duration(one.duration_ms)}`),
-    el("p", {}, t("mydata.purposes", { list: purposes(one.purposes) })),
+    one.state === "erased" ? "" : el("p", {}, t("mydata.purposes", { list: purposes(one.purposes) })),
   );
   if (one.mine_erased) item.append(el("p", {}, t("mydata.erased")));
   if (one.withdrawn) item.append(el("p", {}, t("mydata.withdrawn")), el("p", {}, fateText(one)));
