@@ -123,7 +123,7 @@ def as_json(report: Report, key: VerifierKey) -> str:
         "root": report.root,
         "checkpoints": report.checkpoints,
         "steps": steps,
-        "findings": [{"step": f.step, "row": f.row, "what": f.what} for f in report.findings],
+        "findings": [{"step": f.step, "row": f.where, "what": f.what} for f in report.findings],
     }
     return json.dumps(said)
 

@@ -11,13 +11,15 @@ from typing import TextIO
 import msgspec
 
 from avsession import auditing
-from avsession.audit.media_proof import MOST, STEPS, Finding, Proof
+from avsession.audit.findings import MOST, Finding
+from avsession.audit.media_proof import STEPS, Proof
 from avsession.config import Settings
 from avsession.errors import NotFound, SettingsInvalid
 from avsession.ports import Reader
 from avsession.records import Recording
+from avsession.storage.anchor import FileAnchor
 from avsession.storage.folders import FolderObjects
-from avsession.usecases import binding
+from avsession.usecases import binding, evidence
 
 EVERY_S = 0.2
 """How often the progress is drawn anew."""
@@ -71,13 +73,15 @@ async def verify(settings: Settings, wanted: str | None) -> Report:
     """
     progress = Progress(sys.stderr)
     try:
-        async with auditing.opened(settings) as (files, store, public), store.read() as tx:
+        async with auditing.opened(settings) as (files, store, public):
             objects = FolderObjects(files.root / "objects", files.root / "spool")
-            found = await binding.scan(tx, public, progress)
-            proofs = [
-                await _prove(tx, objects, recording, session, progress)
-                for recording, session in (await _wanted(tx, found, wanted)).items()
-            ]
+            kept = await evidence.kept((FileAnchor(files.root / "anchor"),))
+            async with store.read() as tx:
+                found = await binding.scan(tx, public, kept, progress)
+                proofs = [
+                    await _prove(tx, objects, recording, session, found.signed, progress)
+                    for recording, session in (await _wanted(tx, found, wanted)).items()
+                ]
     finally:
         progress.close()
     return Report(
@@ -107,6 +111,7 @@ async def _prove(
     objects: FolderObjects,
     recording: str,
     session: str,
+    signed: int,
     progress: Progress,
 ) -> Proof:
     try:
@@ -115,7 +120,7 @@ async def _prove(
         )
     except (ValueError, NotFound) as error:
         return failed(recording, str(error))
-    return await binding.prove(gathered)
+    return await binding.prove(gathered, signed)
 
 
 def failed(recording: str, what: str) -> Proof:

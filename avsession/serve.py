@@ -26,7 +26,7 @@ from avsession.audit.verify import Report
 from avsession.canonical import b64
 from avsession.clock import SystemClock
 from avsession.config import Settings
-from avsession.errors import Conflict, SettingsInvalid, Unavailable
+from avsession.errors import AvsessionError, Conflict, SettingsInvalid, Unavailable
 from avsession.records import Account
 from avsession.sealing.custody import LocalCustody, create_custodian
 from avsession.storage.anchor import FileAnchor
@@ -322,7 +322,16 @@ async def _run(
         await signaling.close()
         await runner.cleanup()
         await front.close()
+        await _sign_all(app)
         app.passwords.close()
+
+
+async def _sign_all(app: Services) -> None:
+    """Before the end: what is proven meanwhile rests on leaves that are under a signed head."""
+    try:
+        await evidence.checkpoint(app)
+    except AvsessionError as error:
+        log.warning("the last leaves are under no checkpoint: %s", error.code)
 
 
 def _checking(settings: Settings, files: Files, app: Services) -> watching.Check:

@@ -12,13 +12,15 @@ A packet's way::
              vp8 (frames); asking: when a packet or a keyframe is asked for again
     gate     is this generation live, is this frame from before the closing moment? delay line
     track    one party's clusters, sealed; webm: frames to clusters
-    spool    segments and the signed manifest, in an order that survives a crash; disk below it
+    spool    segments and the signed manifest, in an order that survives a crash; disk below it,
+             entries: what the manifest says besides
 
 Who decides, from the inside out::
 
     party    keeps one party's leg going
     capture  one recording: its gate, its parties, its journal (the spool's one thread)
-    worker   the process: grants, heartbeats, many recordings; link: the road to signaling
+    worker   the process: grants (permit: which of them hold), heartbeats, many recordings;
+             link: the road to signaling
 
 `rtp`, `stream`, `reorder`, `asking`, `clock`, `vp8`, `receive`, `sdp`, `shares`, `gate`, `webm`,
 `server_clock` do no I/O.

@@ -16,8 +16,9 @@ from functools import partial
 from avsession.errors import Unavailable
 from avsession.grant import Grant, digest
 from avsession.messages import CloseGate, LegOffer, LegState, ManifestLine, Message
-from avsession.recording import PAUSED, Attach, Begin, Detach, End, State, TrackInfo
+from avsession.recording import PAUSED
 from avsession.tasks import Tasks
+from recorder.entries import LEFT_OPEN, Entries
 from recorder.frames import EncodedFrame
 from recorder.gate import Gate
 from recorder.journal import Journal
@@ -31,7 +32,6 @@ from recorder.track import SegmentWriter, Timeline
 
 log = logging.getLogger("recorder.capture")
 
-MAX_PARTIES = 16
 RETIRE_S = 2.0
 """How long closing waits for legs to say goodbye."""
 END_AFTER_MS = 2_000.0
@@ -62,7 +62,7 @@ class Capture:
         self.gate = Gate(chain.generation)
         self._finishing_ms: float | None = None
         self._chain, self._legs, self._clock, self._send = chain, legs, clock, send
-        self._signing_key, self._metrics = signing_key, metrics or Metrics()
+        self._entries, self._metrics = Entries(chain, signing_key), metrics or Metrics()
         self._tasks = Tasks(limit=256)
         self._retired: set[asyncio.Task[None]] = set()
         self._parties: dict[str, Party] = {}
@@ -75,8 +75,7 @@ class Capture:
         """The end will not be written: it is to be erased, or the disk goes on failing."""
         self._tries = 0
         self._erased = False
-        self._failure = ""
-        self._gap_reason = "worker.restarted" if chain.begun else "no.media"
+        self._gap_reason = LEFT_OPEN if chain.begun else "no.media"
         if chain.detached == PAUSED:
             self._gap_reason = PAUSED  # a restart in a pause loses nothing
         self.journal = Journal(
@@ -139,10 +138,8 @@ class Capture:
         self._metrics.count("gate_opened_total")
         if before is not None:
             self._end_generation(before, "superseded")
-        tracks = tuple(TrackInfo(leg.track, leg.party, leg.recipient) for leg in grant.legs)
-        self.journal.post(
-            partial(self._attach, grant, digest(token), tracks, (offset, uncertainty))
-        )
+        clock = (offset, uncertainty)
+        self.journal.post(partial(self._entries.attach, grant, digest(token), clock))
         self._parties = {
             party: self._party(grant, party, writer) for party, writer in writers.items()
         }
@@ -175,11 +172,11 @@ class Capture:
         for party in self._parties.values():
             party.tick(now_ms)
 
-    def confirm(self, live: int | None, asked_ms: float) -> None:
-        """What a heartbeat's answer says is live for this recording."""
+    def confirm(self, live: int | None, asked_ms: float, *, paused: bool = False) -> None:
+        """What a heartbeat's answer says is live for this recording; ``paused``: why nothing is."""
         generation = self.gate.generation
         if self.gate.confirm(live, asked_ms) and generation is not None:
-            self._end_generation(generation, "gate.closed")
+            self._end_generation(generation, PAUSED if paused else "gate.closed")
 
     def close(self, order: CloseGate) -> None:
         """The server closed the gate. What is from before that moment is kept, the rest dropped."""
@@ -219,7 +216,7 @@ class Capture:
         """Something failed: nothing more is stored, everyone is told why, the call goes on."""
         if self._broken:
             return
-        self._broken, self._failure = True, reason
+        self._broken, self._entries.failure = True, reason
         self._say_failed(reason)
         self._stop(reason)
 
@@ -279,40 +276,9 @@ class Capture:
 
     # --- in the spool's thread
 
-    def _attach(
-        self, grant: Grant, token_digest: str, tracks: tuple[TrackInfo, ...],
-        clock: tuple[float, float],
-    ) -> None:  # fmt: skip
-        chain = self._chain
-        if not chain.begun:
-            chain.append(
-                Begin, epoch_ms=grant.epoch_ms, recorder_key=self._signing_key, tracks=tracks
-            )
-        self._detach_leftover()
-        chain.append(
-            Attach,
-            generation=grant.generation,
-            grant=token_digest,
-            clock_offset_ms=round(clock[0], 3),
-            clock_uncertainty_ms=round(clock[1], 3),
-        )
-
-    def _detach(self, generation: int, reason: str) -> None:
-        if self._chain.attached == generation and not self._chain.ended:
-            self._chain.append(Detach, generation=generation, reason=reason)
-
-    def _detach_leftover(self) -> None:
-        """What a crash left open is closed first."""
-        if self._chain.attached is not None:
-            self._detach(self._chain.attached, self._failure or "worker.restarted")
-
     def _end(self) -> None:
-        chain = self._chain
-        if self._erased or not chain.begun or chain.ended:
-            return
-        self._detach_leftover()
-        state = State.INTERRUPTED if self._interrupted else State.SEALED
-        chain.append(End, state=state.value, duration_ms=chain.duration_ms)
+        if not self._erased:
+            self._entries.end(interrupted=self._interrupted)
 
     def _refused(self, number: int) -> None:
         self._chain.refuse(number, "segment.refused")
@@ -373,7 +339,7 @@ class Capture:
         self._parties = {}
         self._gap_reason = reason if reason in (PAUSED, "signaling.lost") else "gate.closed"
         if not self._broken:
-            self.journal.post(partial(self._detach, generation, reason))
+            self.journal.post(partial(self._entries.detach, generation, reason))
         log.info(
             "recording %s: gate closed, generation %d, %s, %d frames dropped",
             self.recording, generation, reason, dropped,

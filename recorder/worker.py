@@ -1,6 +1,6 @@
 """The recorder's process: one link to signaling, many recordings, one ticker.
 
-Nothing is captured without a grant that this file has checked; see `Worker._check`.
+Nothing is captured without a grant that `permit` has let pass.
 """
 
 from __future__ import annotations
@@ -18,17 +18,16 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from avsession import grant as grants
 from avsession.canonical import unb64
 from avsession.errors import (
     AvsessionError,
-    GrantInvalid,
     ManifestBroken,
     RecorderStopping,
     StorageFull,
     TooMany,
     Unavailable,
 )
+from avsession.grant import Grant
 from avsession.messages import Capture as CaptureOrder
 from avsession.messages import (
     CloseGate,
@@ -46,12 +45,13 @@ from avsession.messages import (
     WorkerWelcome,
 )
 from avsession.tasks import Tasks
-from recorder.capture import MAX_PARTIES, Capture
+from recorder.capture import Capture
 from recorder.disk import Disk
 from recorder.leg import CALM_MS, Certificate
 from recorder.link import Link, read_credential
 from recorder.metrics import Metrics
 from recorder.party import LegSettings
+from recorder.permit import Permit
 from recorder.server_clock import ServerClock
 from recorder.spool import Spool
 
@@ -109,7 +109,7 @@ class Worker:
     ) -> None:
         """Takes the spool; raises Unavailable if another worker has it, SettingsInvalid."""
         self._config, self._now_ms = config, now_ms
-        self._grant_key = Ed25519PublicKey.from_public_bytes(unb64(config.grant_key))
+        grant_key = Ed25519PublicKey.from_public_bytes(unb64(config.grant_key))
         tls = None
         if config.url.startswith("wss://"):
             tls = ssl.create_default_context(cafile=config.ca_file)
@@ -123,6 +123,9 @@ class Worker:
         )
         self._spool = Spool(config.spool, disk)
         self._certificate = Certificate()
+        self._permit = Permit(
+            grant_key, config.worker, self._certificate.fingerprint, self._spool.public_key
+        )
         self._clock = ServerClock()
         self._legs = LegSettings(self._certificate, (), now_ms)
         self._metrics = Metrics()
@@ -256,7 +259,8 @@ class Worker:
             self._link.send(Heartbeat(sent=self._now_ms()))
         live = {each.recording: each.generation for each in message.live}
         for recording, capture in self._captures.items():
-            capture.confirm(live.get(recording), message.sent)
+            paused = recording in message.paused
+            capture.confirm(live.get(recording), message.sent, paused=paused)
         while self._waiting and self._clock.settled:
             await self._capture(self._waiting.popleft())
 
@@ -300,27 +304,14 @@ class Worker:
             log.warning("a grant was refused: %s", code)
             self._link.send(GrantRefused(recording=recording, generation=generation, code=code))
 
-    def _check(self, token: str) -> grants.Grant:
-        """The grant, if it permits this recorder to capture now; raises by what is wrong.
-
-        Signature and expiry, by the server's clock; then that this very worker is meant: its id,
-        its DTLS certificate, its manifest key; then that every party whose leg it names has itself
-        signed for this recording. The generation is checked by the gate.
-        """
+    def _check(self, token: str) -> Grant:
+        """The grant, if it permits this recorder to capture now; raises by what is wrong."""
         if self._stopping.is_set():
             raise RecorderStopping
         offset, uncertainty = self._clock.estimate(self._now_ms())
-        server_ms = self._now_ms() + offset + uncertainty
-        grant = grants.read(token, self._grant_key, int(server_ms))
-        mine = (self._config.worker, self._certificate.fingerprint, self._spool.public_key)
-        if (grant.worker, grant.fingerprint, grant.recorder_key) != mine:
-            raise GrantInvalid
-        if not 0 < len(grant.legs) <= MAX_PARTIES:
-            raise GrantInvalid
-        grants.check_consents(grant)
-        return grant
+        return self._permit.read(token, self._now_ms() + offset + uncertainty)
 
-    async def _open(self, grant: grants.Grant, resume: int) -> Capture:
+    async def _open(self, grant: Grant, resume: int) -> Capture:
         """The recording's capture, its chain continued; raises what makes that impossible."""
         capture = self._captures.get(grant.recording)
         if capture is not None:

@@ -39,6 +39,7 @@ from avsession.messages import (
 from avsession.session import Party
 from avsession.usecases import (
     accept,
+    closing,
     consent,
     denials,
     keys,
@@ -60,6 +61,8 @@ class UseCases:
 
     # coming and going
     redeem_ticket: Callable[[str], Awaitable[Party]]
+    expect: Callable[[Party, tuple[str, ...]], None]
+    """Before ``joined``: what the party's page says again, by its keys."""
     joined: Callable[[str], Awaitable[None]]
     """Tells the party ``welcome`` through the bus, then everyone what has changed."""
     lost: Callable[[str], Awaitable[None]]
@@ -98,6 +101,7 @@ def bind(app: Services) -> UseCases:
     """The real use cases, in the world of ``app``."""
     return UseCases(
         redeem_ticket=partial(sessions.redeem_ticket, app),
+        expect=partial(closing.expect, app),
         joined=partial(presence.joined, app),
         lost=partial(presence.lost, app),
         left=partial(presence.left, app),

@@ -146,12 +146,17 @@ class SignalingServer:
             party = await self._admitted(peer, cases.redeem_ticket(hello.ticket))
             if party is None:
                 return
+
+            async def join() -> None:
+                cases.expect(party, hello.unsaid)
+                await cases.joined(party.id)
+
             road = Road(
                 owner=party.id,
                 attach=lambda: hub.attach(party.id, party.session, peer),
                 detach=lambda: hub.detach(party.id, peer),
                 connected=lambda: hub.connected(party.id),
-                join=lambda: cases.joined(party.id),
+                join=join,
                 gone=lambda: cases.lost(party.id),
                 receive=receive_party,
                 waiting=limits.waiting,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -35,22 +35,23 @@ UNREADABLE = 10_000
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that is wrong: which row, and what about it."""
+    """One thing that is wrong: in which step it was found, where, and what about it."""
 
     step: int
-    row: str
+    where: str
+    """A row, a manifest's entry, a file."""
     what: str
 
     def __str__(self) -> str:
-        return f"{self.row}: {self.what}"
+        return f"{self.where}: {self.what}"
 
 
 class Findings:
     """Everything that was found so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, steps: Iterable[int] = STEPS) -> None:
         self.kept: list[Finding] = []
-        self.count = dict.fromkeys(STEPS, 0)
+        self.count = dict.fromkeys(steps, 0)
         self._unreadable: set[str] = set()
 
     def cannot_read(self, row: str, what: str) -> None:
@@ -66,13 +67,18 @@ class Findings:
         """Whether a row of that table could not be read: then there are more than were counted."""
         return any(row.startswith(f"{table} ") for row in self._unreadable)
 
-    def add(self, step: int, row: str, what: str) -> None:
+    def add(self, step: int, where: str, what: str) -> None:
         """Note something that is wrong."""
-        if row in self._unreadable:
+        if where in self._unreadable:
             return
         self.count[step] += 1
         if self.count[step] <= MOST:
-            self.kept.append(Finding(step, row, what))
+            self.kept.append(Finding(step, where, what))
+
+    @property
+    def sorted(self) -> tuple[Finding, ...]:
+        """What is kept, by steps."""
+        return tuple(sorted(self.kept, key=lambda one: one.step))
 
 
 async def rows(

@@ -139,6 +139,15 @@ class Story:
             if one.kind in kinds and one.ref("recording") == self.recording
         ]
 
+    @property
+    def rests_on(self) -> int:
+        """The last leaf by which it is judged what may be stored, and what is; -1: there is none.
+
+        Who looked at it, or holds it, changes nothing about that.
+        """
+        own = [one.index for one in self.of(*_LIFE)]
+        return max([*own, *(one.closed_leaf for one in self.generations.values())], default=-1)
+
     def _take(self, one: Said) -> None:
         """What is so after this leaf."""
         party, request = one.subject or "", one.ref("request")
@@ -223,6 +232,18 @@ class Story:
         return one.kind in _RECORDING_CLOSES
 
 
+_LIFE = (
+    "key.created",
+    "grant.issued",
+    "grant.revoked",
+    "recording.on",
+    "recording.paused",
+    "recording.resumed",
+    "recording.off",
+    "recording.sealed",
+    "recording.interrupted",
+    "recording.erased",
+)
 _SESSION_CLOSES = ("party.joined", "party.left", "session.ended")
 _REQUEST_CLOSES = ("consent.withdrawn", "recording.paused")
 _RECORDING_CLOSES = (

@@ -21,8 +21,9 @@ from collections.abc import Mapping, Sequence
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from avsession.audit.findings import Findings
 from avsession.audit.intervals import FAULTS, Generation, Story
-from avsession.audit.media_proof import MOST, STEPS, File, Finding, Place, Proof, Stored
+from avsession.audit.media_proof import STEPS, File, Place, Proof, Stored
 from avsession.canonical import canonical, unb64
 from avsession.errors import ManifestBroken
 from avsession.recording import (
@@ -47,14 +48,20 @@ LATE_MS = 2000
 
 
 def verify(
-    story: Story, lines: Sequence[bytes], files: Mapping[Place, File] | None = None
+    story: Story,
+    lines: Sequence[bytes],
+    files: Mapping[Place, File] | None = None,
+    *,
+    signed: int | None = None,
 ) -> Proof:
     """Prove it for the recording that ``story`` is about.
 
     ``lines``: the manifest's, in order. ``files``: what lies in the object store; None: it was not
-    looked at, and step 7 is skipped. A finding names the first entry or segment that does not hold.
+    looked at, and step 7 is skipped. ``signed``: how many of the log's leaves are under a signed
+    head; a leaf beyond them is anybody's who has the database, so nothing may rest on one. None:
+    that is left to the caller. A finding names the first entry or segment that does not hold.
     """
-    return _Run(story, lines, files).proof()
+    return _Run(story, lines, files).proof(signed)
 
 
 class _Run:
@@ -64,8 +71,7 @@ class _Run:
         self, story: Story, lines: Sequence[bytes], files: Mapping[Place, File] | None
     ) -> None:
         self.story, self.lines, self.files = story, lines, files
-        self.kept: list[Finding] = []
-        self.counts = dict.fromkeys(STEPS, 0)
+        self.findings = Findings(STEPS)
         self.skipped: list[int] = []
         ends = story.of("recording.sealed", "recording.interrupted")
         self.end = ends[-1] if ends else None
@@ -82,11 +88,9 @@ class _Run:
         """Generation -> what its ``attach`` says of the clock."""
 
     def wrong(self, step: int, where: str, what: str) -> None:
-        self.counts[step] += 1
-        if self.counts[step] <= MOST:
-            self.kept.append(Finding(step, where, what))
+        self.findings.add(step, where, what)
 
-    def proof(self) -> Proof:
+    def proof(self, signed: int | None) -> Proof:
         intervals: list[Stored] = []
         if self.erased:
             self._nothing_left()
@@ -99,15 +103,16 @@ class _Run:
             self._files(stored)
         else:
             self.skipped += [2, 3, 4, 5, 6, 7]
-        found = sorted(self.kept, key=lambda one: one.step)
+        if signed is not None:
+            self._under_a_head(signed)
         return Proof(
             recording=self.story.recording,
             finished=self.end is not None,
             erased=self.erased,
             segments=len(intervals),
             intervals=tuple(intervals),
-            findings=tuple(found),
-            counts=self.counts,
+            findings=self.findings.sorted,
+            counts=self.findings.count,
             skipped=tuple(sorted(self.skipped)),
         )
 
@@ -168,6 +173,13 @@ class _Run:
             self.wrong(2, where, f"is not the head that leaf {self.end.index} names")
         if self.end.kind == "recording.sealed" and not isinstance(last, End):
             self.wrong(2, f"entry {len(self.entries) - 1}", "is not an end")
+
+    def _under_a_head(self, signed: int) -> None:
+        """Of step 2: what the log says of the recording is what was signed."""
+        last = self.story.rests_on
+        if last >= signed:
+            what = f"is under no signed checkpoint: the newest is over {signed} leaves"
+            self.wrong(2, f"leaf {last}", what)
 
     # --- steps 3 and 4
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from avsession.audit.findings import Finding
+
 STEPS = {
     1: "the manifest is one chain, signed by the recorder that the log names",
     2: "it begins and ends where the log says",
@@ -15,22 +17,8 @@ STEPS = {
 }
 """What is proven, in the order in which it is."""
 
-MOST = 100
-"""Findings of one step that are kept; the others are counted."""
-
 Place = tuple[str, int]
 """A segment: its track and its index."""
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One thing that does not hold: which step, where, and what."""
-
-    step: int
-    where: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.what}"
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):

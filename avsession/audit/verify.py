@@ -103,12 +103,11 @@ async def verify(
         ("accesses", accesses(tx, found)),
     ):
         await to_its_end(name, check, found)
-    kept = tuple(sorted(found.kept, key=lambda one: one.step))
     return Report(
         size=run.size,
         root=run.root.hex(),
         checkpoints=run.heads,
-        findings=kept,
+        findings=found.sorted,
         counts=found.count,
     )
 

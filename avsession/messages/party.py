@@ -29,10 +29,16 @@ from avsession.signed import Signed
 
 
 class Hello(Message, frozen=True, kw_only=True, tag="hello"):
-    """The first message, within 5 s: the single-use ticket, and what page this is."""
+    """The first message, within 5 s: the single-use ticket, and what page this is.
+
+    ``unsaid``: the keys of pauses, stops and withdrawals that this page has said and not had
+    acknowledged. They are said again after ``welcome``; until then nothing is recorded, whatever
+    became of them.
+    """
 
     ticket: Annotated[str, Meta(max_length=64)]
     build: Annotated[str, Meta(max_length=64)]
+    unsaid: Annotated[tuple[Key, ...], Meta(max_length=16)] = ()
 
 
 class Ping(Message, frozen=True, kw_only=True, tag="ping"):

@@ -106,12 +106,14 @@ class WorkerWelcome(Message, frozen=True, kw_only=True, tag="recorder.welcome"):
 class HeartbeatReply(Message, frozen=True, kw_only=True, tag="recorder.heartbeat"):
     """``sent`` as it came, the server's time, and every generation that is live for this worker.
 
-    A recording of the worker that is not in ``live`` has a closed gate.
+    A recording of the worker that is not in ``live`` has a closed gate; one that is in ``paused``
+    has it because a party wants it so.
     """
 
     sent: float
     server_ms: float
     live: tuple[Live, ...]
+    paused: tuple[str, ...] = ()
 
 
 class Capture(Message, frozen=True, kw_only=True, tag="recorder.capture"):

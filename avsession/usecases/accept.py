@@ -25,7 +25,7 @@ from avsession.errors import (
     SegmentRefused,
     Unavailable,
 )
-from avsession.messages import EntryAccepted, EntryRefused, ManifestLine, RecordingFinished
+from avsession.messages import EntryAccepted, EntryRefused, ManifestLine
 from avsession.ports import Reader, Writer
 from avsession.recording import (
     AnyEntry,
@@ -132,7 +132,7 @@ async def _manifest_line(
     if outcome.finished:
         finished(app, outcome.recording)
     elif recording.state is State.CLOSING:
-        app.gate.progress[recording.id] = app.clock.now_ms()
+        app.gate.drains.moved(recording.id, app.clock.now_ms())
     return EntryAccepted(recording=recording.id, n=entry.n)
 
 
@@ -332,13 +332,5 @@ async def _last_end(tx: Reader, entries: list[AnyEntry]) -> int:
 
 def finished(app: Services, recording: Recording) -> None:
     """After the commit: everyone is told."""
-    app.gate.progress.pop(recording.id, None)
-    app.bus.tell_session(
-        recording.session,
-        RecordingFinished(
-            recording=recording.id,
-            request=recording.request,
-            state=str(recording.state),
-            duration_ms=recording.duration_ms,
-        ),
-    )
+    app.gate.drains.over(recording.id)
+    effects.finished(app, recording)

@@ -7,7 +7,7 @@ also the entries that were accepted so far.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -17,6 +17,8 @@ from avsession.audit import media, merkle
 from avsession.audit.checkpoint import VerifierKey
 from avsession.audit.intervals import Said, Story, read
 from avsession.audit.media_proof import File, Place, Proof
+from avsession.audit.verify import Kept
+from avsession.audit.verify_tree import PAGE, Rising
 from avsession.errors import AvsessionError, CheckpointInvalid, NotFound
 from avsession.ports import ObjectStore, Reader
 from avsession.recording import MAX_SEGMENT
@@ -27,8 +29,6 @@ MAX_LEAVES = 200_000
 """Leaves of one session that are read."""
 MAX_ENTRIES = 1_000_000
 """Manifest entries of one recording that are read."""
-PAGE = 4096
-"""Leaves that are read at once."""
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -43,79 +43,104 @@ class Scan(msgspec.Struct, kw_only=True):
 
     size: int = 0
     signed: int = 0
-    """How many of the leaves are under the newest signed checkpoint."""
+    """How many of the leaves are under a signed checkpoint, by the newest that is right."""
     recordings: dict[str, str]
     """Every recording that has a grant in the log, and its session's pseudonym."""
     wrong: list[str]
     """What does not hold of the log itself; empty when all does."""
 
 
-async def scan(tx: Reader, key: VerifierKey, progress: Progress = quiet) -> Scan:
-    """Read every leaf, make the root anew, and hold it against the newest signed checkpoint.
+class _Claim(NamedTuple):
+    """A root that a signed checkpoint says the first ``size`` leaves had."""
+
+    name: str
+    size: int
+    root: bytes
+
+
+async def scan(
+    tx: Reader, key: VerifierKey, anchors: Sequence[Kept] = (), progress: Progress = quiet
+) -> Scan:
+    """Read every leaf, make the root anew, and hold it against the newest signed checkpoint and
+    against those that are kept outside the database (``evidence.kept``, asked before this).
 
     ``avsession audit verify`` looks at much more; this is what a recording's proof rests on.
     """
     found = Scan(recordings={}, wrong=[])
-    heads = await tx.find(SignedHead, order="-size", limit=1)
-    head = None
-    try:
-        head = notes.verify(heads[0].note, key) if heads else None
-    except CheckpointInvalid as error:
-        found.wrong.append(f"the newest checkpoint: {error}")
-    tree = _Growing()
+    claims = await _claims(tx, key, anchors, found)
     total = await tx.count(Leaf)
-    async for row in _leaves(tx):
-        if row.index != found.size:
-            found.wrong.append(f"leaf {found.size} is gone")
+    if total and not (claims or found.wrong):
+        found.wrong.append("no checkpoint was ever signed")
+    rising = Rising()
+    while True:
+        page = await tx.find(Leaf, order="index", above=found.size - 1, limit=PAGE)
+        hashes = _hashes(page, found)
+        rising.grow(hashes)
+        found.size = rising.size
+        claims = _reached(claims, rising, found)
+        progress("leaves", min(found.size, total), total)
+        if len(hashes) < len(page):
+            return found  # what follows has no place in the tree
+        if len(page) < PAGE:
+            break
+    for claim in claims:
+        more = f"{claim.size} leaves were signed, and there are {found.size}"
+        found.wrong.append(f"{claim.name}: {more}")
+    return found
+
+
+async def _claims(
+    tx: Reader, key: VerifierKey, anchors: Sequence[Kept], found: Scan
+) -> list[_Claim]:
+    """What was signed, as far as it is the log's key that signed it."""
+    heads = await tx.find(SignedHead, order="-size", limit=1)
+    kept = [Kept("the newest checkpoint", head.note) for head in heads]
+    kept += [Kept(f"the checkpoint kept in {anchor.name}", anchor.note) for anchor in anchors]
+    claims = []
+    for name, note in ((one.name, one.note) for one in kept):
+        if note is None:
+            if heads:
+                found.wrong.append(f"{name}: it is gone")
+            continue
+        try:
+            head = notes.verify(note, key)
+            claims.append(_Claim(name, head.size, head.root))
+        except CheckpointInvalid as error:
+            found.wrong.append(f"{name}: {error}")
+    return claims
+
+
+def _hashes(page: Sequence[Leaf], found: Scan) -> list[bytes]:
+    """The hashes of a page's leaves, up to the first that is none or stands elsewhere."""
+    hashes: list[bytes] = []
+    for index, row in enumerate(page, found.size):
+        if row.index != index:
+            found.wrong.append(f"leaf {index} is gone")
             break
         try:
             said = read(row.data)
         except ValueError:
-            found.wrong.append(f"leaf {row.index} is none")
+            found.wrong.append(f"leaf {index} is none")
             break
         if (said.index, said.session, said.kind) != (row.index, row.session, row.kind):
-            found.wrong.append(f"leaf {row.index} is not what its columns say")
+            found.wrong.append(f"leaf {index} is not what its columns say")
         if said.kind == "grant.issued":
             found.recordings.setdefault(said.ref("recording"), said.session or "")
-        tree.add(merkle.leaf_hash(row.data))
-        found.size += 1
-        if head is not None and found.size == head.size:
-            found.signed = head.size
-            if tree.root() != head.root:
-                found.wrong.append(f"the first {head.size} leaves are not those that were signed")
-        if found.size % PAGE == 0:
-            progress("leaves", found.size, total)
-    if head is not None and head.size > found.size and not found.wrong:
-        found.wrong.append(f"{head.size} leaves were signed, and there are {found.size}")
-    if head is None and found.size and not found.wrong:
-        found.wrong.append("no checkpoint was ever signed")
-    progress("leaves", found.size, total)
-    return found
+        hashes.append(merkle.leaf_hash(row.data))
+    return hashes
 
 
-async def _leaves(tx: Reader) -> AsyncIterator[Leaf]:
-    last = -1
-    while page := await tx.find(Leaf, order="index", above=last, limit=PAGE):
-        for row in page:
-            yield row
-        last = page[-1].index
-
-
-class _Growing:
-    """A root that grows leaf by leaf."""
-
-    def __init__(self) -> None:
-        self._edge: list[tuple[int, bytes]] = []  # size of a complete subtree, its hash
-
-    def add(self, leaf: bytes) -> None:
-        size, hash_ = 1, leaf
-        while self._edge and self._edge[-1][0] == size:
-            _, left = self._edge.pop()
-            size, hash_ = size * 2, merkle.node_hash(left, hash_)
-        self._edge.append((size, hash_))
-
-    def root(self) -> bytes:
-        return merkle.fold([hash_ for _, hash_ in self._edge])
+def _reached(claims: Sequence[_Claim], rising: Rising, found: Scan) -> list[_Claim]:
+    """Compare what was signed with the leaves that were read; what is about more of them."""
+    for claim in claims:
+        if claim.size > rising.size:
+            continue
+        if rising.root(claim.size) == claim.root:
+            found.signed = max(found.signed, claim.size)
+        else:
+            what = f"the first {claim.size} leaves are not those that were signed"
+            found.wrong.append(f"{claim.name}: {what}")
+    return [claim for claim in claims if claim.size > rising.size]
 
 
 class Gathered(NamedTuple):
@@ -181,9 +206,13 @@ async def _read(objects: ObjectStore, recording: str, place: Place, file: File) 
         return File(-1, "unreadable")
 
 
-async def prove(gathered: Gathered) -> Proof:
-    """The proof, made beside the event loop: an hour's manifest takes a second or two."""
-    return await asyncio.to_thread(media.verify, gathered.story, gathered.lines, gathered.files)
+async def prove(gathered: Gathered, signed: int | None = None) -> Proof:
+    """The proof, made beside the event loop: an hour's manifest takes a second or two.
+
+    ``signed``: see ``media.verify``; :func:`scan` finds it.
+    """
+    story, lines, files = gathered
+    return await asyncio.to_thread(media.verify, story, lines, files, signed=signed)
 
 
 async def session_of(tx: Reader, recording: str) -> str | None:

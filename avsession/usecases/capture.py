@@ -1,21 +1,18 @@
 """Capture: granting it, passing its legs on, and accepting what was stored.
 
 The domain's lock: a grant is signed only when the database shows a committed ``given`` event
-of every party present for this very request, whatever the state machine says, and each of them
-is signed by that party's own browser, with a key that the log shows enrolled before, and covered
-by a signed checkpoint of the audit log.
+of every party present for this very request, whatever the state machine says (``consents``), and
+each of them is covered by a signed checkpoint of the audit log.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
 from avsession import grant as grants
-from avsession.audit import verify_leaves, verify_signatures
 from avsession.canonical import unb64
 from avsession.consent import ConsentState, Interrupted, Phase, Request
 from avsession.errors import (
@@ -32,12 +29,11 @@ from avsession.records import (
     ConsentEvent,
     EntryRecord,
     GrantRecord,
-    Leaf,
-    PartyKey,
     Recording,
     TrackRecord,
 )
 from avsession.session import Party, Session, new_id
+from avsession.usecases import consents as consents_of
 from avsession.usecases import effects, evidence, views
 from avsession.usecases.common import advance, leaf, load_state
 from avsession.usecases.gate import OpenGate
@@ -73,7 +69,7 @@ async def open_gate(app: Services, session_id: str) -> None:
                     app.gate.waiting.pop(session_id, None)
                     return
                 session, state, request = found
-                consents = await _committed_consents(tx, state, request)
+                consents = await consents_of.committed(tx, state, request)
                 newest = max((event.leaf for event in consents), default=-1)
                 if covered := await evidence.covered(app, tx, newest):
                     ready = await _ready(app, tx, session, state, request, consents)
@@ -90,10 +86,15 @@ async def open_gate(app: Services, session_id: str) -> None:
         if isinstance(error, Unavailable):
             app.gate.waiting.setdefault(session_id, app.clock.now_ms())
         raise
-    if ready is not None:
+    if ready is not None and _there(app, ready.gate):
         if app.gate.open(ready.gate):
             await _announce(app, ready)
-    elif session_id not in app.gate.waiting:
+        else:
+            # closed while it was committed: if what closed it lets it, the next turn opens anew
+            app.gate.waiting[session_id] = app.clock.now_ms()
+        return
+    app.gate.abandon(session_id)
+    if session_id not in app.gate.waiting:
         app.gate.waiting[session_id] = app.clock.now_ms()
         off = RecordingStatus(
             state="off",
@@ -102,6 +103,12 @@ async def open_gate(app: Services, session_id: str) -> None:
             generation=state.generation,
         )
         app.bus.tell_session(session_id, RecordingChanged(recording=off))
+
+
+def _there(app: Services, gate: OpenGate) -> bool:
+    """Whether the recorder that the grant names has not gone while it was made."""
+    meant = (gate.worker, gate.fingerprint)
+    return any((worker.worker, worker.fingerprint) == meant for worker in app.bus.workers())
 
 
 async def _may_open(
@@ -163,6 +170,7 @@ async def _ready(
 async def _announce(app: Services, ready: _Ready) -> None:
     """Tell everyone that recording is on, then the recorder that it may."""
     gate = ready.gate
+    app.notary.hurried = True
     on = RecordingStatus(
         state="on", request=gate.request, recording=gate.recording, generation=gate.generation
     )
@@ -172,64 +180,6 @@ async def _announce(app: Services, ready: _Ready) -> None:
     async with app.store.read() as tx:
         parties = await views.parties(app, tx, gate.session)
     app.bus.tell_session(gate.session, Parties(parties=parties))
-
-
-async def _committed_consents(
-    tx: Reader, state: ConsentState, request: Request
-) -> list[ConsentEvent]:
-    """The ``given`` event of every party present.
-
-    Raises ConsentRequired when one is missing, or is not what the log says of it.
-    """
-    found = []
-    for seat in state.seats:
-        given = await tx.one(ConsentEvent, request=request.id, party=seat.party, kind="given")
-        taken = await tx.one(ConsentEvent, request=request.id, party=seat.party, kind="withdrawn")
-        if given is None or taken is not None:
-            raise ConsentRequired
-        await _check_logged(tx, given)
-        found.append(given)
-    return found
-
-
-async def _check_logged(tx: Reader, given: ConsentEvent) -> None:
-    """That the row's own leaf speaks of it, and names a key that the party enrolled before.
-
-    A row is quickly invented, and so is a key; a leaf before the signed head is not. Raises
-    ConsentRequired.
-    """
-    body = _sound(await tx.get(Leaf, given.leaf), "consent.given")
-    if body is None or body.refs.get("event") != given.id:
-        raise ConsentRequired("A consent is not in the log.")
-    name = body.refs.get("key")
-    key = await tx.get(PartyKey, name) if isinstance(name, str) else None
-    enrolled = await tx.get(Leaf, key.leaf) if key else None
-    made = _sound(enrolled, "key.created")
-    if made is None or made.refs.get("key") != name or made.session != body.session:
-        raise ConsentRequired("A consent is signed by a key that the party has not enrolled.")
-    if wrong := verify_signatures.wrong(body, given, key, enrolled):
-        raise ConsentRequired(f"A consent {wrong}.")
-
-
-def _sound(row: Leaf | None, kind: str) -> verify_leaves.Body | None:
-    """The leaf's body, if there is nothing wrong with it and it is of this kind."""
-    body, wrong = verify_leaves.read(row) if row else (None, [])
-    return body if body is not None and not wrong and body.kind == kind else None
-
-
-def _signed_consent(given: ConsentEvent) -> grants.SignedConsent:
-    """The event as its party signed it; :func:`_grant` checks whether that holds."""
-    block: Any = given.document.get("signature")
-    try:
-        if block["status"] != "valid":
-            raise ConsentRequired("A consent is not signed by the party's own browser.")
-        said = block["statement"]
-        fields = {name: said[name] for name in ("notice", "language", "purposes", "time")}
-        fields |= {name: block[name] for name in ("public_key", "signature")}
-        fields |= {"event": given.id, "party": given.party}
-        return msgspec.convert(fields, grants.SignedConsent)
-    except (KeyError, TypeError, msgspec.ValidationError) as error:
-        raise ConsentRequired("A consent is not signed by the party's own browser.") from error
 
 
 async def choose_worker(
@@ -342,7 +292,7 @@ async def _grant(
         fingerprint=worker.fingerprint,
         recorder_key=worker.recorder_key,
         purposes=tuple(recording.purposes),
-        consents=tuple(map(_signed_consent, events)),
+        consents=tuple(map(consents_of.signed, events)),
         legs=tuple(grants.GrantedLeg(t.party, t.id, t.recipient) for t in tracks),
         max_height=media.max_height,
         max_bitrate=media.max_bitrate,

@@ -7,12 +7,14 @@ nobody may use any more is closed all the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
 
 from avsession.errors import AvsessionError, Unavailable
 from avsession.messages import CloseGate, RecordingChanged, RecordingStatus
 from avsession.recording import PAUSED
+from avsession.session import Party
 from avsession.usecases.gate import OpenGate, pause_of
 from avsession.usecases.services import Services
 
@@ -35,6 +37,8 @@ def close_now(
     gate = app.gate.close(session, now, generation)
     if gate is None:
         return None
+    if pauser:
+        app.gate.paused[gate.recording] = gate.worker
     app.bus.tell_worker(
         gate.worker,
         CloseGate(
@@ -61,45 +65,63 @@ def close_now(
     return gate
 
 
-@contextmanager
-def ending(app: Services, party: str, request: str, reason: str) -> Iterator[None]:
-    """Close the gate that ``party`` is recorded under by ``request``; record it in the block.
+def expect(app: Services, party: Party, keys: Iterable[str]) -> None:
+    """The party's page has changes to say again that close the gate, with these idempotency keys.
+
+    The server that it told them to may have died before they were written down. Until each has
+    had its answer the gate does not open.
+    """
+    app.gate.expect(party.session, party.id, keys)
+
+
+class Change(Protocol):
+    """What of a party's message is needed here."""
+
+    @property
+    def request(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+
+
+def ending(
+    app: Services, party: str, change: Change, reason: str
+) -> AbstractContextManager[OpenGate | None]:
+    """Close the gate that ``party`` is recorded under by the change's request, if it is open;
+    record it in the block.
 
     A grant that is just being committed is met too, and while the block runs none is opened.
     When the block fails, what was closed stays closed until the party's repeat succeeds.
     """
-    gate = app.gate.of_party(party)
-    closed = gate is not None and gate.request == request
-    if gate is not None and closed:
-        close_now(app, gate.session, reason, final=True)
-    first = app.gate.bar(party, request)
-    try:
-        yield
-    except AvsessionError as error:
-        if first and not closed and not isinstance(error, Unavailable):
-            app.gate.unbar(party, request)
-        raise
-    app.gate.unbar(party, request)
+    return _closing(app, party, change, change.request, reason)
+
+
+def pausing(app: Services, party: str, change: Change) -> AbstractContextManager[OpenGate | None]:
+    """As :func:`ending`, but consent and request stand: another generation may follow."""
+    return _closing(app, party, change, pause_of(change.request), PAUSED)
 
 
 @contextmanager
-def pausing(app: Services, party: str, request: str) -> Iterator[None]:
-    """Close the gate that ``party`` is recorded under by ``request``; record it in the block.
-
-    As :func:`ending`, but consent and request stand: another generation may follow.
-    """
+def _closing(
+    app: Services, party: str, change: Change, bar: str, reason: str
+) -> Iterator[OpenGate | None]:
     gate = app.gate.of_party(party)
-    closed = gate is not None and gate.request == request
-    if gate is not None and closed:
-        close_now(app, gate.session, PAUSED, final=False, pauser=party)
-    first = app.gate.bar(party, pause_of(request))
+    if gate is not None and gate.request != change.request:
+        gate = None
+    if gate is not None:
+        pauser = party if reason == PAUSED else None
+        close_now(app, gate.session, reason, final=pauser is None, pauser=pauser)
+    first = app.gate.bar(party, bar)
     try:
-        yield
-    except AvsessionError as error:
-        if first and not closed and not isinstance(error, Unavailable):
-            app.gate.unbar(party, pause_of(request))
+        yield gate
+    except Unavailable:
         raise
-    app.gate.unbar(party, pause_of(request))
+    except AvsessionError:
+        if first and gate is None:
+            app.gate.unbar(party, bar)
+        app.gate.heard(party, change.key, app.clock.now_ms())
+        raise
+    app.gate.unbar(party, bar)
+    app.gate.heard(party, change.key, app.clock.now_ms())
 
 
 @contextmanager

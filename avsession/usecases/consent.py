@@ -261,7 +261,7 @@ async def withdraw(
     down is checked as ever, but for its signature: the record says what that was worth.
     ``enrolment``: a key made for this withdrawal.
     """
-    with ending(app, party_id, message.request, "withdrawn"):
+    with ending(app, party_id, message, "withdrawn"):
         if enrolment is not None:
             await keys.enrol_if_possible(app, party_id, enrolment)
         after, answer = await _record_withdrawal(app, party_id, message)
@@ -341,7 +341,7 @@ async def choose_fate(app: Services, party_id: str, message: ChooseFate) -> dict
 
 async def stop(app: Services, party_id: str, message: StopRecording) -> dict[str, str]:
     """End the recording, or the asking, without withdrawing; what was recorded is kept."""
-    with ending(app, party_id, message.request, "stopped"):
+    with ending(app, party_id, message, "stopped"):
         after, answer = await _record_stop(app, party_id, message)
     if after is not None:
         await effects.speak(app, after, open_gate)

@@ -26,7 +26,14 @@ from avsession.consent import (
     RequestEnded,
 )
 from avsession.errors import AvsessionError, LogBroken, SignerFailed, Unavailable
-from avsession.messages import Asked, AskOver, Parties, RecordingChanged, RecordingStatus
+from avsession.messages import (
+    Asked,
+    AskOver,
+    Parties,
+    RecordingChanged,
+    RecordingFinished,
+    RecordingStatus,
+)
 from avsession.messages import CloseGate as CloseGateMessage
 from avsession.ports import Reader, Writer
 from avsession.recording import PAUSED, Sealed, State, decode_line, may_become
@@ -198,6 +205,7 @@ async def speak(app: Services, after: After, opener: Opener) -> None:
     What is said here is committed: a failure to say it, or to open the gate, is no failure of
     the change. It never raises an AvsessionError; a gate that does not open stays closed.
     """
+    app.notary.hurried |= bool(after.closed or after.over or after.paused)
     for closed in after.closed:
         final = bool(after.over)
         close_now(app, after.session, closed.reason, final=final, generation=closed.generation)
@@ -261,6 +269,26 @@ async def _finals(tx: Reader, after: After) -> list[tuple[str, CloseGateMessage]
         if recording is not None and recording.worker is not None:
             found.append((recording.worker, await final_message(tx, recording)))
     return found
+
+
+def finished(app: Services, recording: Recording, certificate: str | None = None) -> None:
+    """A recording has come to its end, or was destroyed with this certificate; it is committed.
+
+    Everyone is told, and what the log says of it is signed with the next tick.
+    """
+    app.notary.hurried = True
+    app.gate.paused.pop(recording.id, None)
+    erased = recording.state is State.ERASED
+    app.bus.tell_session(
+        recording.session,
+        RecordingFinished(
+            recording=recording.id,
+            request=recording.request,
+            state=str(recording.state),
+            duration_ms=0 if erased else recording.duration_ms,
+            certificate=certificate,
+        ),
+    )
 
 
 async def final_message(tx: Reader, recording: Recording) -> CloseGateMessage:

@@ -26,7 +26,6 @@ from msgspec.structs import replace
 from avsession.audit import certificate as certificates
 from avsession.audit.certificate import Destroyed
 from avsession.errors import AvsessionError, Held
-from avsession.messages import RecordingFinished
 from avsession.ports import Reader, Writer
 from avsession.recording import State, decode_line, entry_digest
 from avsession.records import (
@@ -214,7 +213,7 @@ async def _complete(app: Services, certificate: str) -> None:
         await app.custody.destroy(track.track)
     keys_ms = app.clock.now_ms()
     if row.whole:
-        app.gate.progress.pop(recording.id, None)
+        app.gate.drains.over(recording.id)
         if recording.worker is not None:
             app.bus.tell_worker(recording.worker, final)
         await app.objects.remove(recording.id)
@@ -223,16 +222,7 @@ async def _complete(app: Services, certificate: str) -> None:
             await app.objects.remove(f"{recording.id}/{track.track}")
     scrubbed = await app.leftovers.scrub(app.store)
     if await _done(app, row, tracks, keys_ms, scrubbed=scrubbed):
-        app.bus.tell_session(
-            recording.session,
-            RecordingFinished(
-                recording=recording.id,
-                request=recording.request,
-                state=str(recording.state),
-                duration_ms=0 if row.whole else recording.duration_ms,
-                certificate=row.id,
-            ),
-        )
+        effects.finished(app, recording, row.id)
 
 
 async def _not_held(app: Services, tx: Reader, row: Certificate, recording: Recording) -> None:

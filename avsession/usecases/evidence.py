@@ -7,6 +7,7 @@ histories by this program. None of these functions may be called inside a write.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 import msgspec
 
@@ -204,20 +205,35 @@ async def verify(
     progress: Progress = lambda done, total: None,
 ) -> Report:
     """Verify the whole log, as it stands in the database now; see ``audit.verify``."""
-    kept = []
-    for anchor in anchors:
-        try:
-            kept.append(Kept(anchor.name, await anchor.get()))
-        except AnchorInvalid:
-            kept.append(Kept(anchor.name, "it cannot be read"))
+    noted = await kept(anchors)
     findings = Findings()
     async with store.read(findings.cannot_read) as tx:
-        return await whole.verify(tx, key, findings, anchors=kept, since=since, progress=progress)
+        return await whole.verify(tx, key, findings, anchors=noted, since=since, progress=progress)
+
+
+async def kept(anchors: Iterable[Anchor]) -> list[Kept]:
+    """What the anchors hold, to hold the log against; one that cannot be read holds no checkpoint.
+
+    To be asked before the log is read: a head reaches the database before it reaches them.
+    """
+    found = []
+    for anchor in anchors:
+        try:
+            found.append(Kept(anchor.name, await anchor.get()))
+        except AnchorInvalid:
+            found.append(Kept(anchor.name, "it cannot be read"))
+    return found
 
 
 async def keep_signing(app: Services) -> None:
-    """Sign a new head if there are leaves without one for a while. For the timers."""
-    if app.clock.now_ms() - app.notary.tried_ms >= EVERY_MS:
+    """Sign a new head if there are leaves without one for a while, or one is wanted soon.
+
+    For the timers. Soon is after a grant, and after a recording's end: till then it rests on
+    leaves that whoever has the database could still change.
+    """
+    notary = app.notary
+    if notary.hurried or app.clock.now_ms() - notary.tried_ms >= EVERY_MS:
+        notary.hurried = False  # with a signer that fails, the next try is as late as any
         await checkpoint(app)
 
 

@@ -37,6 +37,29 @@ class OpenGate:
     parties: frozenset[str]
 
 
+class Drains:
+    """Recordings that are over and not finished: since when, and when that last moved on (ms).
+
+    Counted anew with each start of the server.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[int, int]] = {}
+
+    def moved(self, recording: str, now_ms: int) -> None:
+        """Its recorder has come back, or has sent an entry."""
+        began_ms, _ = self.seen(recording, now_ms)
+        self._known[recording] = (began_ms, now_ms)
+
+    def seen(self, recording: str, now_ms: int) -> tuple[int, int]:
+        """Since when, at the latest now, and when that last moved on."""
+        return self._known.setdefault(recording, (now_ms, now_ms))
+
+    def over(self, recording: str) -> None:
+        """It is finished, or there is nothing of it to finish."""
+        self._known.pop(recording, None)
+
+
 class Gate:
     """Live generations by session, and the moments at which others closed."""
 
@@ -45,10 +68,13 @@ class Gate:
         self._closed: dict[tuple[str, int], int] = {}
         self._opening: dict[str, OpenGate] = {}
         self._bars: dict[str, set[str]] = {}
+        self._expected: dict[str, tuple[str, set[str]]] = {}
         self.waiting: dict[str, int] = {}
         """Sessions whose gate may open but that have no recorder yet, and since when (ms)."""
-        self.progress: dict[str, int] = {}
-        """Recordings that are over but not finished, and when that last moved on (ms)."""
+        self.drains = Drains()
+        self.paused: dict[str, str] = {}
+        """Recordings whose gate somebody's pause closed, and whose worker's they are. It opens
+        anew, or they are finished: then they go."""
         self.unstopped: dict[str, tuple[str, str]] = {}
         """Sessions whose request is over (which one, why), though that is not committed yet."""
 
@@ -63,6 +89,7 @@ class Gate:
         if self.barred(gate.request, gate.parties):
             return False
         self._open[gate.session] = gate
+        self.paused.pop(gate.recording, None)
         self.waiting.pop(gate.session, None)
         return True
 
@@ -91,11 +118,34 @@ class Gate:
     def forget(self, party: str) -> None:
         """The party's session has ended; nothing opens there any more."""
         self._bars.pop(party, None)
+        self._expected.pop(party, None)
+
+    def expect(self, session: str, party: str, keys: Iterable[str]) -> None:
+        """The party's page says these changes again; till then no gate opens with it.
+
+        What an earlier page of this party's had to say it will not say any more.
+        """
+        self._expected.pop(party, None)
+        if waits := set(keys):
+            self._expected[party] = (session, waits)
+
+    def heard(self, party: str, key: str, now_ms: int) -> None:
+        """That change has its answer. After the last of them the gate may open: it is waited for
+        with the others."""
+        session, waits = self._expected.get(party, ("", set()))
+        if key in waits:
+            waits.remove(key)
+            if not waits:
+                del self._expected[party]
+                self.waiting.setdefault(session, now_ms)
 
     def barred(self, request: str, parties: Iterable[str]) -> bool:
         """Whether somebody's bar keeps this request's gate from opening."""
         bars = {ANY, request, pause_of(request)}
-        return any(not bars.isdisjoint(self._bars.get(party, ())) for party in parties)
+        return any(
+            party in self._expected or not bars.isdisjoint(self._bars.get(party, ()))
+            for party in parties
+        )
 
     def close(self, session: str, now_ms: int, generation: int | None = None) -> OpenGate | None:
         """Close the session's gate at ``now_ms``; returns what was open, or about to be.
@@ -139,6 +189,11 @@ class Gate:
     def of_worker(self, worker: str) -> list[OpenGate]:
         """Everything this worker may capture right now."""
         return [gate for gate in self._open.values() if gate.worker == worker]
+
+    def meant_for(self, worker: str) -> list[OpenGate]:
+        """As :meth:`of_worker`, and what is about to be."""
+        gates = {**self._opening, **self._open}
+        return [gate for gate in gates.values() if gate.worker == worker]
 
     def closed_ms(self, recording: str, generation: int) -> int | None:
         """When a generation closed, if that was not long ago."""

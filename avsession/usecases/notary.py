@@ -26,6 +26,8 @@ class Notary:
         self.newest: Checkpoint | None = None
         self.tried_ms = 0
         """When this process signed last, or tried to (ms since the Unix epoch); 0: not yet."""
+        self.hurried = False
+        """Whether a head is wanted with the next tick: a recording's proof waits for one."""
         self.lock = asyncio.Lock()
         self._signer = signer
 

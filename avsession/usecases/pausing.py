@@ -23,7 +23,7 @@ async def pause(app: Services, party_id: str, message: PauseRecording) -> dict[s
     who is not seated, Conflict before anything was recorded; Unavailable: closed all the same,
     and to be said again.
     """
-    with pausing(app, party_id, message.request):
+    with pausing(app, party_id, message):
         after, answer = await _record_pause(app, party_id, message)
     await effects.speak(app, after, open_gate)
     return answer

@@ -39,6 +39,8 @@ DRAIN_MS = 30_000
 """How long a connected recorder may take to finish a recording that is over."""
 ABSENT_MS = 600_000
 """How long an absent recorder may take to come back and finish one."""
+LONGEST_MS = 1_800_000
+"""How long it may take in all: one that lies, or hangs, can send entries for ever."""
 BATCH = 200
 """How many due things of a kind one tick handles; the rest waits for the next."""
 WAITING = 10_000
@@ -126,8 +128,9 @@ async def _scrub(app: Services) -> None:
 async def _drains(app: Services) -> None:
     """A recording whose recorder does not finish it is ended as interrupted, and says so.
 
-    The patience begins anew when the recorder comes back or sends an entry, and with each start
-    of the server: it counts time in which the recorder could have spoken.
+    What was accepted by then stays, whatever comes later is refused. The patience begins anew when
+    the recorder comes back or sends an entry, though not for longer than LONGEST_MS, and with each
+    start of the server: it counts time in which the recorder could have spoken.
     """
     now = app.clock.now_ms()
     connected = {worker.worker for worker in app.bus.workers()}
@@ -135,7 +138,9 @@ async def _drains(app: Services) -> None:
         rows = await tx.find(Recording, state=State.CLOSING, limit=BATCH)
     for row in rows:
         patience = DRAIN_MS if row.worker in connected else ABSENT_MS
-        if app.gate.progress.setdefault(row.id, now) + patience <= now:
+        began_ms, moved_ms = app.gate.drains.seen(row.id, now)
+        if now >= min(moved_ms + patience, began_ms + LONGEST_MS):
+            log.warning("a recorder did not finish a recording", extra={"recording": row.id})
             await _guarded(_interrupt(app, row.id))
 
 
@@ -143,7 +148,7 @@ async def _interrupt(app: Services, recording_id: str) -> None:
     async with app.store.write() as tx:
         recording = await tx.get(Recording, recording_id)
         if recording is None or recording.state is not State.CLOSING:
-            app.gate.progress.pop(recording_id, None)
+            app.gate.drains.over(recording_id)
             return
         done = await finish(app, tx, recording, State.INTERRUPTED)
     finished(app, done)

@@ -49,7 +49,7 @@ class Watch:
         self.size = report.size
         if not report.ok:
             first = report.findings[0]
-            self.wrong(f"{first.row}: {first.what}", sum(report.counts.values()))
+            self.wrong(f"{first}", sum(report.counts.values()))
             return
         if self.problem is not None or self.since_ms is None:
             self.since_ms = now_ms

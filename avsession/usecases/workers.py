@@ -37,19 +37,21 @@ async def worker_joined(app: Services, hello: Hello) -> WorkerWelcome:
     One that was started anew before its old connection was seen to be dead has a new certificate
     and none of its legs: what was live for it is over first.
     """
-    if any(gate.fingerprint != hello.fingerprint for gate in app.gate.of_worker(hello.worker)):
+    if any(gate.fingerprint != hello.fingerprint for gate in app.gate.meant_for(hello.worker)):
         await worker_gone(app, hello.worker)
     async with app.store.read() as tx:
-        known = {rec: await _known(tx, hello.worker, rec) for rec in hello.recordings}
+        known = {rec: await _known(app, tx, hello.worker, rec) for rec in hello.recordings}
     return WorkerWelcome(ice_servers=app.settings.media.recorder_ice_servers, known=known)
 
 
-async def _known(tx: Reader, worker: str, recording_id: str) -> int:
+async def _known(app: Services, tx: Reader, worker: str, recording_id: str) -> int:
     recording = await tx.get(Recording, recording_id)
     if recording is None or recording.worker != worker:
         return NOT_KEPT
     if recording.state not in (*GOING_ON, State.CLOSING):
         return NOT_KEPT
+    if recording.state is State.PAUSED:  # what it was told of that may be lost
+        app.gate.paused[recording_id] = worker
     return await tx.count(EntryRecord, recording=recording_id)
 
 
@@ -59,7 +61,7 @@ async def worker_ready(app: Services, worker: str) -> None:
         rows = await tx.find(Recording, worker=worker, state=State.CLOSING)
         finals = [await effects.final_message(tx, row) for row in rows]
     for message in finals:
-        app.gate.progress[message.recording] = app.clock.now_ms()
+        app.gate.drains.moved(message.recording, app.clock.now_ms())
         app.bus.tell_worker(worker, message)
     await retry_waiting(app)
 
@@ -70,7 +72,7 @@ async def worker_gone(app: Services, worker: str) -> None:
     May be repeated when it raises: what is still to be recorded is found in the database.
     """
     app.figures.forget(worker)
-    for gate in app.gate.of_worker(worker):
+    for gate in app.gate.meant_for(worker):
         close_now(app, gate.session, "recorder_lost", final=False)
     async with app.store.read() as tx:
         rows = await tx.find(Recording, worker=worker, state=State.ON)
@@ -94,4 +96,5 @@ def heartbeat(app: Services, worker: str, message: Heartbeat) -> HeartbeatReply:
             Live(recording=gate.recording, generation=gate.generation)
             for gate in app.gate.of_worker(worker)
         ),
+        paused=tuple(rec for rec, owner in app.gate.paused.items() if owner == worker),
     )

@@ -58,6 +58,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Data:
     shutil.copy(there / "log.key", here / "keys" / "log.key")
     shutil.copy(there / "avsession.db", here / DATABASE)
     shutil.copytree(there / "objects", here / "objects")
+    shutil.copytree(there / "anchor", here / "anchor")
     return Data(here, first, second)
 
 
@@ -161,6 +162,43 @@ def test_a_leaf_taken_out_of_the_story(data: Data, capsys: pytest.CaptureFixture
     said = capsys.readouterr().out
     assert "is not what its columns say" in said
     assert "NOTHING is proven" in said
+
+
+@pytest.mark.parametrize("how", ["yesterday's", "its anchor gone", "its anchor nonsense"])
+def test_a_log_that_is_not_the_one_that_was_kept_outside(
+    data: Data, how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The whole database as it once was is sound by itself: only the anchor tells."""
+    anchor = data.folder / "anchor" / "checkpoint"
+    if how == "its anchor gone":
+        anchor.unlink()
+    elif how == "its anchor nonsense":
+        anchor.write_text("nonsense")
+    else:
+        with database(data.folder, DATABASE) as db:
+            (size,) = db.execute("select min(size) from checkpoint").fetchone()
+            db.execute("delete from checkpoint where size > ?", (size,))
+            db.execute("delete from leaf where number >= ?", (size,))
+    assert data.verify("--all", "--json") == 1
+    said = json.loads(capsys.readouterr().out)
+    assert not said["ok"]
+    (wrong,) = said["log"]["wrong"]
+    assert wrong.startswith(f"the checkpoint kept in {anchor}: ")
+
+
+def test_an_end_that_nobody_signed(data: Data, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever has the database can still write another one in its place."""
+    with database(data.folder, DATABASE) as db:
+        query = "select number from leaf where kind = 'recording.sealed' order by number"
+        last = db.execute(query).fetchall()[-1][0]
+        (note,) = db.execute("select note from checkpoint where size <= ? order by size desc",
+                             (last,)).fetchone()  # fmt: skip
+        db.execute("delete from checkpoint where size > ?", (last,))
+    (data.folder / "anchor" / "checkpoint").write_text(note)
+    assert data.verify("--all") == 1
+    said = capsys.readouterr().out
+    assert f"2. it begins and ends where the log says: wrong\n   leaf {last}: is under no" in said
+    assert "1 of 2 recordings proven." in said
 
 
 def test_a_leaf_changed_under_the_checkpoint(

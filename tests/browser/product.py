@@ -92,7 +92,14 @@ class Product:
         return status
 
     async def proven(self) -> str:
-        """What ``avsession recording verify --all`` says of this folder; it must hold."""
+        """What ``avsession recording verify --all`` says of this folder; it must hold.
+
+        It does once the last end of a recording is under a signed checkpoint.
+        """
+        ends = "('recording.sealed', 'recording.interrupted', 'recording.erased')"
+        last = self.rows(f"select max(number) as n from leaf where kind in {ends}")[0]["n"]  # noqa: S608
+        query = "select size from checkpoint where size > ?"
+        await until("a checkpoint over it", lambda: self.rows(query, last))
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "avsession", "recording", "verify", "--all", "--data", str(self.data)),

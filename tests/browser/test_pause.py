@@ -232,9 +232,15 @@ async def test_a_pause_outlasts_reloads_and_a_killed_server(
     await more_of_each(
         product, product.rows("select max(generation) as g from capture_grant")[0]["g"]
     )
-    # the other may end what somebody has paused
+    # a pause that no server has heard of: said again, and nothing is recorded until then
+    grants = product.rows("select * from capture_grant")
+    await product.stop(signal.SIGKILL)
     await customer.click("Pause recording")
+    await product.start()
+    await until("written down", lambda: state_of_newest(product) == "paused", 30)
     await paused(agent, customer)
+    assert len(product.rows("select * from capture_grant")) == len(grants)
+    # the other may end what somebody has paused
     await agent.click("Stop recording")
     await until("sealed", lambda: state_of_newest(product) == "sealed")
     for person in (agent, customer):

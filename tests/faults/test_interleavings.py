@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -29,6 +30,18 @@ WHO = st.sampled_from(["agent", "customer"])
 STEPS = st.sampled_from([1, 3, 12, 40])
 
 
+@contextlib.contextmanager
+def patched() -> Iterator[None]:
+    """The worker talks to a :class:`Pair`, and its legs are made of nothing."""
+    with (
+        mock.patch("recorder.worker.Link", Line),
+        mock.patch("recorder.party.Leg", DummyLeg),
+        mock.patch("recorder.metrics.Metrics.leg"),
+        mock.patch("recorder.journal.LATER_S", 0.0),
+    ):
+        yield
+
+
 class Call(RuleBasedStateMachine):
     """Two people, a server, a recorder, and everything that can happen to them."""
 
@@ -36,10 +49,7 @@ class Call(RuleBasedStateMachine):
     def begin(self, skew_ms: int) -> None:
         logging.disable(logging.CRITICAL)
         self.patches = contextlib.ExitStack()
-        self.patches.enter_context(mock.patch("recorder.worker.Link", Line))
-        self.patches.enter_context(mock.patch("recorder.party.Leg", DummyLeg))
-        self.patches.enter_context(mock.patch("recorder.metrics.Metrics.leg"))
-        self.patches.enter_context(mock.patch("recorder.journal.LATER_S", 0.0))
+        self.patches.enter_context(patched())
         self.loop = asyncio.new_event_loop()
         self.folder = memory.folder()
         self.opened = opened(Path(self.folder.name))
@@ -194,60 +204,48 @@ TestInterleavings.settings = settings(
 )
 
 
-async def test_the_pair_stores_what_was_sent_while_the_gate_was_open(tmp_path: Path) -> None:
-    """What the others rest on: a frame that may be stored is stored."""
-    with (
-        mock.patch("recorder.worker.Link", Line),
-        mock.patch("recorder.party.Leg", DummyLeg),
-        mock.patch("recorder.metrics.Metrics.leg"),
-        mock.patch("recorder.journal.LATER_S", 0.0),
-    ):
-        async with opened(tmp_path) as world:
-            pair = Pair(world, 12_345)
+@asynccontextmanager
+async def recording(folder: Path, skew_ms: int) -> AsyncIterator[tuple[World, Pair]]:
+    """A call that is recorded, the first seconds of it stored."""
+    with patched():
+        async with opened(folder) as world:
+            pair = Pair(world, skew_ms)
             await pair.start()
             await pair.flow()
             await world.ask()
             await world.allow(world.agent)
             await world.allow(world.customer)
             await pair.media(60, flows=True)
-            withdrawn_ms = world.clock.now_ms()
-            await world.withdraw(world.customer, world.gate.request)
-            # the line is held: the recorder hears of it a second and a half later
-            await pair.media(30, flows=False)
-            await pair.media(20, flows=True)
-            frames = await pair.stored()
-            assert await pair.check() == len(frames)
-            assert max(at for _, at in frames) <= withdrawn_ms
-            assert len(frames) > 2 * 40
+            yield world, pair
             await pair.crash()
+
+
+async def test_the_pair_stores_what_was_sent_while_the_gate_was_open(tmp_path: Path) -> None:
+    """What the others rest on: a frame that may be stored is stored."""
+    async with recording(tmp_path, 12_345) as (world, pair):
+        withdrawn_ms = world.clock.now_ms()
+        await world.withdraw(world.customer, world.gate.request)
+        # the line is held: the recorder hears of it a second and a half later
+        await pair.media(30, flows=False)
+        await pair.media(20, flows=True)
+        frames = await pair.stored()
+        assert await pair.check() == len(frames)
+        assert max(at for _, at in frames) <= withdrawn_ms
+        assert len(frames) > 2 * 40
 
 
 async def test_a_withdrawal_that_could_not_be_written_down_outlives_a_crash(tmp_path: Path) -> None:
     """Database gone, line held, server killed: what came after the withdrawal is not taken."""
-    with (
-        mock.patch("recorder.worker.Link", Line),
-        mock.patch("recorder.party.Leg", DummyLeg),
-        mock.patch("recorder.metrics.Metrics.leg"),
-        mock.patch("recorder.journal.LATER_S", 0.0),
-    ):
-        async with opened(tmp_path) as world:
-            pair = Pair(world, 0)
-            await pair.start()
-            await pair.flow()
-            await world.ask()
-            await world.allow(world.agent)
-            await world.allow(world.customer)
-            await pair.media(60, flows=True)
-            withdrawn_ms = world.clock.now_ms()
-            world.store.down = True
-            with contextlib.suppress(Unavailable):
-                await world.withdraw(world.customer, world.gate.request)
-            await pair.media(40, flows=False)
-            await pair.restart()
-            await presence.recover(world.app)
-            await pair.connect()
-            await pair.media(40, flows=True)
-            frames = await pair.stored()
-            assert len(frames) > 40
-            assert max(at for _, at in frames) <= withdrawn_ms
-            await pair.crash()
+    async with recording(tmp_path, 0) as (world, pair):
+        withdrawn_ms = world.clock.now_ms()
+        world.store.down = True
+        with contextlib.suppress(Unavailable):
+            await world.withdraw(world.customer, world.gate.request)
+        await pair.media(40, flows=False)
+        await pair.restart()
+        await presence.recover(world.app)
+        await pair.connect()
+        await pair.media(40, flows=True)
+        frames = await pair.stored()
+        assert len(frames) > 40
+        assert max(at for _, at in frames) <= withdrawn_ms

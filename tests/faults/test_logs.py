@@ -63,6 +63,8 @@ async def test_nobody_writes_lines_of_their_own(out: Outside) -> None:
     await worker.settle()
     await worker.wire.close()  # or the server would wait for its last entries
     await out.product.stop()
+    (row,) = out.product.rows("select max(size) - (select count(*) from leaf) as n from checkpoint")
+    assert row["n"] == 0, "the last thing that it did is sign the last head"
     lines = out.product.log.read_text().split("\n")[:-1]
     assert [line for line in lines if not LINE.fullmatch(line)] == []
     assert [line for line in lines if line.startswith("00:00:00")] == []

@@ -10,7 +10,7 @@ import pytest
 from avsession.errors import GrantStale, Invalid, Unavailable
 from avsession.grant import Grant, GrantedLeg
 from avsession.messages import CloseGate, LegOffer, LegState, ManifestLine, Message
-from avsession.recording import AnyEntry, Attach, Begin, Detach, End, decode_line
+from avsession.recording import PAUSED, AnyEntry, Attach, Begin, Detach, End, decode_line
 from recorder.capture import END_AFTER_MS, TRY_END_MS, Capture
 from recorder.gate import CONFIRM_MS
 from recorder.journal import AGAIN_MS, ANSWER_MS, STALL_MS
@@ -140,6 +140,26 @@ async def test_a_newer_grant_ends_the_older_generation(room: Room) -> None:
     detach = room.entries()[2]
     assert isinstance(detach, Detach)
     assert (detach.generation, detach.reason) == (1, "superseded")
+
+
+@pytest.mark.parametrize("paused", [False, True])
+async def test_what_is_heard_by_heartbeat_only_is_said_as_what_it_is(
+    room: Room, paused: bool
+) -> None:
+    """A pause is no loss, though the order that said so did not arrive."""
+    capture = room.open()
+    capture.begin(room.grant(), "token")
+    capture.confirm(None, room.ms, paused=paused)
+    assert not capture.live
+    await capture.drain()
+    detach = room.entries()[-1]
+    assert isinstance(detach, Detach)
+    reason = PAUSED if paused else "gate.closed"
+    assert detach.reason == reason
+    capture.begin(room.grant(2), "token")
+    party = capture.party(2, "p")
+    assert party is not None
+    assert party._buffer._reason == reason, "of the gap that follows"
 
 
 async def test_nobody_confirms_the_gate(room: Room) -> None:

@@ -36,6 +36,25 @@ async def test_a_party_comes_and_goes(there: World) -> None:
     assert not there.hub.connected(CUSTOMER)
 
 
+async def test_what_a_page_says_again_is_expected_before_it_has_joined(there: World) -> None:
+    keys = ("key-" + "0" * 16, "key-" + "1" * 16)
+    there.domain.does["joined"] = lambda owner: told(there, owner)
+
+    async def told(there: World, owner: str) -> None:
+        assert there.domain.expected == [(owner, keys)]
+        there.hub.tell(owner, welcome(owner))
+
+    async with there.page(None) as page:
+        ticket = there.domain.ticket(CUSTOMER)
+        await page.say(type="hello", ticket=ticket, build="test", unsaid=keys)
+        assert (await page.next())["type"] == "welcome"
+    too_many = [f"key-{n:016}" for n in range(17)]
+    async with there.page(None) as page:
+        ticket = there.domain.ticket(CUSTOMER)
+        await page.say(type="hello", ticket=ticket, build="test", unsaid=too_many)
+        assert (await page.next())["code"] == "message.invalid"
+
+
 async def test_a_used_ticket_is_refused(there: World) -> None:
     ticket = there.domain.ticket(CUSTOMER)
     async with there.page(CUSTOMER, ticket=ticket), there.page(None) as second:

@@ -101,12 +101,14 @@ class Domain:
         self.hub = hub
         self.calls: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue()
         self.tickets: dict[str, Party] = {}
+        self.expected: list[tuple[str, tuple[str, ...]]] = []
         self.does: dict[str, Callable[..., Awaitable[Any]]] = {}
 
     def cases(self) -> UseCases:
-        names = [name for name in UseCases.__dataclass_fields__ if name != "heartbeat"]
+        at_once: dict[str, Any] = {"heartbeat": self._heartbeat, "expect": self._expect}
+        names = UseCases.__dataclass_fields__.keys() - at_once.keys()
         asynchronous: dict[str, Any] = {name: self._case(name) for name in names}
-        return UseCases(**asynchronous, heartbeat=self._heartbeat)
+        return UseCases(**asynchronous, **at_once)
 
     def ticket(self, owner: str) -> str:
         ticket = f"ticket-{len(self.tickets)}-{owner[-1]}"
@@ -134,6 +136,9 @@ class Domain:
         if ticket not in self.tickets:
             raise TicketRefused
         return self.tickets.pop(ticket)
+
+    def _expect(self, party: Party, keys: tuple[str, ...]) -> None:
+        self.expected.append((party.id, keys))
 
     async def _joined(self, owner: str) -> None:
         self.hub.tell(owner, welcome(owner))

@@ -368,7 +368,7 @@ export class Recording {
 
   /**
    * Say something that must arrive: what came of it; null, and a sentence, when it was refused.
-   * @param {object} message
+   * @param {import("./signaling.js").Said} message
    */
   async change(message) {
     return (await this.changed(message)) !== null;
@@ -376,7 +376,7 @@ export class Recording {
 
   /**
    * As change; what the server answered, or null.
-   * @param {object} message
+   * @param {import("./signaling.js").Said} message
    */
   async changed(message) {
     try {

@@ -47,6 +47,19 @@ export function say(text) {
 }
 
 /**
+ * Do what somebody asked for; what goes wrong is said, and what was said before goes.
+ * @param {() => Promise<unknown>} action
+ */
+export async function guarded(action) {
+  try {
+    say("");
+    await action();
+  } catch (error) {
+    say(explain(error));
+  }
+}
+
+/**
  * A copy of a <template>, translated.
  * @param {string} id
  */

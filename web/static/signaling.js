@@ -21,6 +21,10 @@ const FINAL_CODES = new Map([
   [4001, "replaced"],
 ]);
 
+/** Changes that end or interrupt recording. Until the server has them it must not record. */
+const CLOSING = new Set(["recording.pause", "recording.stop", "consent.withdraw"]);
+const MAX_UNSAID = 16;
+
 /** Refused only for now: the same change, with the same key, is said again. */
 const RETRY_CODES = new Set(["unavailable", "too_many", "error"]);
 const RETRY_MS = 2_000;
@@ -39,9 +43,11 @@ export class Refusal extends Error {
   }
 }
 
+/** @typedef {{type: string, [field: string]: unknown}} Said */
+
 /**
  * @typedef {object} Change
- * @property {object} message
+ * @property {Said} message
  * @property {(result: Record<string, string>) => void} resolve
  * @property {(error: Error) => void} reject
  */
@@ -101,7 +107,8 @@ export class Signaling extends EventTarget {
     this.socket = socket;
     socket.onopen = () => {
       this.lastHeard = performance.now();
-      socket.send(JSON.stringify({ type: "hello", ticket, build: this.build.slice(0, 64) }));
+      const build = this.build.slice(0, 64);
+      socket.send(JSON.stringify({ type: "hello", ticket, build, unsaid: this.unsaid() }));
     };
     socket.onmessage = (event) => {
       if (this.socket === socket) this.heard(event.data);
@@ -152,6 +159,12 @@ export class Signaling extends EventTarget {
     return change;
   }
 
+  /** The keys of what closes and is not acknowledged: after the welcome it is said again. */
+  unsaid() {
+    const closing = [...this.changes].filter(([, { message }]) => CLOSING.has(message.type));
+    return closing.slice(-MAX_UNSAID).map(([key]) => key);
+  }
+
   /**
    * Say something that is worth saying only now; while the socket is down it waits for the next.
    * @param {object} message
@@ -165,7 +178,7 @@ export class Signaling extends EventTarget {
   /**
    * Say something that must arrive. Resolves with the acknowledgement's result; rejects with the
    * server's Refusal, or when the session is over first.
-   * @param {object} message
+   * @param {Said} message
    * @returns {Promise<Record<string, string>>}
    */
   change(message) {

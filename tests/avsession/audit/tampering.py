@@ -86,7 +86,7 @@ class Copy:
             await store.close()
 
     async def rows(self, since: Kept | None = None) -> list[Row]:
-        return [(one.step, one.row) for one in (await self.verify(since)).findings]
+        return [(one.step, one.where) for one in (await self.verify(since)).findings]
 
 
 def copied(story: Path, folder: Path) -> Copy:

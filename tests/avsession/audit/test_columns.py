@@ -65,7 +65,7 @@ class Changing:
 
     async def found(self) -> list[str]:
         report = await evidence.verify(self._store, self._copy.notary.key, self._copy.anchors)
-        return [f"{one.row}: {one.what}" for one in report.findings]
+        return [f"{one.where}: {one.what}" for one in report.findings]
 
     async def table(self, db: sqlite3.Connection, table: str) -> None:
         names, key, nullable = columns(db, table)

@@ -1,6 +1,7 @@
 """What a proof came to, as its readers ask."""
 
-from avsession.audit.media_proof import STEPS, Finding, Proof
+from avsession.audit.findings import Finding
+from avsession.audit.media_proof import STEPS, Proof
 
 
 def proof(*findings: Finding) -> Proof:

@@ -246,7 +246,7 @@ async def test_a_history_rewritten_with_its_tree_is_found_by_the_signatures(copy
         rewrite(db, before)
     report = await copy.verify()
     (head,) = [one for one in report.findings if one.step == 2]
-    assert head.row == f"checkpoint {last}"
+    assert head.where == f"checkpoint {last}"
     assert f"leaves {before} to {last - 1} are not" in head.what
     assert [one.step for one in report.findings] == [2, 4], "the anchor says it, too"
 
@@ -260,7 +260,7 @@ async def test_a_checkpoint_of_another_history_is_a_fork(copy: Copy) -> None:
         db.execute("INSERT INTO checkpoint VALUES (?, ?, 1)", (size, note))
     report = await copy.verify()
     (found,) = report.findings
-    assert (found.step, found.row) == (2, f"checkpoint {size}")
+    assert (found.step, found.where) == (2, f"checkpoint {size}")
     assert "forked" in found.what
 
 
@@ -271,7 +271,7 @@ async def test_yesterdays_copy_is_found_by_the_anchor_alone(copy: Copy) -> None:
         (copy.folder / f"avsession.db{rest}").unlink(missing_ok=True)
     report = await copy.verify()
     (found,) = report.findings
-    assert (found.step, found.row) == (4, copy.anchors[0].name)
+    assert (found.step, found.where) == (4, copy.anchors[0].name)
     assert f"was signed over {last} leaves, and there are" in found.what
     copy.anchors = ()
     assert (await copy.verify()).ok, "by itself yesterday's copy is whole"
@@ -301,7 +301,7 @@ async def test_a_checkpoint_that_somebody_kept(copy: Copy) -> None:
         db.execute("DELETE FROM checkpoint")
     copy.anchors = ()
     found = [one for one in (await copy.verify(mine)).findings if one.step == 5]
-    assert [one.row for one in found] == ["mine.txt"]
+    assert [one.where for one in found] == ["mine.txt"]
     assert "are not those" in found[0].what
     foreign = Kept("foreign.txt", (await Notary(ORIGIN, Signer()).sign(1, b"r" * 32)).note)
     assert (5, "foreign.txt") in await copy.rows(foreign)
@@ -360,7 +360,7 @@ async def test_a_row_that_cannot_be_read_is_named(copy: Copy) -> None:
         db.execute("UPDATE leaf SET kind = 'audit.read' WHERE number = 5")
     named = [(6, f"detail {leaf}/{field}"), (1, "leaf 5")]
     report = await copy.verify()
-    assert sorted((one.step, one.row) for one in report.findings) == sorted(named), "and the rest"
+    assert sorted((one.step, one.where) for one in report.findings) == sorted(named), "and the rest"
     (said,) = [one.what for one in report.findings if one.step == 6]
     assert said.startswith("cannot be read: ")
 

@@ -38,6 +38,7 @@ from avsession.usecases import accept, workers
 from recorder import webm
 from recorder.frames import EncodedFrame, Kind
 from signaling.connection import End as ConnectionEnd
+from signaling.hub import Ear
 
 if TYPE_CHECKING:
     from tests.avsession.usecases.parts import Person
@@ -83,16 +84,25 @@ class Recorder:
     def last(self, kind: type[M]) -> M:
         return self.all(kind)[-1]
 
-    async def join(self, *recordings: str) -> WorkerWelcome:
-        """Connect, naming the recordings in the spool."""
-        hello = WorkerHello(
+    def hello(self, *recordings: str) -> WorkerHello:
+        """What it says first."""
+        return WorkerHello(
             worker=self.worker,
             fingerprint=self.fingerprint,
             recorder_key=self.recorder_key,
             capacity=self.capacity,
             recordings=recordings,
         )
-        self.world.hub.attach_worker(hello, _Ear(self))
+
+    @property
+    def ear(self) -> Ear:
+        """Where it hears, on another connection each time."""
+        return _Ear(self)
+
+    async def join(self, *recordings: str) -> WorkerWelcome:
+        """Connect, naming the recordings in the spool."""
+        hello = self.hello(*recordings)
+        self.world.hub.attach_worker(hello, self.ear)
         self.connected = True
         welcome = await workers.worker_joined(self.world.app, hello)
         await workers.worker_ready(self.world.app, self.worker)

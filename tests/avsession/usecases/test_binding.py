@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from avsession.audit import merkle
+from avsession.audit import log, verify_tree
+from avsession.audit.media_proof import Proof
+from avsession.audit.verify import Kept
 from avsession.errors import Unavailable
 from avsession.records import Recording
 from avsession.usecases import binding, evidence
@@ -18,7 +20,9 @@ async def test_the_log_is_read_and_held_against_its_newest_checkpoint(world: Wor
     seen: list[tuple[str, int, int]] = []
     async with world.store.read() as tx:
         found = await binding.scan(
-            tx, world.app.notary.key, lambda what, done, total: seen.append((what, done, total))
+            tx,
+            world.app.notary.key,
+            progress=lambda what, done, total: seen.append((what, done, total)),
         )
     assert (found.size, found.signed, found.wrong) == (head.size, head.size, [])
     assert list(found.recordings) == [recording]
@@ -51,14 +55,74 @@ async def test_what_was_changed_is_named(world: World, change: str, wrong: str) 
     assert any(wrong in one for one in found.wrong), found.wrong
 
 
-def test_the_root_grows_as_the_tree_does() -> None:
-    tree, stored = binding._Growing(), dict[merkle.Node, bytes]()
-    assert tree.root() == merkle.EMPTY_ROOT
-    for n in range(70):
-        leaf = merkle.leaf_hash(str(n).encode())
-        stored |= merkle.append(n, leaf, [stored[node] for node in merkle.carries(n)])
-        tree.add(leaf)
-        assert tree.root() == merkle.fold([stored[node] for node in merkle.edge(n + 1)])
+async def test_every_page_is_held_against_what_was_signed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Heads within a page, at its end and beyond; the page is a small one here."""
+    monkeypatch.setattr(verify_tree, "LEVELS", 2)
+    monkeypatch.setattr(verify_tree, "PAGE", 4)
+    monkeypatch.setattr(binding, "PAGE", 4)
+    size = len(await world.leaves())
+    for _ in range(9):
+        async with world.store.write() as tx:
+            await log.append(tx, world.clock, world.app.entropy, "log.started", actor="server")
+        size += 1
+        head = await evidence.checkpoint(world.app)
+        note = await world.app.notary.anchors[0].get()
+        assert (head.size, note) == (size, head.note)
+        async with world.store.read() as tx:
+            found = await binding.scan(tx, world.app.notary.key, [Kept("here", note)])
+        assert (found.size, found.signed, found.wrong) == (size, size, [])
+
+
+async def test_the_log_is_held_against_what_is_kept_outside(world: World) -> None:
+    """The database as it was before the last leaf, its head with it: only the anchor tells."""
+    await world.sealed()
+    old = (await evidence.checkpoint(world.app)).size
+    async with world.store.write() as tx:
+        await log.append(tx, world.clock, world.app.entropy, "log.started", actor="server")
+    note = (await evidence.checkpoint(world.app)).note
+    forged = (await world.app.notary.sign(old, bytes(32))).note
+
+    async def wrong(note: str | None) -> list[str]:
+        async with world.store.read() as tx:
+            return (await binding.scan(tx, world.app.notary.key, [Kept("A", note)])).wrong
+
+    assert await wrong(note) == []
+    with database(world.folder) as db:
+        db.execute("delete from leaf where number >= ?", (old,))
+        db.execute("delete from checkpoint where size > ?", (old,))
+    more = f"{old + 1} leaves were signed, and there are {old}"
+    assert await wrong(note) == [f"the checkpoint kept in A: {more}"]
+    other = f"the first {old} leaves are not those that were signed"
+    assert await wrong(forged) == [f"the checkpoint kept in A: {other}"]
+    assert await wrong(None) == ["the checkpoint kept in A: it is gone"]
+    assert "A: " in (await wrong("it cannot be read"))[0]
+
+
+async def test_nothing_rests_on_a_leaf_that_nobody_signed(world: World) -> None:
+    """Its end could still be another one, to whoever has the database."""
+    recording = await world.recorded()
+    signed = (await evidence.checkpoint(world.app)).size
+    await world.stop(world.agent, world.gate.request)
+    await world.recorder.end()
+
+    async def proof() -> Proof:
+        async with world.store.read() as tx:
+            found = await binding.scan(tx, world.app.notary.key)
+            session = found.recordings[recording]
+            gathered = await binding.gather(
+                tx, world.app.objects, recording, session, reading=False
+            )
+        return await binding.prove(gathered, found.signed)
+
+    last = len(await world.leaves()) - 1
+    first = (await proof()).first
+    assert first is not None
+    assert (first.step, first.where) == (2, f"leaf {last}")
+    assert first.what == f"is under no signed checkpoint: the newest is over {signed} leaves"
+    await world.later(1)  # a recording's end is signed with the next tick
+    assert (await proof()).ok
 
 
 async def test_what_runs_is_gathered_from_what_was_accepted(world: World) -> None:

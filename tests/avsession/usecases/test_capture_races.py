@@ -9,6 +9,7 @@ from avsession.errors import Unavailable
 from avsession.messages import Capture, RecordingChanged
 from avsession.records import GrantRecord
 from avsession.usecases.gate import OpenGate
+from tests.avsession.usecases.recorder import fingerprint
 from tests.avsession.usecases.world import World
 
 
@@ -117,3 +118,50 @@ async def test_nobody_is_recorded_who_closes_before_the_grant_is_prepared(
     await closing[0]
     assert world.live() is None
     assert not world.recorder.all(Capture)
+
+
+@pytest.mark.parametrize("when", ["chosen", "prepared"])
+@pytest.mark.parametrize("back", [False, True])
+async def test_a_recorder_that_goes_while_its_grant_is_made_captures_nothing(
+    world: World, when: str, back: bool
+) -> None:
+    """One that is started anew meanwhile, with another certificate, gets another grant."""
+    await world.recorder.join()
+    first = world.recorder.fingerprint
+    await world.ask()
+    await world.allow(world.agent)
+    create, gone = world.app.custody.create, list[asyncio.Task[Any]]()
+
+    async def go() -> None:
+        if not gone:
+            gone.append(world.meanwhile(world.recorder.vanish()))
+            await asyncio.sleep(0)
+            if back:
+                world.recorder.fingerprint = fingerprint()
+                world.hub.attach_worker(world.recorder.hello(), world.recorder.ear)
+
+    async def choosing(recording: str, track: str) -> str:
+        await go()
+        return await create(recording, track)
+
+    async def committing() -> None:
+        if world.app.gate._opening:
+            await go()
+
+    if when == "chosen":
+        world.app.custody.create = choosing  # type: ignore[method-assign]
+    else:
+        world.store.before_commit = committing
+    await world.allow(world.customer)
+    await gone[0]
+    live = world.live()
+    assert live is None or (back and live.fingerprint == world.recorder.fingerprint != first)
+    assert len(world.recorder.all(Capture)) == (live is not None)
+    on = [m for m in world.customer.all(RecordingChanged) if m.recording.state == "on"]
+    assert len(on) == (live is not None)
+    world.store.before_commit = None
+    await world.recorder.join()
+    await world.later(1)
+    assert world.gate.fingerprint == world.recorder.fingerprint
+    assert world.recorder.grant.generation == world.gate.generation
+    assert [row.closed_ms is None for row in await world.find(GrantRecord)] == [False, True]

@@ -3,9 +3,14 @@
 import pytest
 
 from avsession.errors import Conflict, Unavailable
-from avsession.messages import CloseGate, RecordingChanged
-from avsession.usecases.closing import close_now, ending, going, pausing
+from avsession.messages import CloseGate, RecordingChanged, StopRecording
+from avsession.usecases.closing import close_now, ending, expect, going, pausing
 from tests.avsession.usecases.world import World
+
+
+def said(request: str) -> StopRecording:
+    """A party's message about this request."""
+    return StopRecording(request=request, key="key-" + "0" * 16)
 
 
 async def test_everyone_and_the_recorder_are_told_at_once(world: World) -> None:
@@ -47,7 +52,7 @@ async def test_what_stays_barred(
         close_now(world.app, world.session, "before", final=False)
 
     async def attempt() -> None:
-        with ending(world.app, world.customer.id, request, "withdrawn"):
+        with ending(world.app, world.customer.id, said(request), "withdrawn"):
             assert world.live() is None
             assert world.app.gate.barred(request, [world.customer.id])
             if error is not None:
@@ -71,13 +76,13 @@ async def test_a_pause_bars_by_itself(
     request = await world.record()
 
     async def attempt() -> None:
-        with pausing(world.app, world.customer.id, request):
+        with pausing(world.app, world.customer.id, said(request)):
             assert world.live() is None
             status = world.agent.last(RecordingChanged).recording
             assert (status.state, status.reason, status.request) == ("paused", "paused", request)
             assert set(status.paused) == {world.customer.id}
             assert not world.recorder.last(CloseGate).final
-            with ending(world.app, world.customer.id, request, "withdrawn"):
+            with ending(world.app, world.customer.id, said(request), "withdrawn"):
                 pass
             assert world.app.gate.barred(request, [world.customer.id])
             if error is not None:
@@ -94,13 +99,13 @@ async def test_a_pause_bars_by_itself(
 
 async def test_another_request_or_a_stranger_closes_nothing(world: World) -> None:
     request = await world.record()
-    with ending(world.app, world.customer.id, "req_" + "a" * 26, "withdrawn"):
+    with ending(world.app, world.customer.id, said("req_" + "a" * 26), "withdrawn"):
         assert world.live() is not None
-    with ending(world.app, "pty_" + "a" * 26, request, "withdrawn"):
+    with ending(world.app, "pty_" + "a" * 26, said(request), "withdrawn"):
         assert world.live() is not None
-    with pausing(world.app, world.customer.id, "req_" + "a" * 26):
+    with pausing(world.app, world.customer.id, said("req_" + "a" * 26)):
         assert world.live() is not None
-    with pausing(world.app, "pty_" + "a" * 26, request):
+    with pausing(world.app, "pty_" + "a" * 26, said(request)):
         assert world.live() is not None
     with going(world.app, "pty_" + "a" * 26, "party_left"):
         assert world.live() is not None
@@ -114,3 +119,23 @@ async def test_who_is_gone_is_not_recorded_until_that_is_written_or_they_are_bac
         raise Unavailable
     assert world.live() is None
     assert world.app.gate.barred("", [world.customer.id])
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"), [(None, False), (Unavailable, True), (Conflict, False)]
+)
+async def test_what_a_page_says_again_is_waited_for(
+    world: World, error: type[Exception] | None, expected: bool
+) -> None:
+    """Until it has its answer: that it could not be looked at is none."""
+    request, change = await world.record(), said("req_" + "a" * 26)
+    expect(world.app, world.customer.party, (change.key,))
+    assert world.app.gate.barred(request, [world.customer.id])
+    with pytest.raises(error or Conflict), pausing(world.app, world.customer.id, change):
+        raise error or Conflict
+    if error is None:
+        expect(world.app, world.customer.party, (change.key,))
+        with pausing(world.app, world.customer.id, change):
+            pass
+    assert world.app.gate.barred(request, [world.customer.id]) is expected
+    assert (world.session in world.app.gate.waiting) is not expected, "it may open again"

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from avsession.usecases.gate import KEEP, MAX_BARS, Gate, OpenGate
+from avsession.usecases.gate import KEEP, MAX_BARS, Drains, Gate, OpenGate
 
 NOW = 1_000_000
 FIRST = OpenGate(
@@ -214,3 +214,44 @@ def test_too_many_bars_bar_everything_until_the_session_is_forgotten() -> None:
     assert gate.barred("another", ["customer"])
     gate.forget("customer")
     assert not gate.barred("another", ["customer"])
+
+
+def test_what_a_page_says_again_bars_until_all_of_it_was_heard() -> None:
+    gate = Gate()
+    gate.expect("ses_1", "agent", ("one", "two"))
+    gate.heard("agent", "other", NOW)
+    gate.heard("customer", "one", NOW)
+    gate.heard("agent", "one", NOW)
+    gate.heard("agent", "one", NOW)
+    assert gate.barred("req_1", ["customer", "agent"])
+    assert not gate.barred("req_1", ["customer"])
+    assert not gate.waiting
+    gate.heard("agent", "two", NOW)
+    assert not gate.barred("req_1", ["customer", "agent"])
+    assert gate.waiting == {"ses_1": NOW}
+    gate.expect("ses_1", "agent", ("one",))
+    gate.expect("ses_1", "agent", ())
+    assert not gate.barred("req_1", ["agent"])
+    gate.expect("ses_1", "agent", ("one",))
+    gate.forget("agent")
+    assert not gate.barred("req_1", ["agent"])
+
+
+def test_who_is_about_to_capture_is_found_by_the_worker() -> None:
+    gate = opened(FIRST)
+    gate.prepare(OTHER)
+    assert gate.of_worker("wrk_1") == [FIRST]
+    assert gate.meant_for("wrk_1") == [OTHER, FIRST]
+    assert gate.meant_for("wrk_2") == []
+
+
+def test_since_when_a_recording_drains_and_when_that_last_moved() -> None:
+    drains = Drains()
+    assert drains.seen("rec_1", NOW) == (NOW, NOW)
+    drains.moved("rec_1", NOW + 5)
+    drains.moved("rec_2", NOW + 6)
+    assert drains.seen("rec_1", NOW + 9) == (NOW, NOW + 5)
+    assert drains.seen("rec_2", NOW + 9) == (NOW + 6, NOW + 6)
+    drains.over("rec_1")
+    drains.over("rec_3")
+    assert drains.seen("rec_1", NOW + 9) == (NOW + 9, NOW + 9)

@@ -8,7 +8,7 @@ from avsession.errors import Conflict, NotPermitted, PausedByOther, RequestOver,
 from avsession.messages import Capture, CloseGate, PauseRecording, RecordingChanged, Welcome
 from avsession.recording import State
 from avsession.records import GrantRecord, Recording
-from avsession.usecases import pausing, presence
+from avsession.usecases import closing, pausing, presence
 from tests.avsession.usecases.parts import Person
 from tests.avsession.usecases.recorder import Recorder
 from tests.avsession.usecases.world import World
@@ -340,3 +340,46 @@ async def test_another_workers_place_is_not_taken(world: World) -> None:
     await world.resume(world.agent, request)
     assert world.live() is None
     assert not other.all(Capture)
+
+
+async def after_a_restart(world: World, pauser: Person, key: str) -> None:
+    """Everyone is back; the page of who paused says what it has to say again."""
+    await world.restart()
+    for person in (world.agent, world.customer):
+        if person is pauser:
+            closing.expect(world.app, person.party, (key,))
+        await world.connect(person)
+    await world.recorder.join()
+
+
+async def test_a_pause_that_a_restart_forgot_holds_until_it_is_said_again(
+    world: World, pauser: Person
+) -> None:
+    """The server that it was told to could not write it down, and died."""
+    request, key = await world.record(), world.key()
+    world.store.down = True
+    with pytest.raises(Unavailable):
+        await world.pause(pauser, request, key)
+    await after_a_restart(world, pauser, key)
+    await world.later(5)
+    assert world.live() is None
+    assert len(world.recorder.all(Capture)) == 1, "the one from before"
+    number = await world.pause(pauser, request, key)
+    await world.later(1)
+    assert world.live() is None
+    assert state(world.agent) == state(world.customer) == "paused"
+    await world.resume(pauser, request, number)
+    assert world.live() is not None
+
+
+async def test_what_is_refused_when_it_is_said_again_holds_nothing(
+    world: World, pauser: Person
+) -> None:
+    await world.record()
+    key = world.key()
+    await after_a_restart(world, pauser, key)
+    assert world.live() is None
+    with pytest.raises(RequestOver):
+        await world.pause(pauser, "req_" + "a" * 26, key)
+    await world.later(1)
+    assert world.live() is not None

@@ -3,12 +3,13 @@
 import pytest
 
 from avsession.errors import Unavailable
-from avsession.messages import RecordingFinished, RequestRecording
-from avsession.recording import State
+from avsession.messages import EntryAccepted, EntryRefused, RecordingFinished, RequestRecording
+from avsession.recording import Attach, State, entry_digest
 from avsession.records import ConsentState as ConsentRow
 from avsession.records import Idempotent, Recording, SignInLink, Ticket, Withdrawal
 from avsession.session import Party, Session
 from avsession.usecases import consent, presence, sessions, timers
+from avsession.usecases.timers import LONGEST_MS
 from tests.avsession.usecases.world import World
 
 
@@ -63,6 +64,27 @@ async def test_a_recorder_that_goes_on_finishing_may(world: World) -> None:
     assert (await world.only(Recording)).state is State.CLOSING
     await world.later(31)
     assert (await world.only(Recording)).state is State.INTERRUPTED
+
+
+async def test_a_recorder_that_never_finishes_is_ended_in_the_end(world: World) -> None:
+    """It sends entries for ever: what was accepted stays, the rest is refused."""
+    recording = await world.recorded()
+    lie = {"generation": 1, "grant": "0" * 64, "clock_offset_ms": 0.0, "clock_uncertainty_ms": 1.0}
+    await world.stop(world.agent, world.gate.request)
+    closed, said = world.clock.now_ms(), []
+    while (await world.only(Recording)).state is State.CLOSING:
+        said.append(await world.recorder.say(world.recorder.entry(Attach, **lie)))
+        await world.later(29)
+    assert 0 <= world.clock.now_ms() - closed - LONGEST_MS <= 29_000
+    assert all(isinstance(answer, EntryAccepted) for answer in said)
+    kept = list(world.recorder.chain)
+    assert isinstance(await world.recorder.say(world.recorder.entry(Attach, **lie)), EntryRefused)
+    row = await world.only(Recording)
+    assert (row.state, row.manifest_head) == (State.INTERRUPTED, entry_digest(kept[-1]))
+    (told,) = [leaf for leaf in await world.leaves() if leaf["kind"] == "recording.interrupted"]
+    assert told["refs"]["entries"] == len(kept)
+    manifest = world.folder / "objects" / recording / "manifest.jsonl"
+    assert len(manifest.read_bytes().splitlines()) == len(kept) > len(said) > 60
 
 
 async def test_an_absent_recorder_has_ten_minutes_and_a_restart_begins_them_anew(

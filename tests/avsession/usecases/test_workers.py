@@ -88,3 +88,30 @@ async def test_what_ended_while_the_recorder_was_away_is_finished_by_it(world: W
     await world.later(1)
     await world.recorder.end()
     assert (await world.only(Recording)).state is State.SEALED
+
+
+async def test_a_heartbeat_says_whose_gate_a_pause_has_closed(world: World) -> None:
+    """For a recorder that did not hear it, and after a restart by what is written."""
+    request = await world.record()
+    recording = world.gate.recording
+
+    def beat(recorder: Recorder) -> tuple[int, tuple[str, ...]]:
+        reply = workers.heartbeat(world.app, recorder.worker, Heartbeat(sent=1))
+        return len(reply.live), reply.paused
+
+    assert beat(world.recorder) == (1, ())
+    generation = await world.pause(world.agent, request)
+    assert beat(world.recorder) == (0, (recording,))
+    assert beat(Recorder(world)) == (0, ())
+    await world.restart()
+    await world.recorder.join(recording)
+    assert beat(world.recorder) == (0, (recording,))
+    for person in (world.agent, world.customer):
+        await world.connect(person)
+    await world.resume(world.agent, request, generation)
+    assert beat(world.recorder) == (1, ())
+    await world.pause(world.agent, request)
+    await world.stop(world.agent, request)
+    await world.recorder.begin()
+    await world.recorder.end()
+    assert beat(world.recorder) == (0, ())

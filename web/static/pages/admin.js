@@ -7,7 +7,7 @@ import { get } from "../api.js";
 import { byId, button, el, onClick, show } from "../dom.js";
 import { dateTime, duration, language, list, onLanguage, sentence, t } from "../i18n.js";
 import { openRecording } from "../open.js";
-import { explain, say, start } from "../shell.js";
+import { explain, guarded, say, start } from "../shell.js";
 import { showArchived, story } from "../story.js";
 import { cell, timeline } from "../timeline.js";
 
@@ -31,16 +31,6 @@ onClick(byId("more-recordings", HTMLButtonElement), () => guarded(moreRecordings
 onClick(byId("refresh", HTMLButtonElement), () => guarded(reload));
 onLanguage(draw);
 await guarded(reload);
-
-/** @param {() => Promise<unknown>} action */
-async function guarded(action) {
-  try {
-    say("");
-    await action();
-  } catch (error) {
-    say(explain(error));
-  }
-}
 
 async function reload() {
   sessions = [];

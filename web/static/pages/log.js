@@ -7,7 +7,7 @@ import { get, post } from "../api.js";
 import { button, byId, el, onClick, show } from "../dom.js";
 import { dateTime, onLanguage, sentence, t } from "../i18n.js";
 import { saveFile } from "../save.js";
-import { explain, say, start } from "../shell.js";
+import { guarded, start } from "../shell.js";
 import { cell } from "../timeline.js";
 
 const STATE_MS = 15_000;
@@ -44,16 +44,6 @@ onClick(byId("more", HTMLButtonElement), () => guarded(more));
 onLanguage(draw);
 setInterval(() => void look().catch(() => undefined), STATE_MS);
 await guarded(search);
-
-/** @param {() => Promise<unknown>} action */
-async function guarded(action) {
-  try {
-    say("");
-    await action();
-  } catch (error) {
-    say(explain(error));
-  }
-}
 
 async function look() {
   state = await get("/api/admin/log/state");
