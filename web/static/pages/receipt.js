@@ -39,10 +39,19 @@ async function check() {
   draw();
 }
 
+/**
+ * Beside the word, so that wrong is seen at a glance, and never by colour alone.
+ * @param {boolean | null} holds
+ */
+function sign(holds) {
+  return holds === null ? "–" : holds ? "✓" : "✗";
+}
+
 function draw() {
   show(byId("result", HTMLElement), found !== null);
   const verdict = byId("verdict", HTMLElement);
-  verdict.textContent = found ? t(found.holds ? "receipt.holds" : "receipt.broken") : "";
+  const said = found && `${sign(found.holds)} ${t(found.holds ? "receipt.holds" : "receipt.broken")}`;
+  verdict.textContent = said ?? "";
   verdict.classList.toggle("wrong", found !== null && !found.holds);
   const steps = found?.steps ?? [];
   byId("steps", HTMLElement).replaceChildren(
@@ -50,7 +59,7 @@ function draw() {
       el(
         "li",
         { "data-step": name, "data-holds": String(holds) },
-        el("strong", {}, t(`receipt.mark_${holds}`)),
+        el("strong", {}, `${sign(holds)} ${t(`receipt.mark_${holds}`)}:`),
         ` ${sentence("receipt_step", said)}`,
       ),
     ),
