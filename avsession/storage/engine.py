@@ -156,8 +156,8 @@ def current(connection: Connection) -> None:
         raise Unavailable("The database is of another version; start this one's server once.")
 
 
-def upgrade(connection: Connection) -> None:
-    """Run the migrations that are missing, inside the connection's transaction.
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Run the migrations that are missing up to ``revision``, in the connection's transaction.
 
     Raises Unavailable when the database was made by a newer version of this program.
     """
@@ -165,6 +165,6 @@ def upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     try:
-        alembic.command.upgrade(config, "head")
+        alembic.command.upgrade(config, revision)
     except alembic.util.CommandError as error:
         raise Unavailable(f"The database cannot be brought up to date: {error}") from error

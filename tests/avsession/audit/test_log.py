@@ -20,7 +20,7 @@ from avsession.canonical import canonical, commitment
 from avsession.errors import Conflict, LogBroken
 from avsession.ports import Writer
 from avsession.records import Account, Detail, Leaf, TreeNode
-from avsession.storage.engine import sqlite_url
+from avsession.storage.engine import make_engine, sqlite_url, upgrade
 from avsession.storage.sql import SqlStore
 from tests.support.tamper import database
 
@@ -226,7 +226,7 @@ async def test_nothing_is_appended_to_a_tree_with_a_hole(store: SqlStore, tmp_pa
 WRITER = """
 import asyncio, secrets, sys
 from avsession.audit import log
-from avsession.storage.engine import sqlite_url
+from avsession.storage.engine import make_engine, sqlite_url, upgrade
 from avsession.storage.sql import SqlStore
 
 class Clock:
@@ -278,13 +278,16 @@ async def test_an_older_database_gets_its_tree(store: SqlStore, tmp_path: Path) 
             await append(tx, actor=f"a{n}")
     before = await tree(store)
     await store.close()
+    made = tmp_path / "avsession.db"
+    now = made.rename(tmp_path / "now.db")
+    engine = make_engine(sqlite_url(made))
+    async with engine.begin() as connection:
+        await connection.run_sync(upgrade, "0001")
+    await engine.dispose()
     with database(tmp_path) as db:  # as the first version made it
-        db.execute("DROP TABLE tree_node")
-        db.execute("DROP TABLE checkpoint")
-        for later in ("party_key", "certificate", "hold"):  # whatever later versions made
-            db.execute(f"DROP TABLE {later}")
-        db.execute("ALTER TABLE segment ADD COLUMN erased BOOLEAN NOT NULL DEFAULT 0")
-        db.execute("UPDATE alembic_version SET version_num = '0001'")
+        db.execute("ATTACH ? AS now", (str(now),))
+        for table in ("leaf", "detail"):
+            db.execute(f"INSERT INTO {table} SELECT * FROM now.{table}")  # noqa: S608
     await store.open()
     assert len(before) == 13 + 6 + 3 + 1
     assert await tree(store) == before
