@@ -16,7 +16,7 @@ person. The tree::
     ├── NotFound             there is no such thing, for this caller
     ├── Conflict             it was possible once, or will be, but not now
     │   ├── AlreadyAnswered, RequestOver, AskingEnded, SessionOver
-    │   └── SegmentRefused, Erased, Held, SessionLive
+    │   └── SegmentRefused, Erased, Held, Restricted, SessionLive
     └── Unavailable          a part we need is not there; recording stops, the call goes on
         ├── StorageFull, RecorderStopping, SignerFailed
         └── LogBroken
@@ -272,6 +272,13 @@ class Held(Conflict):
 
     code = "hold.stands"
     sentence = "A legal hold stands on it. What was decided happens once the hold is released."
+
+
+class Restricted(Conflict):
+    """A person in it has it restricted: it is kept, and nobody may use it until that is lifted."""
+
+    code = "recording.restricted"
+    sentence = "A person in this recording has restricted it. It is kept, and may not be used."
 
 
 class SessionLive(Conflict):

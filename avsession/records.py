@@ -259,6 +259,51 @@ class Hold(_Record, frozen=True, kw_only=True):
     release_reason: str = ""
 
 
+# --- what people ask for
+
+
+class PrivacyRequest(_Record, frozen=True, kw_only=True):
+    """A person uses a right; ``avsession.privacy.requests`` has its states and times."""
+
+    id: str
+    session: str
+    party: str
+    right: str
+    state: str
+    text: str
+    """What the person wrote, or what a member of staff wrote for them."""
+    purposes: list[str]
+    """Those objected to; empty for anything else."""
+    by: str  # party, staff: who brought it in
+    received_ms: int
+    due_ms: int
+    extension: str = ""
+    """Why it takes longer; empty while it does not."""
+    answer: str = ""
+    """What the person is told at its end."""
+    done_ms: int | None = None
+
+
+class Restriction(_Record, frozen=True, kw_only=True):
+    """A party's recordings may be kept, and nothing else, until it is lifted."""
+
+    id: str
+    session: str
+    party: str
+    request: str
+    """The privacy request that it follows from."""
+    why: str  # asked, objection, kept
+    purposes: list[str]
+    """Those objected to; empty: whatever they may be used for."""
+    whole: bool
+    """Whether the recordings are shut altogether; otherwise for ``purposes`` only."""
+    placed_ms: int
+    lifted_ms: int | None = None
+    lifted_by: str = ""  # party, staff, server
+    lift_reason: str = ""
+    """What the person is told, when staff lifted it."""
+
+
 # --- the audit log
 
 

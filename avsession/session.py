@@ -61,7 +61,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Party(msgspec.Struct, frozen=True, kw_only=True):
-    """A person in a session. ``token_hash``: customer's seat; ``data_hash``: the private link."""
+    """A person in a session. ``token_hash``: customer's seat; ``data_hash``: the private link.
+
+    ``contact``: where they wish to be told of answers, if they said so.
+    """
 
     id: str
     session: str
@@ -77,3 +80,4 @@ class Party(msgspec.Struct, frozen=True, kw_only=True):
     left_ms: int | None = None
     presence: Presence | None = None
     seat_deadline_ms: int | None = None
+    contact: str | None = None

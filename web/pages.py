@@ -46,8 +46,8 @@ PUBLIC = {
 }
 STAFF = {"agent": "agent.html", "admin": "admin.html"}
 """Role -> the page at its home."""
-LOG = ("/admin/log", "admin", "log.html")
-"""The audit log: its path, whose it is, its page."""
+INNER = (("/admin/log", "admin", "log.html"), ("/admin/requests", "admin", "requests.html"))
+"""Further pages of a role: path, whose it is, page."""
 
 ALONE = "receipt.html"
 """The page that checks receipts: what is chosen there goes nowhere."""
@@ -105,7 +105,7 @@ def add(app: web.Application, root: Path = HERE) -> None:
     Raises FileNotFoundError when a page is missing.
     """
     pages, static = load(root / "pages"), load(root / "static")
-    wanted = {*PUBLIC.values(), *STAFF.values(), LOG[2]}
+    wanted = {*PUBLIC.values(), *STAFF.values(), *(name for _, _, name in INNER)}
     if missing := wanted - pages.keys():
         raise FileNotFoundError(f"pages are missing: {', '.join(sorted(missing))}")
     pages[ALONE] = _alone(pages[ALONE], static)
@@ -113,8 +113,8 @@ def add(app: web.Application, root: Path = HERE) -> None:
         app.router.add_get(path, _public(pages[name]))
     for role, name in STAFF.items():
         app.router.add_get(HOMES[role], _home(role, pages[name]))
-    path, role, name = LOG
-    app.router.add_get(path, _home(role, pages[name]))
+    for path, role, name in INNER:
+        app.router.add_get(path, _home(role, pages[name]))
     app.router.add_get("/static/{name:.+}", _static(static))
 
 

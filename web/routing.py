@@ -124,6 +124,7 @@ class Route:
     """One line of the table.
 
     ``answer`` is an example of a good answer; a test compares real answers with its shape.
+    ``max_body``: bytes that its body may have.
     ``errors`` are those of the use case; the ones that every route can give are added.
     """
 
@@ -133,6 +134,7 @@ class Route:
     summary: str
     needs: Needs = Needs.NOBODY
     body: type[Body] = Nothing
+    max_body: int = MAX_BODY
     answer: Mapping[str, Any] | str = dataclasses.field(default_factory=dict)
     media: str = "application/json"
     status: int = 200
@@ -202,13 +204,15 @@ def _endpoint(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespo
 async def _body(route: Route, request: web.Request) -> Body:
     if request.content_type != "application/json" or "Content-Encoding" in request.headers:
         raise ContentTypeRefused
+    if route.max_body != MAX_BODY:
+        request = request.clone(client_max_size=route.max_body)
     try:
         async with asyncio.timeout(BODY_S):
             data = await request.read()
     except TimeoutError as error:
         raise BodyLate from error
     except web.HTTPRequestEntityTooLarge as error:
-        raise BodyTooLarge from error
+        raise BodyTooLarge(f"A body has at most {route.max_body} bytes.") from error
     try:
         return msgspec.json.decode(data or b"{}", type=route.body)
     except msgspec.ValidationError as error:

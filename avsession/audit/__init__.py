@@ -36,6 +36,9 @@ hold               ``hold.placed``: scope, what it is about, category, review, a
 access             ``recording.accessed``: who, why, for what, when and until when, salted
 withdrawal         ``consent.withdrawn``: about which recording, and until when there is a choice;
                    ``privacy.requested``: what was chosen
+privacy_request    ``privacy.requested``: which right, when, by when; ``privacy.answered``: each
+                   step; the words of both salted
+restriction        ``subject.restricted``: since when, why, for what, and by whom it was lifted
 =================  ===================================================================
 
 The other tables (accounts, sessions, parties, tickets, states) are what the product works with;
@@ -64,6 +67,8 @@ COMMITTED = (
     "hold",
     "access",
     "withdrawal",
+    "privacy_request",
+    "restriction",
 )
 """The tables that the log commits to: ``audit.verify`` compares every row of them."""
 

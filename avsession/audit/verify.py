@@ -23,6 +23,7 @@ from avsession.audit.verify_destruction import destructions
 from avsession.audit.verify_holds import holds
 from avsession.audit.verify_leaves import Body, read
 from avsession.audit.verify_people import People
+from avsession.audit.verify_privacy import privacy
 from avsession.audit.verify_recordings import recordings
 from avsession.audit.verify_tree import LEVELS, PAGE, Rising, compare
 from avsession.audit.verify_withdrawals import withdrawals
@@ -101,6 +102,7 @@ async def verify(
         ("certificates", destructions(tx, run.people, found)),
         ("holds", holds(tx, run.absences, run.people, found)),
         ("accesses", accesses(tx, found)),
+        ("privacy requests", privacy(tx, run.absences, run.people, found)),
     ):
         await to_its_end(name, check, found)
     return Report(

@@ -13,8 +13,10 @@ metadata = MetaData(
     }
 )
 
-ID = String(64)  # identifiers (30 characters), hex digests (64)
-WORD = String(64)  # states, kinds, roles, languages, reasons
+ID = String(64)
+"""Identifiers (30 characters), hex digests (64)."""
+WORD = String(64)
+"""States, kinds, roles, languages, reasons."""
 _NAMES = {"index": "number", "by": "asked_by", "right": "used_right"}
 """Field -> column, where the field is a SQL word."""
 

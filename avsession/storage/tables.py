@@ -15,7 +15,7 @@ from __future__ import annotations
 from sqlalchemy import JSON, BigInteger, Boolean, LargeBinary, Table, Text, UniqueConstraint
 
 from avsession import records, session
-from avsession.storage import export_tables
+from avsession.storage import export_tables, privacy_tables
 from avsession.storage.columns import ID as _ID
 from avsession.storage.columns import WORD as _WORD
 from avsession.storage.columns import column as _c
@@ -112,6 +112,7 @@ party = Table(
     _c("left_ms", BigInteger, null=True),
     _c("presence", _WORD, null=True),
     _c("seat_deadline_ms", BigInteger, null=True, index=True),
+    _c("contact", Text, null=True),
 )
 
 # --- consent
@@ -327,6 +328,7 @@ TABLES: dict[type, Table] = {
     records.Certificate: certificate,
     records.Hold: hold,
     **export_tables.TABLES,
+    **privacy_tables.TABLES,
     records.Leaf: leaf,
     records.Detail: detail,
     records.TreeNode: tree_node,

@@ -57,7 +57,7 @@ async def for_admin(app: Services, who: Principal, certificate: str) -> dict[str
     """A certificate's machine form. Raises NotFound, also while the destruction is not done."""
     require(who, REVIEW_READ)
     async with app.store.read() as tx:
-        return _whole(await tx.get(Certificate, certificate))
+        return whole(await tx.get(Certificate, certificate))
 
 
 async def for_party(tx: Reader, party: Party, certificate: str) -> dict[str, Any]:
@@ -66,10 +66,10 @@ async def for_party(tx: Reader, party: Party, certificate: str) -> dict[str, Any
     recording = await tx.get(Recording, row.recording) if row else None
     if recording is None or recording.session != party.session:
         raise NotFound
-    return _whole(row)
+    return whole(row)
 
 
-def _whole(row: Certificate | None) -> dict[str, Any]:
+def whole(row: Certificate | None) -> dict[str, Any]:
     """The document, its digest, and the number of the leaf that holds the digest."""
     if row is None or row.done_ms is None:
         raise NotFound

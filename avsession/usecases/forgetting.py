@@ -42,7 +42,7 @@ from avsession.records import (
     Withdrawal,
 )
 from avsession.session import Party, Role, Session, new_id
-from avsession.usecases import erasure, exports, holds
+from avsession.usecases import erasure, exports, holds, requests, restricting
 from avsession.usecases.common import leaf, load
 from avsession.usecases.services import Services
 
@@ -73,7 +73,7 @@ async def forget(app: Services, party_id: str) -> None:
         session, party = await load(tx, party_id)
         recordings = await _theirs(tx, session, party)
     for recording in recordings:
-        await _destroy(app, recording, party)
+        await destroy(app, recording, party)
     async with app.store.write() as tx:
         session, party = await load(tx, party_id)
         for recording in await _theirs(tx, session, party):
@@ -96,7 +96,8 @@ async def _theirs(tx: Reader, session: Session, party: Party) -> list[Recording]
     return [recording for recording in found if recording is not None]
 
 
-async def _destroy(app: Services, recording: Recording, party: Party) -> None:
+async def destroy(app: Services, recording: Recording, party: Party) -> None:
+    """Destroy what is this party's of a recording. Raises Held, Conflict, Unavailable."""
     whole = party.role is Role.CUSTOMER
     async with app.store.write() as tx:
         fresh = await tx.get(Recording, recording.id)
@@ -132,6 +133,8 @@ async def _forget(app: Services, tx: Writer, session: Session, party: Party) -> 
         left_ms=party.left_ms,
     )
     await tx.add(nobody)
+    await requests.forget(app, tx, party, nobody)
+    await restricting.forget(app, tx, party, nobody)
     details = await tx.remove(Detail, party=party.id)
     texts = await _typed(tx, session)
     grants = await _grants(tx, session)

@@ -40,6 +40,9 @@ EXPORT_BURST = 5
 EXPORT_EVERY_MS = 600_000
 """Exports that one party may ask for: five at once, then one in ten minutes. Each reads everything
 that is stored of them."""
+RECOVERY_BURST = 5
+RECOVERY_EVERY_MS = 600_000
+"""Private links by a receipt, of an address and of a party: five, then one in ten minutes."""
 
 
 class Buckets:
@@ -112,6 +115,9 @@ class Limits:
     )
     exports: Buckets = dataclasses.field(
         default_factory=lambda: Buckets(EXPORT_BURST, EXPORT_EVERY_MS)
+    )
+    recoveries: Buckets = dataclasses.field(
+        default_factory=lambda: Buckets(RECOVERY_BURST, RECOVERY_EVERY_MS)
     )
 
 

@@ -17,6 +17,7 @@ from avsession.recording import State
 from avsession.records import (
     Access,
     ConsentEvent,
+    Leaf,
     Notice,
     Recording,
     RecordingRequest,
@@ -25,7 +26,7 @@ from avsession.records import (
 )
 from avsession.session import Party, Session
 from avsession.signed import Enrolment, Signed
-from avsession.usecases import certificates, consent, holds, keys
+from avsession.usecases import certificates, consent, holds, keys, requests, restricting
 from avsession.usecases.services import Services
 from avsession.usecases.tokens import new_secret, secret_hash
 from avsession.usecases.withdrawals import may_withdraw
@@ -68,6 +69,8 @@ async def my_data(app: Services, secret: str) -> dict[str, Any]:
         return {
             "name": party.name,
             "role": str(party.role),
+            "preferences": {"language": party.language, "contact": party.contact or ""},
+            "seat": {"joined_ms": party.joined_ms, "left_ms": party.left_ms},
             "session": {
                 "session": session.id,
                 "created_ms": session.created_ms,
@@ -80,7 +83,21 @@ async def my_data(app: Services, secret: str) -> dict[str, Any]:
             "recordings": [await _recording(tx, party, row) for row in recordings],
             "held": holds.told(await holds.on_party(tx, party)),
             "accesses": [view for row in recordings for view in await _accesses(tx, row)],
+            "requests": await requests.views(tx, party.id),
+            "restrictions": await restricting.told(tx, party),
+            "links": await _links(tx, session, party),
         }
+
+
+async def _links(tx: Reader, session: Session, party: Party) -> list[int]:
+    """When a new private link was had with a receipt: the holder sees if that was not them."""
+    leaves = await tx.find(Leaf, session=session.pseudonym, kind="access.granted", order="index")
+    bodies = [(leaf.at_ms, msgspec.json.decode(leaf.data)) for leaf in leaves]
+    return [
+        at_ms
+        for at_ms, body in bodies
+        if body["subject"] == party.pseudonym and body["refs"].get("what") == "private_link"
+    ]
 
 
 def event_view(event: ConsentEvent) -> dict[str, Any]:

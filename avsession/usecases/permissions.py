@@ -26,6 +26,8 @@ DISCLOSE = "disclosure.make"
 """Disclose records or recordings to an authority or a processor, and see what was disclosed."""
 LOG_READ = "log.read"
 """Search the audit log, see leaves with their details and proofs, export them."""
+PRIVACY_DESK = "privacy.desk"
+"""See privacy requests, verify who asks, answer, carry out; lift restrictions, with a reason."""
 ACCOUNT_MANAGE = "account.manage"
 """Make accounts."""
 
@@ -40,6 +42,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             HOLD,
             DISCLOSE,
             LOG_READ,
+            PRIVACY_DESK,
             ACCOUNT_MANAGE,
         }
     ),

@@ -20,7 +20,7 @@ from avsession.records import (
 )
 from avsession.sealing.open import VirtualFile
 from avsession.session import Party, Session, new_id
-from avsession.usecases import certificates, holds, tracks
+from avsession.usecases import certificates, holds, restricting, tracks
 from avsession.usecases.common import leaf
 from avsession.usecases.mydata import event_view
 from avsession.usecases.permissions import RECORDING_PLAY, REVIEW_READ, Principal, require
@@ -143,6 +143,7 @@ async def _recording(tx: Reader, row: Recording) -> dict[str, Any]:
     parties = [p for p in await _parties(tx, row.session) if p.id in tracks]
     hidden = await withheld(tx, row)
     left = any(t.erased_ms is None and t.party not in hidden for t in tracks.values())
+    restricted = await restricting.is_shut(tx, row)
     return {
         "recording": row.id,
         "session": row.session,
@@ -153,7 +154,8 @@ async def _recording(tx: Reader, row: Recording) -> dict[str, Any]:
         "duration_ms": row.duration_ms,
         "purposes": row.purposes,
         "parties": [{**_party(p), "erased": tracks[p.id].erased_ms is not None} for p in parties],
-        "playable": row.state in PLAYABLE and left,
+        "playable": row.state in PLAYABLE and left and not restricted,
+        "restricted": restricted,
         "held": bool(await holds.on_recording(tx, row)),
         "certificates": await certificates.of_recording(tx, row.id),
     }
@@ -165,7 +167,8 @@ async def open_recording(
     """Allow ``who`` to watch, for a stated reason and a consented purpose.
 
     ``recording.accessed`` is committed before anything can be seen. Raises ConsentRequired for
-    a purpose that not everyone allowed, Erased, Conflict while the recording still runs.
+    a purpose that not everyone allowed, Restricted when somebody in it has it restricted, Erased,
+    Conflict while the recording still runs.
     """
     require(who, RECORDING_PLAY)
     reason = " ".join(reason.split())
@@ -182,6 +185,7 @@ async def open_recording(
             raise Conflict("The recording is not finished yet.")
         if purpose not in row.purposes:
             raise ConsentRequired("Not everyone consented to that purpose.")
+        await restricting.check(tx, row, purpose)
         hidden = await withheld(tx, row)
         if hidden >= {t.party for t in await tx.find(TrackRecord, recording=row.id)}:
             raise ConsentRequired(WITHHELD)
@@ -254,6 +258,8 @@ async def track_file(app: Services, who: Principal, access_id: str, track_id: st
             raise NotFound
         row = await tx.get(Recording, track.recording)
         hidden = await withheld(tx, row) if row is not None else frozenset()
+        if row is not None:
+            await restricting.check(tx, row, access.purpose)
     if row is None or row.state is State.ERASED or track.erased_ms is not None:
         app.opened.forget(track.id)
         raise Erased

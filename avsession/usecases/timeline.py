@@ -13,11 +13,11 @@ from typing import Any
 from avsession.audit import intervals
 from avsession.audit.intervals import Span, Story
 from avsession.audit.media_proof import STEPS, Proof
-from avsession.errors import ManifestBroken, NotFound, Unavailable
+from avsession.errors import ManifestBroken, NotFound, Restricted, Unavailable
 from avsession.recording import AnyEntry, Begin, Gap, Sealed, decode_line
 from avsession.records import Recording
 from avsession.session import Party, Session
-from avsession.usecases import binding
+from avsession.usecases import binding, restricting
 from avsession.usecases.binding import Gathered
 from avsession.usecases.permissions import REVIEW_READ, Principal, require
 from avsession.usecases.services import Services
@@ -33,7 +33,7 @@ TOGETHER_MS = 1500
 async def timeline(app: Services, who: Principal, recording_id: str) -> dict[str, Any]:
     """The picture of one recording, with its verdict. Times: ms since the Unix epoch.
 
-    Raises NotFound, Unavailable (also when the log has something that is no leaf).
+    Raises NotFound, Restricted, Unavailable (also when the log has something that is no leaf).
     """
     require(who, REVIEW_READ)
     async with app.store.read() as tx:
@@ -41,6 +41,8 @@ async def timeline(app: Services, who: Principal, recording_id: str) -> dict[str
         session = await tx.get(Session, row.session) if row is not None else None
         if row is None or session is None:
             raise NotFound
+        if await restricting.is_shut(tx, row):
+            raise Restricted
         parties = await tx.find(Party, session=session.id, order="created_ms")
         try:
             gathered = await binding.gather(

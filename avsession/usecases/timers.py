@@ -16,6 +16,7 @@ from avsession.session import Party, Session
 from avsession.usecases import (
     consent,
     disclosures,
+    erasing,
     erasure,
     evidence,
     exports,
@@ -54,8 +55,8 @@ async def tick(app: Services) -> None:
     app.opened.expire(app.clock.now_ms())
     steps = (
         resetting.follow, stop_again, _answers, _seats, _choices, _erasures, _drains,
-        retention.apply, erasure.resume, exports.expire, disclosures.expire, _scrub,
-        _invitations, _leftovers, evidence.keep_signing,
+        retention.apply, erasure.resume, erasing.carry_on, exports.expire,
+        disclosures.expire, _scrub, _invitations, _leftovers, evidence.keep_signing,
     )  # fmt: skip
     for step in steps:
         await _guarded(step(app))

@@ -27,7 +27,7 @@ ORIGIN = f"https://{HOST}"
 PASSWORD = "correct horse battery"
 OURS = {"Origin": ORIGIN, "X-Avsession": "1", "Content-Type": "application/json"}
 
-PAGES = ("agent", "admin", "log", "signin", "join", "privacy", "cookies", "receipt")
+PAGES = ("agent", "admin", "log", "requests", "signin", "join", "privacy", "cookies", "receipt")
 
 
 class Answer:

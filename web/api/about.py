@@ -16,6 +16,7 @@ from avsession.recording import State
 from avsession.records import Account, AuthSession, Leaf, Recording
 from avsession.session import Party as PartyRow
 from avsession.session import Presence, Session
+from avsession.usecases import requests
 from web import auth
 from web.routing import Call, Nothing, Route
 
@@ -125,6 +126,12 @@ async def _gauges(call: Call[Nothing], tx: Reader) -> list[str]:
         "recordings",
         "Recordings by state.",
         *[(f'{{state="{state}"}}', await tx.count(Recording, state=state)) for state in State],
+    )
+    waiting = await requests.counted(tx, call.app.clock.now_ms())
+    gauge(
+        "privacy_requests",
+        "Privacy requests that wait for an answer, and how many of them are late.",
+        *[(f'{{state="{state}"}}', count) for state, count in waiting.items()],
     )
     gauge("recorder_workers", "Recorders connected.", ("", len(call.app.bus.workers())))
     gauge("staff_sessions", "Staff sessions stored.", ("", await tx.count(AuthSession)))

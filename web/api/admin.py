@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from aiohttp import web
 from msgspec import Meta
 
-from avsession.errors import NotPermitted
+from avsession.errors import NotPermitted, Restricted
 from avsession.usecases import review, timeline
 from web.api import examples
 from web.api.holds import HOLD
@@ -72,6 +72,7 @@ RECORDING: dict[str, Any] = {
     "purposes": ["quality"],
     "parties": [{"party": examples.PARTY, "role": "customer", "name": "Ben", "erased": False}],
     "playable": True,
+    "restricted": False,
     "held": False,
     "certificates": [examples.DESTRUCTION],
 }
@@ -199,7 +200,7 @@ ROUTES = (
         summary="Presence, consent, pauses, gaps and stored intervals, and whether they agree",
         needs=Needs.STAFF,
         answer=TIMELINE,
-        errors=(NotPermitted,),
+        errors=(NotPermitted, Restricted),
     ),
     Route(
         method="GET",

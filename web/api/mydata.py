@@ -17,6 +17,7 @@ from avsession.signed import Enrolment, Signed
 from avsession.usecases import mydata
 from web.api import examples
 from web.api.holds import CERTIFICATE
+from web.api.rights import REQUEST, RESTRICTION
 from web.routing import Body, Call, Route
 
 Secret = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -71,6 +72,8 @@ async def get_certificate(call: Call[Certificate]) -> object:
 EXAMPLE: dict[str, Any] = {
     "name": "Ben",
     "role": "customer",
+    "preferences": {"language": "en", "contact": "ben@example.com"},
+    "seat": {"joined_ms": examples.NOW, "left_ms": None},
     "session": {"session": examples.SESSION, "created_ms": examples.NOW, "ended_ms": None},
     "signing": {"party": examples.PARTY, "challenge": "1750000000000.bWFyaw"},
     "controller": msgspec.to_builtins(Controller()),
@@ -113,6 +116,9 @@ EXAMPLE: dict[str, Any] = {
             "by": "reviewer",
         }
     ],
+    "requests": [REQUEST],
+    "restrictions": [RESTRICTION],
+    "links": [examples.NOW],
 }
 
 ROUTES = (

@@ -13,7 +13,7 @@ from typing import Annotated, Protocol
 from aiohttp import web
 from msgspec import Meta
 
-from avsession.errors import ConsentRequired, Erased, NotPermitted, RecordingTruncated
+from avsession.errors import ConsentRequired, Erased, NotPermitted, RecordingTruncated, Restricted
 from avsession.messages.common import Purpose
 from avsession.usecases import review
 from web.api import examples
@@ -144,7 +144,7 @@ ROUTES = (
                 }
             ],
         },
-        errors=(NotPermitted, ConsentRequired, Erased),
+        errors=(NotPermitted, ConsentRequired, Erased, Restricted),
     ),
     Route(
         method="GET",
@@ -154,6 +154,6 @@ ROUTES = (
         needs=Needs.STAFF,
         media="video/webm",
         answer="",
-        errors=(NotPermitted, Erased, RecordingTruncated),
+        errors=(NotPermitted, Erased, Restricted, RecordingTruncated),
     ),
 )

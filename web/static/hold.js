@@ -3,10 +3,9 @@
 /** @import {AdminSessionDetail, Hold} from "./types.js" */
 
 import { post } from "./api.js";
+import { ask } from "./ask.js";
 import { button, el } from "./dom.js";
 import { dateTime, sentence, t } from "./i18n.js";
-import { openModal } from "./modal.js";
-import { explain } from "./shell.js";
 
 const DAY_MS = 86_400_000;
 const REVIEW_DAYS = 90;
@@ -66,12 +65,13 @@ function targets(session) {
  * @param {AdminSessionDetail} session
  * @param {() => unknown} changed
  */
-function place(session, changed) {
+async function place(session, changed) {
   const what = choice("hold-what", targets(session));
   const category = choice("hold-category", CATEGORIES.map((one) => [one, sentence("hold.category", one)]));
   const reason = el("input", { type: "text", id: "hold-reason", maxlength: 500, autocomplete: "off", required: true });
   const asked = el("input", { type: "text", id: "hold-asked", maxlength: 200, autocomplete: "off", required: true });
   const review = el("input", { type: "date", id: "hold-review", required: true, value: day(Date.now() + REVIEW_DAYS * DAY_MS) });
+  /** @type {[string, string, HTMLElement][]} */
   const fields = [
     ["hold-what", "hold.what", what],
     ["hold-category", "hold.category_label", category],
@@ -79,24 +79,26 @@ function place(session, changed) {
     ["hold-asked", "hold.asked_by", asked],
     ["hold-review", "hold.review_on", review],
   ];
-  return ask("hold.place", "hold.explain", fields, async () => {
+  const done = await ask("hold.place", "hold.explain", fields, async () => {
     const [scope, target] = what.value.split(" ");
     await post("/api/admin/holds", {
       scope, target, category: category.value, reason: reason.value, asked_by: asked.value,
       review_ms: Date.parse(`${review.value}T12:00:00`) || 0,
     });
-  }, changed);
+  });
+  if (done) changed();
 }
 
 /**
  * @param {Hold} one
  * @param {() => unknown} changed
  */
-function release(one, changed) {
+async function release(one, changed) {
   const reason = el("input", { type: "text", id: "hold-reason", maxlength: 500, autocomplete: "off", required: true });
-  return ask("hold.release", "hold.release_explain", [["hold-reason", "hold.reason", reason]], async () => {
+  const done = await ask("hold.release", "hold.release_explain", [["hold-reason", "hold.reason", reason]], async () => {
     await post(`/api/admin/holds/${one.hold}/release`, { reason: reason.value });
-  }, changed);
+  });
+  if (done) changed();
 }
 
 /** @param {number} ms */
@@ -112,37 +114,4 @@ function choice(id, options) {
   const select = el("select", { id });
   for (const [value = "", text = ""] of options) select.append(el("option", { value }, text));
   return select;
-}
-
-/**
- * A dialog with fields; what goes wrong is said in it, and nothing that was typed is lost.
- * @param {string} title
- * @param {string} text
- * @param {(string | HTMLElement)[][]} fields
- * @param {() => Promise<void>} carryOut
- * @param {() => unknown} changed
- */
-async function ask(title, text, fields, carryOut, changed) {
-  const hint = el("p", { class: "hint", "aria-live": "polite" });
-  let done = false;
-  await openModal(t(title), (close) => {
-    const cancel = close(t("request.cancel"), "");
-    const go = button(t(title), async () => {
-      try {
-        await carryOut();
-        done = true;
-        cancel.click();
-      } catch (error) {
-        hint.textContent = explain(error);
-      }
-    }, { class: "answer strong" });
-    return [
-      el("h2", {}, t(title)),
-      el("p", {}, t(text)),
-      ...fields.flatMap(([id = "", label = "", field = ""]) => [el("label", { for: String(id) }, t(String(label))), field]),
-      hint,
-      el("div", { class: "answers" }, go, cancel),
-    ];
-  });
-  if (done) changed();
 }

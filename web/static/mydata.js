@@ -150,7 +150,15 @@ function tell(one, secret, more) {
 
 /** @param {string[]} ids */
 function purposes(ids) {
-  return ids.length ? list(ids.map((id) => purposeLabels.get(id)?.() ?? id)) : t("mydata.none");
+  return ids.length ? list(ids.map(labelOf)) : t("mydata.none");
+}
+
+/**
+ * What a purpose is called, in the page's language.
+ * @param {string} id
+ */
+export function labelOf(id) {
+  return purposeLabels.get(id)?.() ?? id;
 }
 
 /** Labels of the configured purposes, by id. @type {Map<string, () => string>} */

@@ -4,6 +4,7 @@
 
 import { get, getText } from "./api.js";
 import { destructions } from "./certificate.js";
+import { enter } from "./desk.js";
 import { button, el, sha256 as hashOf } from "./dom.js";
 import { holds } from "./hold.js";
 import { dateTime, duration, list, sentence, t } from "./i18n.js";
@@ -19,13 +20,14 @@ import { render } from "./notice.js";
  * @returns {HTMLElement[]}
  */
 export function story(session, labelOf, showNotice, changed, failed) {
-  const parties = session.parties.map(({ name, role, language, joined_ms, left_ms }) =>
+  const parties = session.parties.map(({ party, name, role, language, joined_ms, left_ms }) =>
     el(
       "li",
       {},
       `${name || t("admin.nobody")} (${sentence("role", role)}${language ? `, ${language}` : ""})`,
       joined_ms ? ` · ${t("admin.joined", { when: dateTime(joined_ms) })}` : "",
       left_ms ? ` · ${t("admin.left", { when: dateTime(left_ms) })}` : "",
+      ...(name ? [" ", enterButton(party, name, changed)] : []),
     ),
   );
   const head = ["admin.time", "admin.who", "admin.event", "admin.purposes", "admin.notice", "admin.leaf"];
@@ -50,6 +52,18 @@ export function story(session, labelOf, showNotice, changed, failed) {
     el("h3", {}, t("hold.heading")),
     ...holds(session, changed),
   ];
+}
+
+/**
+ * @param {string} party
+ * @param {string} name
+ * @param {() => unknown} changed
+ */
+function enterButton(party, name, changed) {
+  const start = async () => {
+    if (await enter({ party, name })) changed();
+  };
+  return button(t("desk.enter"), start, { class: "link", "aria-label": `${t("desk.enter")}: ${name}` });
 }
 
 /**

@@ -226,6 +226,69 @@ export interface MyData {
   notices: Record<string, string>;
   recordings: MyRecording[];
   accesses: { at_ms: number; reason: string; purpose: string; by: string }[];
+  preferences: { language: string; contact: string };
+  seat: { joined_ms: number | null; left_ms: number | null };
+  requests: OwnRequest[];
+  restrictions: {
+    why: string;
+    purposes: string[];
+    whole: boolean;
+    request: string;
+    placed_ms: number;
+    lifted_ms: number | null;
+    lifted_by: string;
+    reason: string;
+  }[];
+  /** When a new private link was had with a receipt. */
+  links: number[];
+}
+
+/** A privacy request as its person sees it. */
+export interface OwnRequest {
+  request: string;
+  right: string;
+  state: string;
+  text: string;
+  purposes: string[];
+  by: string;
+  received_ms: number;
+  due_ms: number;
+  extension: string;
+  answer: string;
+  done_ms: number | null;
+}
+
+/** The same at the admin's desk. */
+export interface DeskRequest extends OwnRequest {
+  session: string;
+  party: string;
+  name: string;
+  role: string;
+  contact: string;
+  late: boolean;
+  restricts: boolean;
+  held: Held | null;
+}
+
+export interface DeskFigures {
+  open: number;
+  soon: number;
+  late: number;
+  answered: number;
+  answered_late: number;
+  refused: number;
+  withdrawn: number;
+}
+
+/** What came of asking to be erased. */
+export interface Erasure {
+  state: string;
+  held: Held | null;
+  request: OwnRequest | null;
+  leaf: number | null;
+  at_ms: number;
+  destructions: Destruction[];
+  certificates: Certificate[];
 }
 
 export interface AdminParty {
@@ -249,6 +312,7 @@ export interface AdminRecording {
   purposes: string[];
   parties: AdminParty[];
   playable: boolean;
+  restricted: boolean;
   held: boolean;
   certificates: Destruction[];
 }

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from avsession.audit import log
 from avsession.audit.verify import Kept, Report
+from avsession.privacy.requests import Right
 from avsession.storage.engine import sqlite_url
 from avsession.storage.sql import SqlStore
-from avsession.usecases import evidence, holds, review
+from avsession.usecases import desk, evidence, holds, review, rights
 from avsession.usecases.notary import Notary
 from tests.avsession.usecases.world import World, opened
 from tests.support.tamper import database
@@ -36,6 +37,7 @@ async def told(folder: Path) -> None:
         await world.withdraw(world.agent, world.recorder.grant.request)
         await world.choose(world.agent, world.recorder.grant.request, "keep")
         await held(world)
+        await asked(world)
         await evidence.checkpoint(world.app)
         await some(world, 3)
         await evidence.checkpoint(world.app)
@@ -53,6 +55,34 @@ async def held(world: World) -> None:
     await hold(world, "claim")
     over = await hold(world, "order")
     await holds.release(world.app, world.admin, over, "the case is over")
+
+
+async def asked(world: World) -> None:
+    """Privacy requests in every state, and a restriction of each kind."""
+    app, who = world.app, world.admin
+    complaint = await ask(world, Right.COMPLAIN, "key-complaint-123")
+    await desk.extend(
+        app, who, await ask(world, Right.RECTIFY, "key-correction-1"), "There is much"
+    )
+    access = await ask(world, Right.ACCESS, "key-access-123456")
+    await desk.extend(app, who, access, "It takes a while")
+    await desk.answer(app, who, access, "Here is everything")
+    taken = await ask(world, Right.COMPLAIN, "key-taken-back-12")
+    await rights.withdraw_request(app, world.customer.data_secret, taken)
+    restricted = await rights.restrict(app, world.customer.data_secret)
+    await desk.lift(app, who, restricted["request"], "You asked us by telephone")
+    await rights.restrict(app, world.customer.data_secret)
+    upheld = await ask(world, Right.OBJECT, "key-objection-123", "quality")
+    await desk.answer(app, who, upheld, "You are right")
+    await desk.refuse(app, who, await ask(world, Right.OBJECT, "key-no-1234567", "evidence"), "No.")
+    await desk.enter(app, who, world.customer.id, Right.ERASE, "by letter")
+    assert complaint
+
+
+async def ask(world: World, right: Right, key: str, *purposes: str) -> str:
+    secret = world.customer.data_secret
+    said = await rights.ask(world.app, secret, right, "Words of mine", purposes, key)
+    return str(said["request"])
 
 
 async def hold(world: World, category: holds.Category) -> str:

@@ -1,13 +1,22 @@
-"""How a column is made."""
+"""A column's name, key and constraint."""
 
 from sqlalchemy import BigInteger
 
-from avsession.storage.columns import ID, column
+from avsession.storage.columns import WORD, column
 
 
-def test_a_field_that_is_a_word_of_sql_has_another_name_in_the_database() -> None:
-    made = column("by", ID, "account.id", null=True)
-    assert (made.key, made.name, made.nullable) == ("by", "asked_by", True)
-    (foreign,) = made.foreign_keys
-    assert foreign.deferrable
-    assert not column("index", BigInteger, key=True).nullable
+def test_a_word_of_sql_is_a_key_but_no_name() -> None:
+    for field in ("index", "by", "right"):
+        made = column(field, WORD)
+        assert (made.key, made.name == field) == (field, False)
+    assert column("state", WORD).name == "state"
+
+
+def test_a_number_of_ours_is_never_the_databases() -> None:
+    made = column("index", BigInteger, key=True)
+    assert (made.primary_key, made.autoincrement) == (True, False)
+
+
+def test_what_it_refers_to_is_checked_at_commit() -> None:
+    (key,) = column("party", WORD, "party.id").foreign_keys
+    assert (key.deferrable, key.initially) == (True, "DEFERRED")

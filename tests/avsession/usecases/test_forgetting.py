@@ -17,8 +17,10 @@ from avsession.records import (
     ConsentEvent,
     Detail,
     Leaf,
+    PrivacyRequest,
     Recording,
     RecordingRequest,
+    Restriction,
     SegmentRecord,
     TrackRecord,
     Withdrawal,
@@ -367,5 +369,6 @@ def test_every_table_that_names_a_party_is_thought_of() -> None:
     }
     gone = {TABLES[kind].name for kind in forgetting.GOES}
     handed_over = {TABLES[k].name for k in (ConsentEvent, TrackRecord, Certificate, Withdrawal)}
-    assert naming == gone | handed_over
+    elsewhere = {TABLES[k].name for k in (PrivacyRequest, Restriction)}  # requests, restricting
+    assert naming == gone | handed_over | elsewhere
     assert RecordingRequest in TABLES

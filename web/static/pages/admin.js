@@ -1,9 +1,10 @@
 // The admin's page: sessions and their stories, recordings and their player.
 
-/** @import {About, AdminRecording, AdminSession, AdminSessionDetail, Timeline} from "../types.js" */
+/** @import {About, AdminRecording, AdminSession, AdminSessionDetail, DeskFigures, Timeline} from "../types.js" */
 
 import { signOutButton } from "../account.js";
 import { get } from "../api.js";
+import { reminder } from "../desk.js";
 import { byId, button, el, onClick, show } from "../dom.js";
 import { dateTime, duration, language, list, onLanguage, sentence, t } from "../i18n.js";
 import { openRecording } from "../open.js";
@@ -20,6 +21,8 @@ let recordings = [];
 let shown = null;
 /** @type {Timeline | null} */
 let drawn = null;
+/** @type {DeskFigures | null} */
+let figures = null;
 let more = { sessions: false, recordings: false };
 
 await start();
@@ -35,6 +38,7 @@ await guarded(reload);
 async function reload() {
   sessions = [];
   recordings = [];
+  figures = await get("/api/admin/requests/figures");
   await Promise.all([moreSessions(), moreRecordings()]);
 }
 
@@ -66,6 +70,9 @@ function draw() {
   show(byId("no-sessions", HTMLElement), sessions.length === 0);
   show(byId("more-sessions", HTMLElement), more.sessions);
   show(byId("more-recordings", HTMLElement), more.recordings);
+  const open = byId("reminder", HTMLElement);
+  open.textContent = figures ? reminder(figures) : "";
+  open.classList.toggle("late", figures !== null && figures.late > 0);
   const place = byId("story", HTMLElement);
   show(place, shown !== null);
   const picture = byId("timeline", HTMLElement);
@@ -86,6 +93,7 @@ function recordingRow(one) {
   const play = button(t("admin.play"), () => openRecording(one, labelOf));
   play.disabled = !one.playable;
   const line = button(t("timeline.show"), () => guarded(() => draws(one.recording)));
+  line.disabled = one.restricted;
   return el(
     "tr",
     {},
@@ -93,7 +101,7 @@ function recordingRow(one) {
     cell("admin.session", button(short(one.session), () => guarded(() => open(one.session)), { class: "link" })),
     cell("admin.parties", list(names)),
     cell("admin.purposes", list(one.purposes.map(labelOf))),
-    cell("admin.state", sentence("state", one.state)),
+    cell("admin.state", `${sentence("state", one.state)}${one.restricted ? ` · ${t("admin.restricted")}` : ""}`),
     cell("admin.duration", duration(one.duration_ms), "number"),
     cell("admin.watch", el("div", { class: "row-buttons" }, play, line)),
   );

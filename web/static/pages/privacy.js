@@ -1,16 +1,22 @@
 // The privacy page: who is responsible; and with the private link in the fragment, one's own data.
 
-/** @import {About, MyData} from "../types.js" */
+/** @import {About, Erasure, MyData} from "../types.js" */
 
-import { get } from "../api.js";
+import { ApiError, get } from "../api.js";
 import { byId, el, show } from "../dom.js";
 import { language, onLanguage, t } from "../i18n.js";
 import { fetchMyData, namePurposes, summary } from "../mydata.js";
+import { recover } from "../recover.js";
+import { erased, rights } from "../rights.js";
 import { explain, say, start } from "../shell.js";
 
-const secret = location.hash.slice(1);
+let secret = location.hash.slice(1);
 /** @type {MyData | null} */
 let data = null;
+/** @type {Erasure | null} */
+let gone = null;
+/** Whether the link in use was had with a receipt, just now. */
+let fresh = false;
 
 await start();
 // Another private link opened in this tab changes the fragment only.
@@ -20,6 +26,12 @@ const about = await get("/api/about");
 namePurposes(about, language);
 onLanguage(draw);
 draw();
+recover((found) => {
+  secret = found;
+  fresh = true;
+  history.replaceState(null, "", `#${found}`);
+  return load();
+});
 if (secret) await load();
 
 async function load() {
@@ -27,9 +39,20 @@ async function load() {
     data = await fetchMyData(secret);
     say("");
   } catch (error) {
-    say(explain(error));
+    const spent = error instanceof ApiError && error.code === "link.spent";
+    say(spent ? t("rights.spent") : explain(error));
   }
   draw();
+}
+
+/** @param {Erasure} answer */
+function goodbye(answer) {
+  gone = answer;
+  data = null;
+  secret = "";
+  history.replaceState(null, "", location.pathname);
+  draw();
+  byId("gone", HTMLElement).querySelector("h2")?.focus();
 }
 
 function draw() {
@@ -43,8 +66,16 @@ function draw() {
   byId("controller", HTMLElement).replaceChildren(
     ...rows.flatMap(([key = "", text = ""]) => [el("dt", {}, t(key)), el("dd", {}, text)]),
   );
+  const failed = (/** @type {unknown} */ error) => say(explain(error));
   show(byId("mine", HTMLElement), data !== null);
+  show(byId("lost", HTMLElement), data === null && gone === null);
+  show(byId("gone", HTMLElement), gone !== null);
+  show(byId("fresh", HTMLElement), fresh);
+  if (gone) byId("gone", HTMLElement).replaceChildren(...erased(gone, failed));
   if (!data) return;
-  const changed = (/** @type {unknown} */ error) => (error ? say(explain(error)) : void load());
-  byId("summary", HTMLElement).replaceChildren(summary(data, secret, changed));
+  const changed = (/** @type {unknown} */ error) => (error ? failed(error) : void load());
+  byId("summary", HTMLElement).replaceChildren(
+    summary(data, secret, changed),
+    rights(data, secret, about, changed, goodbye),
+  );
 }

@@ -1,0 +1,181 @@
+"""Privacy requests and restrictions, against the leaves that speak of them, and the other way.
+
+A request's leaves are gone through once more by the rules of ``privacy.requests``: the row must
+stand where they lead. A leaf that asks for something and names no request is of something else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from avsession.audit.absence import Absences
+from avsession.audit.findings import Findings, rows
+from avsession.audit.verify_leaves import Body, bodies
+from avsession.audit.verify_people import People, is_then
+from avsession.canonical import canonical
+from avsession.errors import Conflict
+from avsession.ports import Reader
+from avsession.privacy.requests import WAITING, State, Step, advance
+from avsession.records import Detail, PrivacyRequest, Restriction
+
+
+class _Told(msgspec.Struct):
+    """What the leaves say of a request so far."""
+
+    asked: Body
+    state: State
+    due_ms: Any
+    extended: Body | None = None
+    ended: Body | None = None
+
+
+class _Stands(msgspec.Struct):
+    """What the leaves say of a restriction so far."""
+
+    placed: Body
+    whole: bool = True
+    lifted: Body | None = None
+
+
+async def privacy(tx: Reader, absences: Absences, people: People, findings: Findings) -> None:
+    """Check every privacy request and every restriction."""
+    check = _Check(tx, absences, people)
+    told = await _told(tx, findings)
+    for name, one in told.items():
+        row = await tx.get(PrivacyRequest, name)
+        if row is None:
+            gone = f"is gone, though leaf {one.asked.index} speaks of it"
+            findings.add(7, f"privacy_request {name}", gone)
+        elif wrong := await check.request(row, one):
+            findings.add(7, f"privacy_request {name}", f"{wrong} (leaf {one.asked.index})")
+    async for row in rows(tx, PrivacyRequest, "id"):
+        if row.id not in told:
+            findings.add(7, f"privacy_request {row.id}", "no leaf speaks of it")
+    await _restrictions(tx, check, findings)
+
+
+async def _told(tx: Reader, findings: Findings) -> dict[str, _Told]:
+    """Where the leaves lead, request by request."""
+    told: dict[str, _Told] = {}
+    async for body in bodies(tx, "privacy.requested"):
+        if "privacy_request" in body.refs:
+            state = State.VERIFYING if body.refs.get("by") == "staff" else State.OPEN
+            told[str(body.refs["privacy_request"])] = _Told(body, state, body.refs.get("due_ms"))
+    async for body in bodies(tx, "privacy.answered"):
+        if "privacy_request" not in body.refs:
+            continue
+        name = str(body.refs["privacy_request"])
+        one = told.get(name)
+        if one is None or one.asked.index > body.index:
+            findings.add(7, f"privacy_request {name}", f"leaf {body.index} comes before any asking")
+            continue
+        try:
+            step = Step(str(body.refs.get("step")))
+            one.state = advance(one.state, step)
+        except (ValueError, Conflict):
+            findings.add(7, f"privacy_request {name}", f"cannot have gone on by leaf {body.index}")
+            continue
+        one.due_ms = body.refs.get("due_ms")
+        if step is Step.EXTEND:
+            one.extended = body
+        elif one.state not in WAITING:
+            one.ended = body
+    return told
+
+
+async def _restrictions(tx: Reader, check: _Check, findings: Findings) -> None:
+    """One that was taken away, or called lifted, would open what it shuts."""
+    stands: dict[str, _Stands] = {}
+    async for body in bodies(tx, "subject.restricted"):
+        name, what = str(body.refs.get("restriction")), body.refs.get("what")
+        if what == "placed":
+            stands[name] = _Stands(body)
+        elif name in stands and what == "narrowed":
+            stands[name].whole = False
+        elif name in stands and what == "lifted":
+            stands[name].lifted = body
+    for name, one in stands.items():
+        row = await tx.get(Restriction, name)
+        if row is None:
+            gone = f"is gone, though leaf {one.placed.index} speaks of it"
+            findings.add(7, f"restriction {name}", gone)
+        elif wrong := await check.restriction(row, one):
+            findings.add(7, f"restriction {name}", f"{wrong} (leaf {one.placed.index})")
+    async for row in rows(tx, Restriction, "id"):
+        if row.id not in stands:
+            findings.add(7, f"restriction {row.id}", "no leaf speaks of it")
+
+
+class _Check:
+    """A row against what its leaves lead to; each says what is wrong, empty when nothing is."""
+
+    def __init__(self, tx: Reader, absences: Absences, people: People) -> None:
+        self._tx, self._absences, self._people = tx, absences, people
+
+    async def request(self, row: PrivacyRequest, one: _Told) -> str:
+        """A privacy request's row."""
+        refs = one.asked.refs
+        said = (row.right, row.by, row.purposes, row.received_ms)
+        if said != tuple(refs.get(name) for name in ("right", "by", "purposes", "received_ms")):
+            return "is not what was asked"
+        if (row.state, row.due_ms) != (str(one.state), one.due_ms):
+            return f"does not stand where the log says: {one.state}"
+        if not _is_at(row.done_ms, one.ended):
+            return "its end is not the log's"
+        if not await self._is_about(row.session, row.party, one.asked):
+            return "is somebody else's"
+        texts = (
+            (row.text, one.asked, "text"),
+            (row.extension, one.extended, "told"),
+            (row.answer, one.ended, "told"),
+        )
+        for text, body, field in texts:
+            if not await self._is_said(text, body, field):
+                return "its words are not those that were written down"
+        return ""
+
+    async def restriction(self, row: Restriction, one: _Stands) -> str:
+        """A restriction's row."""
+        names = ("privacy_request", "why", "purposes")
+        if (row.request, row.why, row.purposes) != tuple(one.placed.refs.get(n) for n in names):
+            return "is not the one that was placed"
+        if row.whole != one.whole or not _is_at(row.lifted_ms, one.lifted):
+            return "does not stand as the log says"
+        if not await self._is_about(row.session, row.party, one.placed):
+            return "is about somebody else"
+        if not is_then(row.placed_ms, one.placed):
+            return "was placed at another time"
+        if row.lifted_by != _who(one.lifted):
+            return "was lifted by somebody else"
+        if not await self._is_said(row.lift_reason, one.lifted, "reason"):
+            return "was lifted for another reason"
+        return ""
+
+    async def _is_about(self, session: str, party: str, body: Body) -> bool:
+        return await self._people.is_in(session, body) and await self._people.is_whose(party, body)
+
+    async def _is_said(self, text: str, body: Body | None, field: str) -> bool:
+        """Whether a text is the one that a leaf commits to; none where there is none, or none any
+        more."""
+        if body is None or self._absences.erased(body.subject or "", body.index):
+            return text == ""
+        detail = await self._tx.get(Detail, body.index, field)
+        return text == "" if detail is None else detail.value == canonical(text)
+
+
+def _is_at(at_ms: int | None, body: Body | None) -> bool:
+    """Whether a time stands in the row just when a leaf says that it happened."""
+    if at_ms is None or body is None:
+        return at_ms is None and body is None
+    return is_then(at_ms, body)
+
+
+def _who(lifted: Body | None) -> str:
+    """Who lifted a restriction, by who acted: the person themselves, the server, or staff."""
+    if lifted is None:
+        return ""
+    if lifted.actor == lifted.subject:
+        return "party"
+    return "server" if lifted.actor == "server" else "staff"

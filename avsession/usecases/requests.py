@@ -1,0 +1,207 @@
+"""Privacy requests as rows: received, moved on step by step, shown. Each step is a leaf.
+
+What is written freely (the person's words, a reason, an answer) stands in the row and, salted,
+beside the leaf; erasing the person removes both.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from avsession.errors import Conflict, Invalid, NotFound, TooMany
+from avsession.ports import Reader, Writer
+from avsession.privacy.requests import (
+    TABLE,
+    WAITING,
+    Right,
+    State,
+    Step,
+    advance,
+    due_ms,
+    is_late,
+    may_extend,
+)
+from avsession.records import PrivacyRequest
+from avsession.session import Party, Session, new_id
+from avsession.usecases.common import leaf
+from avsession.usecases.permissions import Principal
+from avsession.usecases.services import Services
+
+MAX_TEXT = 4000
+"""Characters of what is written freely."""
+MAX_WAITING = 10
+"""Requests of one party that wait for an answer."""
+MAX_ALL = 200
+"""Requests of one party, whatever became of them."""
+MOST = 10_000
+"""Requests that are gone through at once."""
+
+
+def checked_text(text: str, least: int, what: str) -> str:
+    """``least`` to :data:`MAX_TEXT` characters, in lines; raises Invalid."""
+    text = "\n".join(line.rstrip() for line in text.strip().splitlines())
+    odd = any(unicodedata.category(c)[0] == "C" and c not in "\n\t" for c in text)
+    if not least <= len(text) <= MAX_TEXT or odd:
+        raise Invalid(f"{what} has {least} to {MAX_TEXT} printable characters.")
+    return text
+
+
+async def receive(
+    app: Services,
+    tx: Writer,
+    session: Session,
+    party: Party,
+    right: Right,
+    *,
+    text: str = "",
+    purposes: Sequence[str] = (),
+    who: Principal | None = None,
+) -> PrivacyRequest:
+    """Take a request in. From the holder of the private link it is open; what ``who`` enters for
+    somebody waits until it is verified who that is. Raises TooMany, and Invalid for a text that
+    is too long.
+    """
+    theirs = await tx.find(PrivacyRequest, party=party.id, limit=MAX_ALL)
+    if len(theirs) >= MAX_ALL or sum(row.state in WAITING for row in theirs) >= MAX_WAITING:
+        raise TooMany("There are too many requests; wait until they are answered.")
+    now = app.clock.now_ms()
+    row = PrivacyRequest(
+        id=new_id("prv", app.entropy),
+        session=session.id,
+        party=party.id,
+        right=str(right),
+        state=str(State.VERIFYING if who else State.OPEN),
+        text=checked_text(text, 0, "What you write"),
+        purposes=list(purposes),
+        by="staff" if who else "party",
+        received_ms=now,
+        due_ms=due_ms(now),
+    )
+    await tx.add(row)
+    details = {"text": row.text} if row.text else {}
+    await leaf(
+        app,
+        tx,
+        "privacy.requested",
+        session=session,
+        subject=party,
+        actor=who.pseudonym if who else None,
+        refs={
+            "privacy_request": row.id,
+            "right": row.right,
+            "by": row.by,
+            "purposes": row.purposes,
+            "received_ms": row.received_ms,
+            "due_ms": row.due_ms,
+        },
+        details=details | ({"account": who.account} if who else {}),
+    )
+    return row
+
+
+async def step(
+    app: Services,
+    tx: Writer,
+    row: PrivacyRequest,
+    what: Step,
+    *,
+    told: str = "",
+    who: Principal | None = None,
+    actor: str | None = None,
+) -> PrivacyRequest:
+    """Move a request on, and write that down; the row as it is now.
+
+    ``told``: the reason or the answer, which the person reads. ``actor``: who acted, if that was
+    neither ``who`` nor the person. Raises Conflict when it cannot go on so, or an extension
+    comes after the first month.
+    """
+    state = advance(State(row.state), what)
+    now = app.clock.now_ms()
+    if what is Step.EXTEND:
+        if not may_extend(row.received_ms, now):
+            raise Conflict("More time can be taken within the first month only.")
+        row = replace(row, due_ms=due_ms(row.received_ms, extended=True), extension=told)
+    elif state not in WAITING:
+        row = replace(row, answer=told, done_ms=now)
+    row = replace(row, state=str(state))
+    await tx.put(row)
+    details = {"told": told} if told else {}
+    await leaf(
+        app,
+        tx,
+        "privacy.answered",
+        session=await tx.get(Session, row.session),
+        subject=await tx.get(Party, row.party),
+        actor=who.pseudonym if who else actor,
+        refs={"privacy_request": row.id, "step": str(what), "due_ms": row.due_ms},
+        details=details | ({"account": who.account} if who else {}),
+    )
+    return row
+
+
+async def load(tx: Reader, request: str) -> PrivacyRequest:
+    """A request; raises NotFound."""
+    row = await tx.get(PrivacyRequest, request)
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def waiting_for(tx: Reader, party: str, right: Right) -> PrivacyRequest | None:
+    """This party's request for a right that waits for an answer, if there is one."""
+    rows = await tx.find(PrivacyRequest, party=party, right=str(right), order="received_ms")
+    return next((row for row in rows if row.state in WAITING), None)
+
+
+async def waiting(tx: Reader) -> list[PrivacyRequest]:
+    """Every request that waits for an answer, the one that is due first in front."""
+    found = [
+        row
+        for state in WAITING
+        for row in await tx.find(PrivacyRequest, state=str(state), order="due_ms", limit=MOST)
+    ]
+    return sorted(found, key=lambda row: (row.due_ms, row.id))
+
+
+async def counted(tx: Reader, now_ms: int) -> dict[str, int]:
+    """How many wait for an answer, and how many of them are late."""
+    rows = await waiting(tx)
+    late = sum(is_late(State(row.state), row.due_ms, now_ms) for row in rows)
+    return {"open": len(rows), "late": late}
+
+
+async def views(tx: Reader, party: str) -> list[dict[str, Any]]:
+    """A party's requests as they are told to it, the newest first."""
+    rows = await tx.find(PrivacyRequest, party=party, order="-received_ms", limit=MAX_ALL)
+    return [view(row) for row in rows]
+
+
+def view(row: PrivacyRequest) -> dict[str, Any]:
+    """A request as the person sees it. Times: ms since the Unix epoch."""
+    return {
+        "request": row.id,
+        "right": row.right,
+        "state": row.state,
+        "text": row.text,
+        "purposes": row.purposes,
+        "by": row.by,
+        "received_ms": row.received_ms,
+        "due_ms": row.due_ms,
+        "extension": row.extension,
+        "answer": row.answer,
+        "done_ms": row.done_ms,
+    }
+
+
+async def forget(app: Services, tx: Writer, party: Party, nobody: Party) -> None:
+    """The person is erased: what waits has ended with that, and no word of theirs is left."""
+    for row in await tx.find(PrivacyRequest, party=party.id, limit=MOST):
+        if row.state in WAITING:
+            can = (State(row.state), Step.ANSWER) in TABLE
+            what = Step.ANSWER if can else Step.WITHDRAW
+            row = await step(app, tx, row, what, actor="server")  # noqa: PLW2901
+        await tx.put(replace(row, party=nobody.id, text="", extension="", answer=""))

@@ -1,0 +1,156 @@
+"""The admin's desk: privacy requests as a queue, and what is done about each."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from avsession.errors import Conflict, NotFound, NotPermitted, SessionLive, TooMany
+from avsession.messages.common import Id
+from avsession.privacy.requests import Right
+from avsession.usecases import desk
+from avsession.usecases.permissions import Principal
+from avsession.usecases.requests import MAX_TEXT
+from avsession.usecases.services import Services
+from web.api import examples
+from web.api.rights import REQUEST
+from web.routing import Body, Call, Handler, Needs, Nothing, Route
+
+Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
+
+
+class Enter(Body, frozen=True, kw_only=True):
+    """A request that came by another way: for whom, which right, and what was asked."""
+
+    party: Id
+    right: Right
+    text: Text
+
+
+class Told(Body, frozen=True, kw_only=True):
+    """What the person reads, or for a verification how it was found out who asks."""
+
+    text: Text
+
+
+async def get_queue(call: Call[Nothing]) -> object:
+    """What waits, the late ones first, and what was done last."""
+    return await desk.queue(call.app, call.who)
+
+
+async def get_figures(call: Call[Nothing]) -> object:
+    """How many wait, are due soon, late, answered, refused."""
+    return await desk.figures(call.app, call.who)
+
+
+async def enter(call: Call[Enter]) -> object:
+    """Enter a request; it waits until it is verified who asks."""
+    body = call.body
+    return await desk.enter(call.app, call.who, body.party, body.right, body.text)
+
+
+Act = Callable[[Services, Principal, str, str], Awaitable[object]]
+
+
+def _with_text(act: Act) -> Handler:
+    """A step that a member of staff takes with words."""
+
+    async def handle(call: Call[Told]) -> object:
+        return await act(call.app, call.who, call.param("request"), call.body.text)
+
+    return handle
+
+
+async def carry_out(call: Call[Nothing]) -> object:
+    """Erase or restrict, as was asked."""
+    return await desk.carry_out(call.app, call.who, call.param("request"))
+
+
+ONE: dict[str, Any] = {
+    **REQUEST,
+    "session": examples.SESSION,
+    "party": examples.PARTY,
+    "name": "Ben",
+    "role": "customer",
+    "contact": "ben@example.com",
+    "late": False,
+    "restricts": True,
+    "held": {"category": "claim", "review_ms": examples.LATER},
+}
+FIGURES: dict[str, Any] = {
+    "open": 2,
+    "soon": 1,
+    "late": 0,
+    "answered": 12,
+    "answered_late": 0,
+    "refused": 1,
+    "withdrawn": 1,
+}
+
+
+def _step(name: str, act: Act, summary: str, answer: dict[str, Any]) -> Route:
+    return Route(
+        method="POST",
+        path=f"/api/admin/requests/{{request}}/{name}",
+        handle=_with_text(act),
+        summary=summary,
+        needs=Needs.STAFF,
+        body=Told,
+        answer={**ONE, **answer},
+        errors=(NotPermitted, Conflict),
+    )
+
+
+ENDED = {"done_ms": examples.NOW}
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/api/admin/requests",
+        handle=get_queue,
+        summary="Privacy requests: what waits, the late ones first, and what was done last",
+        needs=Needs.STAFF,
+        answer={"requests": [ONE], "figures": FIGURES},
+        errors=(NotPermitted,),
+    ),
+    Route(
+        method="GET",
+        path="/api/admin/requests/figures",
+        handle=get_figures,
+        summary="How many privacy requests wait, are due within a week, are late, were answered",
+        needs=Needs.STAFF,
+        answer=FIGURES,
+        errors=(NotPermitted,),
+    ),
+    Route(
+        method="POST",
+        path="/api/admin/requests",
+        handle=enter,
+        summary="Enter a privacy request that came by another way",
+        needs=Needs.STAFF,
+        body=Enter,
+        answer={**ONE, "by": "staff", "state": "verifying"},
+        errors=(NotPermitted, NotFound, TooMany),
+    ),
+    _step("verify", desk.verify, "Write down how it was verified who asks", {}),
+    _step(
+        "extend",
+        desk.extend,
+        "Take two months more, once, with a reason that the person reads",
+        {"state": "extended", "extension": "It concerns many calls."},
+    ),
+    _step("answer", desk.answer, "Answer in words", {"state": "answered", **ENDED}),
+    _step("refuse", desk.refuse, "Refuse, with a reason", {"state": "refused", **ENDED}),
+    _step("lift", desk.lift, "End the restriction that a request brought, with a reason", {}),
+    Route(
+        method="POST",
+        path="/api/admin/requests/{request}/carry-out",
+        handle=carry_out,
+        summary="Erase or restrict, as was asked",
+        needs=Needs.STAFF,
+        answer={"state": "erased"},
+        errors=(NotPermitted, Conflict, SessionLive),
+    ),
+)

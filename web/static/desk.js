@@ -1,0 +1,169 @@
+// A privacy request at the admin's desk: its row, and the dialogs of what is done about it.
+
+/** @import {DeskFigures, DeskRequest} from "./types.js" */
+
+import { post } from "./api.js";
+import { ask, lines } from "./ask.js";
+import { button, el } from "./dom.js";
+import { dateTime, list, sentence, t } from "./i18n.js";
+import { cell } from "./timeline.js";
+
+const SPACE = "http://www.w3.org/2000/svg";
+const WIDTH = 1000;
+const HEIGHT = 20;
+const CARRIED_OUT = ["erase", "restrict"];
+const ENDED = ["answered", "refused", "withdrawn"];
+/** What is done in words: the step's name in the address. */
+const STEPS = { verify: "verify", extend: "extend", answer: "answer", refuse: "refuse", lift: "lift" };
+
+/**
+ * @param {DeskRequest} one
+ * @param {(purpose: string) => string} labelOf
+ * @param {() => unknown} changed
+ */
+export function row(one, labelOf, changed) {
+  const { due_ms, done_ms, late } = one;
+  const due = ENDED.includes(one.state) ? "–" : dateTime(due_ms);
+  const notes = [
+    late ? t("desk.late") : "",
+    one.restricts ? t("desk.restricts") : "",
+    one.held ? t("desk.held", { when: dateTime(one.held.review_ms) }) : "",
+    done_ms === null ? "" : t("desk.done", { when: dateTime(done_ms) }),
+  ].filter(Boolean);
+  return el(
+    "tr",
+    { class: late ? "late" : undefined },
+    cell("desk.due", due),
+    cell("desk.right", sentence("right", one.right)),
+    cell("desk.who", el("div", {}, ...who(one))),
+    cell("desk.state", [sentence("request_state", one.state), ...notes].join(" · ")),
+    cell("desk.said", el("div", {}, ...said(one, labelOf))),
+    cell("desk.acts", el("div", { class: "row-buttons" }, ...acts(one, changed))),
+  );
+}
+
+/** @param {DeskRequest} one */
+function who({ name, role, contact, received_ms, by }) {
+  const title = `${name || t("admin.nobody")} (${sentence("role", role)})`;
+  const came = t(by === "staff" ? "desk.entered" : "desk.received", { when: dateTime(received_ms) });
+  return [el("p", {}, title), ...(contact ? [el("p", {}, t("desk.contact", { contact }))] : []), el("p", { class: "hint" }, came)];
+}
+
+/**
+ * @param {DeskRequest} one
+ * @param {(purpose: string) => string} labelOf
+ */
+function said({ text, purposes, extension, answer }, labelOf) {
+  const parts = [];
+  if (text) parts.push(text);
+  if (purposes.length) parts.push(t("desk.purposes", { list: list(purposes.map(labelOf)) }));
+  if (extension) parts.push(t("rights.extended", { reason: extension }));
+  if (answer) parts.push(t("rights.answer", { answer }));
+  return parts.length ? parts.map((part) => el("p", { class: "written" }, part)) : ["–"];
+}
+
+/**
+ * What can be done about it, each a button that names the request it is about.
+ * @param {DeskRequest} one
+ * @param {() => unknown} changed
+ */
+function acts(one, changed) {
+  /** @type {(keyof typeof STEPS | "carry_out")[]} */
+  const found = [];
+  if (one.state === "verifying") found.push("verify", "refuse");
+  if (one.state === "open" || one.state === "extended") {
+    found.push(CARRIED_OUT.includes(one.right) ? "carry_out" : "answer");
+    if (one.state === "open") found.push("extend");
+    found.push("refuse");
+  }
+  if (ENDED.includes(one.state) && one.restricts) found.push("lift");
+  return found.map((act) => {
+    const name = t(`desk.${act}`);
+    const about = `${name}: ${sentence("right", one.right)}, ${one.name || t("admin.nobody")}`;
+    const start = act === "carry_out" ? carryOut(one) : inWords(one, act);
+    return button(name, async () => {
+      if (await start()) changed();
+    }, { "aria-label": about });
+  });
+}
+
+/**
+ * @param {DeskRequest} one
+ * @param {keyof typeof STEPS} act
+ */
+function inWords(one, act) {
+  return () => {
+    const text = lines("desk-text");
+    /** @type {[string, string, HTMLElement][]} */
+    const fields = [["desk-text", `desk.${act}_label`, text]];
+    return ask(`desk.${act}`, `desk.${act}_explain`, fields, async () => {
+      await post(`/api/admin/requests/${one.request}/${STEPS[act]}`, { text: text.value });
+    });
+  };
+}
+
+/** @param {DeskRequest} one */
+function carryOut(one) {
+  return () =>
+    ask("desk.carry_out", `desk.carry_out_${one.right}`, [], async () => {
+      await post(`/api/admin/requests/${one.request}/carry-out`);
+    });
+}
+
+/**
+ * The figures as bars, each with its number in words beside it.
+ * @param {DeskFigures} figures
+ */
+export function picture(figures) {
+  const kinds = /** @type {(keyof DeskFigures)[]} */ (Object.keys(figures));
+  const most = Math.max(1, ...Object.values(figures));
+  return el(
+    "dl",
+    { class: "figures" },
+    ...kinds.flatMap((kind) => [
+      el("dt", {}, t(`figure.${kind}`)),
+      el("dd", {}, el("span", { class: "number" }, String(figures[kind])), bar(kind, figures[kind] / most)),
+    ]),
+  );
+}
+
+/**
+ * @param {string} kind
+ * @param {number} part
+ */
+function bar(kind, part) {
+  const svg = document.createElementNS(SPACE, "svg");
+  const rect = document.createElementNS(SPACE, "rect");
+  const said = { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", class: "bar", "aria-hidden": "true" };
+  for (const [name, value] of Object.entries(said)) svg.setAttribute(name, value);
+  const drawn = { x: 0, y: 0, width: part * WIDTH, height: HEIGHT, class: `figure-${kind}` };
+  for (const [name, value] of Object.entries(drawn)) rect.setAttribute(name, String(value));
+  svg.append(rect);
+  return svg;
+}
+
+const RIGHTS = ["access", "export", "rectify", "restrict", "object", "erase", "complain"];
+
+/**
+ * Enter a request that came by another way, for somebody of a session.
+ * @param {{party: string, name: string}} party
+ */
+export function enter(party) {
+  const right = el("select", { id: "desk-right" });
+  for (const one of RIGHTS) right.append(el("option", { value: one }, sentence("right", one)));
+  const text = lines("desk-text");
+  /** @type {[string, string, HTMLElement][]} */
+  const fields = [["desk-right", "desk.right", right], ["desk-text", "desk.enter_label", text]];
+  const explained = [el("p", {}, t("desk.enter_explain", { name: party.name }))];
+  return ask("desk.enter", explained, fields, async () => {
+    await post("/api/admin/requests", { party: party.party, right: right.value, text: text.value });
+  });
+}
+
+/**
+ * How many wait and how many are late, in a line.
+ * @param {DeskFigures} figures
+ */
+export function reminder({ open, soon, late }) {
+  return t("desk.reminder", { open: open + soon + late, late });
+}

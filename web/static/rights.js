@@ -1,0 +1,232 @@
+// A person's rights by the private link: each a button and a dialog, so two clicks; and what was
+// asked for before, with its state. Withdrawing stands at each recording, in mydata.js.
+
+/** @import {About, Erasure, MyData, OwnRequest} from "./types.js" */
+
+import { post } from "./api.js";
+import { ask, lines } from "./ask.js";
+import { destructions } from "./certificate.js";
+import { button, el, randomKey } from "./dom.js";
+import { dateTime, language, list, sentence, t } from "./i18n.js";
+import { labelOf } from "./mydata.js";
+
+const WAITING = ["open", "verifying", "extended"];
+
+/**
+ * @param {MyData} data
+ * @param {string} secret
+ * @param {About} about
+ * @param {(error: unknown) => void} changed called after each change, with what went wrong or null
+ * @param {(answer: Erasure) => void} gone called once everything was erased
+ */
+export function rights(data, secret, about, changed, gone) {
+  const restricted = data.restrictions.some(({ why, lifted_ms }) => why === "asked" && lifted_ms === null);
+  /** @type {[string, () => Promise<boolean>][]} */
+  const acts = [
+    ["rights.rectify", () => rectify(data, secret)],
+    restricted
+      ? ["rights.lift", () => plain("rights.lift", "rights.lift_explain", "/api/my-data/restrict/lift", secret)]
+      : ["rights.restrict", () => plain("rights.restrict", "rights.restrict_explain", "/api/my-data/restrict", secret)],
+    ["rights.object", () => object(data, secret, about)],
+    ["rights.complain", () => complain(secret, about)],
+    ["rights.access", () => inWords("access", secret)],
+    ["rights.erase", () => erase(data, secret, gone)],
+  ];
+  const buttons = acts.map(([key, act]) =>
+    button(t(key), async () => {
+      if (await act()) changed(null);
+    }),
+  );
+  return el(
+    "div",
+    { class: "mydata" },
+    el("section", {}, el("h2", {}, t("rights.kept")), kept(data)),
+    el(
+      "section",
+      {},
+      el("h2", {}, t("rights.heading")),
+      ...data.restrictions.map((one) => el("p", {}, restriction(one))),
+      el("div", { class: "rights" }, ...buttons),
+    ),
+    el("section", {}, el("h2", {}, t("rights.requests")), requests(data.requests, secret, changed)),
+  );
+}
+
+/** @param {MyData} data */
+function kept(data) {
+  const { preferences, seat, links } = data;
+  const rows = [
+    ["rights.name", data.name],
+    ["rights.contact", preferences.contact || t("rights.no_contact")],
+    ["rights.language", preferences.language],
+    ["rights.joined", seat.joined_ms === null ? "–" : dateTime(seat.joined_ms)],
+    ["rights.left", seat.left_ms === null ? "–" : dateTime(seat.left_ms)],
+    ...links.map((at) => ["rights.link_made", dateTime(at)]),
+  ];
+  return el("dl", {}, ...rows.flatMap(([key = "", text = ""]) => [el("dt", {}, t(key)), el("dd", {}, text)]));
+}
+
+/** @param {MyData["restrictions"][number]} one */
+function restriction({ why, purposes, whole, placed_ms, lifted_ms, lifted_by, reason }) {
+  const what = whole || purposes.length === 0 ? t("restriction.all") : list(purposes.map(labelOf));
+  const said = sentence("restriction", why, { when: dateTime(placed_ms), what });
+  if (lifted_ms === null) return said;
+  return `${said} ${sentence("restriction.lifted", lifted_by, { when: dateTime(lifted_ms), reason })}`;
+}
+
+/**
+ * @param {OwnRequest[]} all
+ * @param {string} secret
+ * @param {(error: unknown) => void} changed
+ */
+function requests(all, secret, changed) {
+  if (all.length === 0) return el("p", {}, t("rights.no_requests"));
+  return el("ul", { class: "cards" }, ...all.map((one) => request(one, secret, changed)));
+}
+
+/**
+ * @param {OwnRequest} one
+ * @param {string} secret
+ * @param {(error: unknown) => void} changed
+ */
+function request(one, secret, changed) {
+  const waits = WAITING.includes(one.state);
+  const item = el(
+    "li",
+    {},
+    el("p", {}, el("strong", {}, sentence("right", one.right)), ` · ${sentence("request_state", one.state)}`),
+    el("p", {}, t("rights.received", { when: dateTime(one.received_ms) })),
+  );
+  if (one.text) item.append(el("p", { class: "written" }, one.text));
+  if (waits) item.append(el("p", {}, t("rights.due", { when: dateTime(one.due_ms) })));
+  if (one.extension) item.append(el("p", { class: "written" }, t("rights.extended", { reason: one.extension })));
+  if (one.answer) item.append(el("p", { class: "written" }, t("rights.answer", { answer: one.answer })));
+  if (waits) {
+    const back = async () => {
+      try {
+        await post("/api/my-data/requests/withdraw", { secret, request: one.request });
+        changed(null);
+      } catch (error) {
+        changed(error);
+      }
+    };
+    item.append(button(t("rights.take_back"), back, { "aria-label": `${t("rights.take_back")}: ${sentence("right", one.right)}` }));
+  }
+  return item;
+}
+
+/**
+ * A right that needs nothing but to be meant.
+ * @param {string} title
+ * @param {string} text
+ * @param {string} path
+ * @param {string} secret
+ */
+function plain(title, text, path, secret) {
+  return ask(title, text, [], async () => {
+    await post(path, { secret });
+  });
+}
+
+/**
+ * @param {MyData} data
+ * @param {string} secret
+ */
+function rectify(data, secret) {
+  const name = el("input", { type: "text", id: "right-name", maxlength: 80, autocomplete: "off", value: data.name });
+  const contact = el("input", {
+    type: "text", id: "right-contact", maxlength: 200, autocomplete: "off", value: data.preferences.contact,
+  });
+  /** @type {[string, string, HTMLElement][]} */
+  const fields = [["right-name", "rights.name", name], ["right-contact", "rights.contact_label", contact]];
+  return ask("rights.rectify", "rights.rectify_explain", fields, async () => {
+    await post("/api/my-data/rectify", { secret, name: name.value, contact: contact.value });
+  }, "rights.save");
+}
+
+/**
+ * Every purpose is ticked at first: who objects may leave some out.
+ * @param {MyData} data
+ * @param {string} secret
+ * @param {About} about
+ */
+function object(data, secret, about) {
+  const ids = new Set([...data.recordings.flatMap(({ purposes }) => purposes), ...about.purposes.map(({ id }) => id)]);
+  const boxes = [...ids].map((id) => {
+    const box = el("input", { type: "checkbox", value: id, checked: true });
+    return { box, row: el("label", { class: "tick" }, box, el("span", {}, labelOf(id))) };
+  });
+  const text = lines("right-text");
+  const key = randomKey();
+  const group = el("fieldset", { class: "plain" }, el("legend", {}, t("rights.purposes")), ...boxes.map(({ row }) => row));
+  return ask("rights.object", "rights.object_explain", [["", "", group], ["right-text", "rights.why", text]], async () => {
+    const purposes = boxes.filter(({ box }) => box.checked).map(({ box }) => box.value);
+    await post("/api/my-data/requests", { secret, right: "object", text: text.value, purposes, key });
+  }, "rights.send");
+}
+
+/**
+ * @param {string} secret
+ * @param {About} about
+ */
+function complain(secret, about) {
+  const { authority, contact, dpo } = about.controller;
+  const where = t("rights.complain_explain", { authority: authority[language()] ?? authority["en"] ?? "", contact, dpo });
+  return inWords("complain", secret, [el("p", {}, where)]);
+}
+
+/**
+ * @param {string} right
+ * @param {string} secret
+ * @param {Node[]} [explained]
+ */
+function inWords(right, secret, explained) {
+  const text = lines("right-text");
+  const key = randomKey();
+  const said = explained ?? `rights.${right}_explain`;
+  return ask(`rights.${right}`, said, [["right-text", "rights.words", text]], async () => {
+    await post("/api/my-data/requests", { secret, right, text: text.value, key });
+  }, "rights.send");
+}
+
+/**
+ * @param {MyData} data
+ * @param {string} secret
+ * @param {(answer: Erasure) => void} gone
+ */
+async function erase(data, secret, gone) {
+  if (data.session.ended_ms === null) {
+    return ask("rights.erase", "rights.erase_live", [], async () => {
+      await post("/api/my-data/end-call", { secret });
+    }, "rights.end_call");
+  }
+  /** @type {Erasure | null} */
+  let answer = null;
+  const done = await ask("rights.erase", "rights.erase_explain", [], async () => {
+    answer = await post("/api/my-data/erase", { secret, sure: true });
+  }, "rights.erase_sure");
+  const said = /** @type {Erasure | null} */ (answer);
+  if (!done || !said) return false;
+  if (said.state !== "erased") return true;
+  gone(said);
+  return false;
+}
+
+/**
+ * What is said once everything is erased: in a sentence, with the certificates to keep.
+ * @param {Erasure} answer
+ * @param {(error: unknown) => void} failed
+ */
+export function erased(answer, failed) {
+  const load = async (/** @type {string} */ id) => {
+    const found = answer.certificates.find(({ certificate }) => certificate.certificate === id);
+    if (!found) throw new Error(`no certificate ${id}`);
+    return found;
+  };
+  return [
+    el("h2", { tabindex: -1 }, t("rights.erased")),
+    el("p", {}, t("rights.erased_explain", { when: dateTime(answer.at_ms), leaf: answer.leaf ?? "–" })),
+    ...(answer.destructions.length ? [el("p", {}, t("rights.erased_keep"))] : []),
+    ...destructions(answer.destructions, load, failed),
+  ];
+}
