@@ -332,6 +332,8 @@ async def test_many_findings_are_counted_and_few_are_kept(copy: Copy) -> None:
 def erase(db: sqlite3.Connection, pseudonym: str) -> None:
     db.execute("DELETE FROM detail WHERE party = (SELECT id FROM party WHERE pseudonym = ?)",
                (pseudonym,))  # fmt: skip
+    db.execute("UPDATE privacy_request SET text = '', extension = '', answer = ''")
+    db.execute("UPDATE restriction SET lift_reason = ''")
 
 
 async def test_a_person_who_was_erased_is_missed_by_nobody(story: Path, copy: Copy) -> None:
@@ -371,6 +373,7 @@ def test_every_table_that_the_log_commits_to_is_tampered_with() -> None:
         test_verify_destruction,
         test_verify_holds,
         test_verify_keys,
+        test_verify_privacy,
         test_verify_recordings,
         test_verify_rows,
         test_verify_withdrawals,
@@ -379,6 +382,7 @@ def test_every_table_that_the_log_commits_to_is_tampered_with() -> None:
     cases = CASES | test_verify_rows.CASES | test_verify_recordings.CASES
     cases |= test_verify_destruction.CASES | test_verify_accesses.CASES
     cases |= test_verify_holds.CASES | test_verify_keys.CASES | test_verify_withdrawals.CASES
+    cases |= test_verify_privacy.CASES
     source = "".join(inspect.getsource(tamper) for tamper in cases.values())
     for table in COMMITTED:
         assert re.search(rf"(UPDATE|INSERT INTO|DELETE FROM) {table}\b", source), table

@@ -196,7 +196,7 @@ async def test_a_log_from_before_says_nothing_of_choices(copy: Copy) -> None:
         for number, data in leaves:
             body = json.loads(data)
             body["refs"].pop("choice", None)
-            if body["kind"] == "privacy.requested":
+            if body["refs"].get("right") == "fate":
                 body["refs"] = {"right": "access"}
             text = json.dumps(body, sort_keys=True, separators=(",", ":"))
             db.execute("UPDATE leaf SET data = CAST(? AS BLOB) WHERE number = ?", (text, number))
