@@ -27,7 +27,7 @@ from avsession.ports import Reader, Writer
 from avsession.records import Leaf, Recording, TrackRecord
 from avsession.sealing.package import check_recipient
 from avsession.session import new_id
-from avsession.usecases import holds, taking, tracks
+from avsession.usecases import holds, restricting, taking, tracks
 from avsession.usecases.permissions import DISCLOSE, Principal, require
 from avsession.usecases.services import Services
 from avsession.usecases.withdrawals import withheld
@@ -171,6 +171,8 @@ async def _disclosed(tx: Reader, row: Disclosure, recording: Recording) -> list[
         return []
     if row.scope == "recording" and recording.id != row.target:
         return []
+    if row.basis == "contract" and await restricting.on_recording(tx, recording):
+        return []  # GDPR Art. 18(2): for claims and by law only
     held = bool(await holds.on_recording(tx, recording))
     hidden = frozenset() if held else await withheld(tx, recording)
     return [

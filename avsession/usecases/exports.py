@@ -26,7 +26,7 @@ from avsession.records import Recording, TrackRecord
 from avsession.sealing import parcel
 from avsession.sealing.open import VirtualFile
 from avsession.session import Party, new_id
-from avsession.usecases import mydata, taking, tracks
+from avsession.usecases import mydata, restricting, taking, tracks
 from avsession.usecases.common import leaf, load
 from avsession.usecases.packing import Package
 from avsession.usecases.services import Services
@@ -130,7 +130,8 @@ async def theirs(
     if not any(track.party == party.id for track in found):
         return []
     hidden = await withheld(tx, recording)
-    both = app.settings.export.other_party == "always"
+    others = {one.party for one in await restricting.on_recording(tx, recording)} - {party.id}
+    both = app.settings.export.other_party == "always" and not others
     return [
         track
         for track in found

@@ -18,11 +18,12 @@ from avsession.recording import State
 from avsession.records import Access, Leaf, Recording, TrackRecord
 from avsession.sealing.open import VirtualFile
 from avsession.session import Party, Session, new_id
-from avsession.usecases import tracks
+from avsession.usecases import restricting, tracks
 from avsession.usecases.common import leaf
 from avsession.usecases.services import Services
 
 KIND = "recording.exported"
+ADMIN = "admin"
 
 
 async def take(  # noqa: PLR0913 - its leaf has this many parts
@@ -42,8 +43,11 @@ async def take(  # noqa: PLR0913 - its leaf has this many parts
     """Write down that these tracks are taken out, in the caller's transaction.
 
     ``why``: ``person`` (``subject`` takes their own export ``what``), ``admin`` or ``disclosure``
-    (``account`` and ``actor`` say who). ``actor`` is a pseudonym or ``console``.
+    (``account`` and ``actor`` say who). ``actor`` is a pseudonym or ``console``. Raises Restricted
+    for an admin, while somebody in the recording has it restricted.
     """
+    if why == ADMIN:
+        await restricting.check(tx, recording, purpose)
     name = new_id("tak", app.entropy)
     row = Taken(
         id=name,
@@ -86,7 +90,7 @@ async def track_file(app: Services, taken: str, track: str, until_ms: int) -> Vi
     """A track as a file, under what was written down; it closes at ``until_ms``.
 
     Raises NotFound when nothing was written down, or not this track; Erased once it is destroyed;
-    what ``tracks.opened`` raises.
+    Restricted for an admin's, once somebody in it has it restricted; what ``tracks.opened`` raises.
     """
     async with app.store.read() as tx:
         row = await tx.get(Taken, taken)
@@ -96,6 +100,8 @@ async def track_file(app: Services, taken: str, track: str, until_ms: int) -> Vi
         recording = await tx.get(Recording, found.recording)
         if recording is None or not await is_logged(tx, recording, row):
             raise NotFound
+        if row.why == ADMIN:
+            await restricting.check(tx, recording, row.purpose)
     if recording.state is State.ERASED or found.erased_ms is not None:
         app.opened.forget(track)
         raise Erased

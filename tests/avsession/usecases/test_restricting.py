@@ -1,5 +1,8 @@
 """Restricted: kept, and nothing else, until it is lifted; and what goes on all the same."""
 
+import dataclasses
+
+import msgspec
 import pytest
 
 from avsession.errors import (
@@ -13,8 +16,20 @@ from avsession.errors import (
 from avsession.privacy.requests import Right
 from avsession.recording import State
 from avsession.records import Leaf, Recording, Restriction
-from avsession.usecases import desk, holds, mydata, review, rights, sessions, timeline
+from avsession.usecases import (
+    desk,
+    exports,
+    holds,
+    mydata,
+    review,
+    rights,
+    sessions,
+    taking,
+    timeline,
+)
+from tests.avsession.usecases.test_disclosures import disclose
 from tests.avsession.usecases.test_holds import DAY_MS
+from tests.avsession.usecases.test_taking import taken
 from tests.avsession.usecases.world import World
 
 KEY = "k" * 32
@@ -199,3 +214,40 @@ async def test_a_strangers_link_takes_nothing_back(world: World) -> None:
     with pytest.raises(LinkSpent):
         await rights.restrict(world.app, "x" * 43)
     await sessions.end_session(world.app, world.session, "test")
+
+
+# --- taking media out
+
+
+async def test_an_admin_takes_nothing_out_and_what_was_taken_opens_no_more(world: World) -> None:
+    recording = await world.sealed()
+    row = await taken(world, recording)
+    await rights.restrict(world.app, world.customer.data_secret)
+    with pytest.raises(Restricted):
+        await taken(world, recording)
+    with pytest.raises(Restricted):
+        await taking.track_file(world.app, row.id, row.tracks[0], 2**52)
+
+
+async def test_a_processor_gets_nothing_and_a_court_what_the_law_demands(world: World) -> None:
+    recording = await world.sealed()
+    await rights.restrict(world.app, world.customer.data_secret)
+    with pytest.raises(Conflict):
+        await disclose(world, recording, basis="contract")
+    assert await disclose(world, recording, basis="order")
+
+
+async def test_ones_own_export_goes_on_without_who_has_restricted_theirs(world: World) -> None:
+    settings = msgspec.structs.replace(
+        world.settings, export=msgspec.structs.replace(world.settings.export, other_party="always")
+    )
+    app = dataclasses.replace(world.app, settings=settings)
+    recording = await world.sealed()
+    await rights.restrict(app, await mydata.renew_link(app, world.agent.party))
+    async with world.store.read() as tx:
+        row = await tx.get(Recording, recording)
+        assert row is not None
+        for person in (world.customer, world.agent):
+            found = await exports.theirs(app, tx, person.party, row)
+            own = [track.party for track in found]
+            assert own == [world.customer.id] if person is world.customer else len(own) == 2
