@@ -170,4 +170,4 @@ async def test_what_an_erasure_left_verifies_and_words_put_back_do_not(world: Wo
         for row in await tx.find(PrivacyRequest, right="complain"):
             await tx.put(replace(row, text="Words of mine"))
     report = await evidence.verify(world.store, app.notary.key, app.notary.anchors)
-    assert [one.row.split()[0] for one in report.findings] == ["privacy_request"]
+    assert [one.where.split()[0] for one in report.findings] == ["privacy_request"]
