@@ -198,8 +198,10 @@ def run(arguments: list[str]) -> int:
             return 0
         if given.command == "audit" and given.action == "verify":
             report, key = asyncio.run(auditing.verify(settings, given.since))
-            text = (auditing.as_json if given.json else auditing.as_text)(report, key)
-            return _said((report.ok, text))
+            if given.json:
+                return _said((report.ok, auditing.as_json(report, key)))
+            since = given.since is not None
+            return _said((report.ok, auditing.as_text(report, key, since=since)))
         if given.command == "recording":
             proven = asyncio.run(proving.verify(settings, given.recording))
             return _said((proven.ok, (proving.as_json if given.json else proving.as_text)(proven)))

@@ -27,6 +27,8 @@ from signaling.hub import Hub
 EVERY_S = 0.2
 """How often the progress is drawn anew."""
 WIDTH = 30
+SINCE = 5
+"""The step that needs a checkpoint from elsewhere."""
 
 
 class Bar:
@@ -128,8 +130,11 @@ def as_json(report: Report, key: VerifierKey) -> str:
     return json.dumps(said)
 
 
-def as_text(report: Report, key: VerifierKey) -> str:
-    """The report for a person: each step with its result, and every finding under it."""
+def as_text(report: Report, key: VerifierKey, *, since: bool = True) -> str:
+    """The report for a person: each step with its result, and every finding under it.
+
+    ``since``: whether a checkpoint was given to hold the log against.
+    """
     lines = [
         f"{key.name}: {report.size} leaves, {report.checkpoints} checkpoints",
         f"root {report.root}",
@@ -137,7 +142,8 @@ def as_text(report: Report, key: VerifierKey) -> str:
     ]
     for step, what in STEPS.items():
         count = report.counts[step]
-        lines.append(f"{step}. {what}: {f'{count} wrong' if count else 'ok'}")
+        fine = "ok" if since or step != SINCE else "none was given"
+        lines.append(f"{step}. {what}: {f'{count} wrong' if count else fine}")
         lines += [f"   {finding}" for finding in report.findings if finding.step == step]
         if count > MOST:
             lines.append(f"   and {count - MOST} more")

@@ -54,8 +54,15 @@ def add_account(data: Path, monkeypatch: pytest.MonkeyPatch, login: str) -> int:
                 "--data", str(data)])  # fmt: skip
 
 
-def test_a_log_verifies_step_by_step(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_verifies_step_by_step(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["audit", "verify", "--data", str(data)]) == 0
+    said = capsys.readouterr().out
+    assert said.count(": ok\n") == 6
+    assert "5. the log extends the checkpoint that was given: none was given\n" in said
+    since = ["--since", str(tmp_path / "kept.txt")]
+    assert run(["audit", "verify", "--data", str(data), *since]) == 0
     said = capsys.readouterr()
     assert "localhost/avsession: 1 leaves, 1 checkpoints" in said.out
     for step in range(1, 8):
