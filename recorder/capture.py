@@ -24,7 +24,7 @@ from recorder.gate import Gate
 from recorder.journal import Journal
 from recorder.leg import Leg
 from recorder.leg import LegState as LegPhase
-from recorder.metrics import Metrics, Watch
+from recorder.metrics import Metrics, Waiting, Watch
 from recorder.party import LegSettings, Party, Reports
 from recorder.server_clock import ServerClock
 from recorder.spool import Chain
@@ -59,6 +59,8 @@ class Capture:
         metrics: Metrics | None = None,
     ) -> None:
         self.recording = chain.recording
+        self._told = {"recording": chain.recording}
+        """What each line of the log says of it besides."""
         self.gate = Gate(chain.generation)
         self._finishing_ms: float | None = None
         self._chain, self._legs, self._clock, self._send = chain, legs, clock, send
@@ -143,7 +145,7 @@ class Capture:
         self._parties = {
             party: self._party(grant, party, writer) for party, writer in writers.items()
         }
-        log.info("recording %s: gate open, generation %d", self.recording, grant.generation)
+        log.info("gate open, generation %d", grant.generation, extra=self._told)
 
     def measure(self) -> int:
         """Count what the legs have counted; how many of them are connected."""
@@ -151,6 +153,17 @@ class Capture:
         for leg in legs:
             self._metrics.leg(leg)
         return sum(leg.state is LegPhase.CONNECTED for leg in legs)
+
+    def waiting(self) -> Waiting:
+        """What waits here. Of the spool's thread as it was a moment ago."""
+        each = [party.waiting for party in self._parties.values()]
+        return Waiting(
+            packets_waiting=sum(packets for packets, _ in each),
+            frames_waiting=sum(frames for _, frames in each),
+            jobs_waiting=self.journal.waiting,
+            segments_unlisted=self._chain.unlisted,
+            entries_waiting=len(self._chain.lines),
+        )
 
     def party(self, generation: int, party: str) -> Party | None:
         """A party of the live generation; None for any other, whose messages mean nothing here."""
@@ -234,7 +247,7 @@ class Capture:
         written is offered again for a while, since a domain may be away only for a moment.
         """
         self.journal.answered(number)
-        log.warning("recording %s: entry %d refused: %s", self.recording, number, code)
+        log.warning("entry %d refused", number, extra={**self._told, "code": code})
         if code == "segment.refused":
             self.journal.post(partial(self._refused, number))
             return
@@ -259,7 +272,7 @@ class Capture:
         """Tell the server that this recording cannot go on here, and why."""
         self._metrics.count("failures_total")
         self._interrupted = True
-        log.error("recording %s stopped: %s", self.recording, reason)
+        log.error("the recording stops", extra={**self._told, "reason": reason})
         generation = self.gate.generation
         if generation is None:
             return
@@ -341,8 +354,8 @@ class Capture:
         if not self._broken:
             self.journal.post(partial(self._entries.detach, generation, reason))
         log.info(
-            "recording %s: gate closed, generation %d, %s, %d frames dropped",
-            self.recording, generation, reason, dropped,
+            "gate closed, generation %d, %d frames dropped",
+            generation, dropped, extra={**self._told, "reason": reason},
         )  # fmt: skip
 
     def _maybe_end(self, now_ms: float) -> None:

@@ -102,6 +102,11 @@ class Journal:
         return self._idle.is_set()
 
     @property
+    def waiting(self) -> int:
+        """How many jobs have not begun."""
+        return self._jobs.qsize() + len(self._later)
+
+    @property
     def unaccepted(self) -> bool:
         """Whether entries wait for the domain's word; asked while idle."""
         return bool(self.chain.lines)

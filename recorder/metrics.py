@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from avsession.messages.figures import FIGURES
@@ -39,6 +43,16 @@ _OF_A_LEG = (
     "packets_recovered_total",
     "frames_discarded_total",
 )
+
+
+class Waiting(NamedTuple):
+    """What waits, of one recording: each a figure of that name. Nothing waits without a limit."""
+
+    packets_waiting: int
+    frames_waiting: int
+    jobs_waiting: int
+    segments_unlisted: int
+    entries_waiting: int
 
 
 class Metrics:
@@ -81,6 +95,17 @@ class Metrics:
         self.put("fsyncs_total", disk.syncs)
         self.put("fsync_longest_seconds", disk.longest_s)
         disk.longest_s = 0.0
+
+    def waiting(self, each: Sequence[Waiting]) -> None:
+        """Say what waits in all recordings together."""
+        for place, name in enumerate(Waiting._fields):
+            self.put(name, sum(one[place] for one in each))
+
+    def memory(self) -> None:
+        """Say how much memory this process holds, if the system tells."""
+        with contextlib.suppress(OSError):
+            pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+            self.put("memory_bytes", pages * resource.getpagesize())
 
     def timed(self, job: Callable[[], None]) -> Callable[[], None]:
         """The job, its time counted as storing; it runs in the spool's thread."""

@@ -91,6 +91,13 @@ class Party:
         """The leg that stands or is being made."""
         return self._leg
 
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """How many packets wait for a missing one, and how many frames to be handed on."""
+        receiver = self._leg.receiver if self._leg is not None else None
+        packets = len(receiver.video.reorder) + len(receiver.audio.reorder) if receiver else 0
+        return packets, len(self._buffer)
+
     def tick(self, now_ms: float) -> None:
         """What happens by time: the leg's own ticks, clusters that are due, the next attempt."""
         if self._closed:

@@ -99,6 +99,10 @@ class Reorder:
             self._skip(out)
         return out
 
+    def __len__(self) -> int:
+        """How many packets wait behind a gap."""
+        return len(self._waiting)
+
     @property
     def waiting(self) -> bool:
         """Whether something is missing."""

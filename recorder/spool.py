@@ -178,6 +178,11 @@ class Chain:
         return any(stored.track == track for stored in self._stored)
 
     @property
+    def unlisted(self) -> int:
+        """How many segments are stored and not yet listed."""
+        return len(self._stored)
+
+    @property
     def begun(self) -> bool:
         """Whether there is a first entry."""
         return self.last is not None

@@ -59,6 +59,10 @@ class TrackBuffer:
         """A frame from the leg."""
         self._delay.add(frame)
 
+    def __len__(self) -> int:
+        """How many frames wait."""
+        return len(self._delay) + len(self._cutter.frames)
+
     @property
     def full(self) -> bool:
         """Whether more waits than may: `due` is to be called now."""

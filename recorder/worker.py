@@ -170,7 +170,7 @@ class Worker:
                     capture.tick(now_ms)
                 except Exception:
                     # one recording's fault must not stop the ticks of the others
-                    log.exception("recording %s failed", capture.recording)
+                    log.exception("a recording failed", extra={"recording": capture.recording})
                     capture.fail("worker.failed")
                 if capture.settled:
                     del self._captures[capture.recording]
@@ -196,6 +196,8 @@ class Worker:
         self._metrics.put("spool_free_bytes", free)
         self._metrics.put("taking", room and not self._stopping.is_set())
         self._metrics.disk(disk)
+        self._metrics.waiting([c.waiting() for c in captures])
+        self._metrics.memory()
         return self._metrics.figures()
 
     # --- the link
@@ -301,7 +303,7 @@ class Worker:
                 raise
         except (AvsessionError, OSError, LookupError) as error:
             code = error.code if isinstance(error, AvsessionError) else Unavailable.code
-            log.warning("a grant was refused: %s", code)
+            log.warning("a grant was refused", extra={"recording": recording, "code": code})
             self._link.send(GrantRefused(recording=recording, generation=generation, code=code))
 
     def _check(self, token: str) -> Grant:
@@ -352,7 +354,8 @@ class Worker:
             try:
                 await self._load(recording)
             except (ManifestBroken, OSError) as error:
-                log.error("recording %s is left alone: %s", recording, type(error).__name__)
+                what = {"recording": recording, "reason": type(error).__name__}
+                log.error("what is left of a recording is left alone", extra=what)
 
     async def _forget(self, capture: Capture) -> None:
         """The recording's spool goes: the domain has everything, or wants none of it."""

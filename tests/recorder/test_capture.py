@@ -12,10 +12,12 @@ from avsession.grant import Grant, GrantedLeg
 from avsession.messages import CloseGate, LegOffer, LegState, ManifestLine, Message
 from avsession.recording import PAUSED, AnyEntry, Attach, Begin, Detach, End, decode_line
 from recorder.capture import END_AFTER_MS, TRY_END_MS, Capture
+from recorder.frames import EncodedFrame, Kind
 from recorder.gate import CONFIRM_MS
 from recorder.journal import AGAIN_MS, ANSWER_MS, STALL_MS
 from recorder.leg import Certificate
 from recorder.party import LegSettings
+from recorder.rtp import Packet
 from recorder.server_clock import ServerClock
 from recorder.spool import Spool
 
@@ -105,6 +107,30 @@ async def test_a_grant_opens_the_gate_and_offers_a_leg(room: Room) -> None:
     assert capture.party(1, "p") is not None
     assert capture.party(2, "p") is None
     assert capture.party(1, "q") is None
+
+
+async def test_what_waits_is_counted(room: Room) -> None:
+    capture = room.open()
+    await capture.drain()
+    capture.begin(room.grant(), "token")
+    party = capture.party(1, "p")
+    assert party is not None
+    assert (capture.waiting().jobs_waiting, capture.waiting().frames_waiting) == (1, 0)
+    party._frames([EncodedFrame(Kind.AUDIO, room.ms + n, room.ms + n, b"x") for n in range(3)])
+    assert capture.waiting().frames_waiting == 3
+    room.ms += 5_000
+    capture.confirm(1, room.ms)
+    capture.tick(room.ms)  # handed on, and a leg is offered
+    assert capture.waiting().frames_waiting == 0
+    assert party.leg is not None
+    party.leg.receiver.audio.reorder.push(Packet(111, False, 7, 0, 1, b"x"), room.ms)
+    party.leg.receiver.audio.reorder.push(Packet(111, False, 9, 0, 1, b"x"), room.ms)
+    assert capture.waiting().packets_waiting == 1
+    await capture.drain()
+    assert capture.waiting()[2:] == (0, 0, len(room.entries())) == (0, 0, 4)
+    capture.accepted(0)
+    await capture.drain()
+    assert capture.waiting().entries_waiting == 3
 
 
 async def test_a_refused_grant_changes_nothing(room: Room) -> None:

@@ -13,7 +13,7 @@ from avsession.messages.figures import FIGURES
 from recorder.disk import Disk
 from recorder.frames import EncodedFrame, Kind
 from recorder.leg import Certificate, Leg
-from recorder.metrics import STALL_MS, Metrics, Watch, document
+from recorder.metrics import STALL_MS, Metrics, Waiting, Watch, document
 from recorder.receive import Receiver
 from tests.recorder.publishers import AiortcPublisher
 from tests.recorder.signaling_stub import Running, Signaling, stored
@@ -53,6 +53,25 @@ def frame(kind: Kind, at_ms: float) -> EncodedFrame:
 
 def test_the_document_is_what_the_code_says() -> None:
     assert (Path(__file__).parents[2] / "recorder" / "METRICS.md").read_text() == document()
+
+
+def test_what_waits_is_said_of_all_recordings_together() -> None:
+    metrics = Metrics()
+    metrics.waiting([Waiting(1, 2, 3, 4, 5), Waiting(10, 20, 30, 40, 50)])
+    said = metrics.figures()
+    assert [said[name] for name in Waiting._fields] == [11, 22, 33, 44, 55]
+    metrics.waiting([])
+    assert not any(metrics.figures()[name] for name in Waiting._fields)
+
+
+def test_how_much_memory_it_holds() -> None:
+    metrics = Metrics()
+    metrics.memory()
+    before, more = metrics.figures()["memory_bytes"], bytearray(64_000_000)
+    more[::4096] = b"x" * len(more[::4096])
+    metrics.memory()
+    assert before > 5_000_000
+    assert metrics.figures()["memory_bytes"] - before > 32_000_000
 
 
 def test_a_name_that_nobody_explained_is_an_error() -> None:
@@ -145,6 +164,9 @@ async def test_heartbeats_tell_them(
     assert (said["recordings"], said["publishers"], said["taking"]) == (1, 1, 1)
     assert said["packets_total"] > said["frames_total"]
     assert said["spool_free_bytes"] > 0
+    assert said["memory_bytes"] > 5_000_000
+    # frames wait most of the time: for the delay, and for the second to be over
+    await signaling.until(lambda: newest()["frames_waiting"] > 0)
     await signaling.close_gate(final=True)
     await signaling.until(lambda: newest().get("gate_closed_total") == 1)
     assert newest()["recordings"] == 0
