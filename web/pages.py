@@ -46,7 +46,11 @@ PUBLIC = {
 }
 STAFF = {"agent": "agent.html", "admin": "admin.html"}
 """Role -> the page at its home."""
-INNER = (("/admin/log", "admin", "log.html"), ("/admin/requests", "admin", "requests.html"))
+INNER = (
+    ("/admin/log", "admin", "log.html"),
+    ("/admin/requests", "admin", "requests.html"),
+    ("/admin/disclosures", "admin", "disclosures.html"),
+)
 """Further pages of a role: path, whose it is, page."""
 
 ALONE = "receipt.html"

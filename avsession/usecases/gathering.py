@@ -35,7 +35,7 @@ from avsession.records import (
     Withdrawal,
 )
 from avsession.session import Party, Session
-from avsession.usecases import holds, tracks
+from avsession.usecases import holds, told, tracks
 from avsession.usecases.services import Services
 
 MANY = 1_000_000
@@ -144,7 +144,7 @@ async def document(
             for one in await holds.on_party(tx, party)
         ],
         disclosures=[
-            told(one) for one in await disclosed(tx, party, app.clock.now_ms()) if one.made_ms
+            _disclosed(one) for one in await told.disclosed(tx, party, app.clock.now_ms())
         ],
         certificates=[
             schema.Certificate(certificate=one.id, leaf=one.leaf, document=one.document)
@@ -290,23 +290,7 @@ async def _accesses(tx: Reader, row: Recording) -> list[schema.Access]:
     ]
 
 
-async def disclosed(tx: Reader, party: Party, now_ms: int) -> list[Disclosure]:
-    """The disclosures that a person is told of: made, about them, and not silent any more."""
-    found = []
-    own = {track.recording for track in await tx.find(TrackRecord, party=party.id)}
-    for one in await tx.find(Disclosure, session=party.session, order="made_ms", limit=MANY):
-        about = one.target in own or one.target in (party.id, party.session)
-        if about and one.leaf is not None and not is_silent(one, now_ms):
-            found.append(one)
-    return found
-
-
-def is_silent(one: Disclosure, now_ms: int) -> bool:
-    """Whether the person may not be told of it yet."""
-    return one.silent_until_ms is not None and one.silent_until_ms > now_ms
-
-
-def told(one: Disclosure) -> schema.Disclosed:
+def _disclosed(one: Disclosure) -> schema.Disclosed:
     """A disclosure as its person is told of it."""
     return schema.Disclosed(
         disclosure=one.id,
@@ -327,7 +311,7 @@ async def _log(tx: Reader, session: Session, party: Party, now_ms: int) -> list[
     silent = {
         one.id
         for one in await tx.find(Disclosure, session=session.id, limit=MANY)
-        if is_silent(one, now_ms)
+        if told.is_silent(one, now_ms)
     }
     entries = []
     for row in await tx.find(Leaf, session=session.pseudonym, order="index", limit=MANY):

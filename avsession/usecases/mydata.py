@@ -11,6 +11,7 @@ import msgspec
 
 from avsession.canonical import sha256_hex
 from avsession.errors import LinkSpent, TooMany
+from avsession.export_records import Taken
 from avsession.messages import ChooseFate, WithdrawConsent
 from avsession.ports import Reader
 from avsession.recording import State
@@ -26,7 +27,7 @@ from avsession.records import (
 )
 from avsession.session import Party, Session
 from avsession.signed import Enrolment, Signed
-from avsession.usecases import certificates, consent, holds, keys, requests, restricting
+from avsession.usecases import certificates, consent, holds, keys, requests, restricting, told
 from avsession.usecases.services import Services
 from avsession.usecases.tokens import new_secret, secret_hash
 from avsession.usecases.withdrawals import may_withdraw
@@ -86,6 +87,7 @@ async def my_data(app: Services, secret: str) -> dict[str, Any]:
             "requests": await requests.views(tx, party.id),
             "restrictions": await restricting.told(tx, party),
             "links": await _links(tx, session, party),
+            "disclosures": await _disclosures(app, tx, party),
         }
 
 
@@ -159,14 +161,30 @@ async def certificate(app: Services, secret: str, certificate_id: str) -> dict[s
 
 
 async def _accesses(tx: Reader, row: Recording) -> list[dict[str, Any]]:
+    """Who watched it, and who exported it, and why; oldest first."""
+    watched = await tx.find(Access, recording=row.id)
+    taken = await tx.find(Taken, recording=row.id, why="admin")
+    rows = [(one, "reviewer") for one in watched] + [(one, "admin") for one in taken]
+    return [
+        {"at_ms": one.at_ms, "reason": one.reason, "purpose": one.purpose, "by": by}
+        for one, by in sorted(rows, key=lambda row: row[0].at_ms)
+    ]
+
+
+async def _disclosures(app: Services, tx: Reader, party: Party) -> list[dict[str, Any]]:
+    """To whom something of theirs was given; what the law forbids to tell comes later."""
     return [
         {
-            "at_ms": access.at_ms,
-            "reason": access.reason,
-            "purpose": access.purpose,
-            "by": "reviewer",
+            "disclosure": one.id,
+            "at_ms": one.made_ms,
+            "category": one.category,
+            "given_to": one.given_to,
+            "basis": one.basis,
+            "basis_text": one.basis_text,
+            "reason": one.reason,
+            "parts": one.parts,
         }
-        for access in await tx.find(Access, recording=row.id, order="at_ms")
+        for one in await told.disclosed(tx, party, app.clock.now_ms())
     ]
 
 

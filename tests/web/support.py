@@ -27,7 +27,10 @@ ORIGIN = f"https://{HOST}"
 PASSWORD = "correct horse battery"
 OURS = {"Origin": ORIGIN, "X-Avsession": "1", "Content-Type": "application/json"}
 
-PAGES = ("agent", "admin", "log", "requests", "signin", "join", "privacy", "cookies", "receipt")
+PAGES = (
+    "agent", "admin", "log", "requests", "disclosures", "signin", "join", "privacy", "cookies",
+    "receipt",
+)  # fmt: skip
 
 
 class Answer:

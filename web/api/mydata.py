@@ -119,6 +119,18 @@ EXAMPLE: dict[str, Any] = {
     "requests": [REQUEST],
     "restrictions": [RESTRICTION],
     "links": [examples.NOW],
+    "disclosures": [
+        {
+            "disclosure": examples.DISCLOSURE,
+            "at_ms": examples.NOW,
+            "category": "authority",
+            "given_to": "District Court of Example City",
+            "basis": "order",
+            "basis_text": "Order 12 C 34/26 of 1 May",
+            "reason": "Ordered in Muster ./. Example Support Ltd",
+            "parts": ["records"],
+        }
+    ],
 }
 
 ROUTES = (

@@ -122,6 +122,22 @@ export function duration(ms) {
   return hours ? `${hours}:${rest}` : rest;
 }
 
+/**
+ * A file's size in words.
+ * @param {number} bytes
+ */
+export function size(bytes) {
+  const units = ["byte", "kilobyte", "megabyte", "gigabyte"];
+  let at = 0;
+  let number = bytes;
+  while (number >= 1000 && at < units.length - 1) {
+    number /= 1000;
+    at += 1;
+  }
+  const maximumFractionDigits = at && number < 10 ? 1 : 0;
+  return new Intl.NumberFormat(region(), { style: "unit", unit: units[at], maximumFractionDigits }).format(number);
+}
+
 /** @param {string[]} items */
 export function list(items) {
   return new Intl.ListFormat(current, { type: "conjunction" }).format(items);

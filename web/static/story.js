@@ -51,6 +51,7 @@ export function story(session, labelOf, showNotice, changed, failed) {
     recordings(session, failed),
     el("h3", {}, t("hold.heading")),
     ...holds(session, changed),
+    el("p", {}, el("a", { href: `/admin/disclosures#${session.session}` }, t("disclosure.about"))),
   ];
 }
 

@@ -241,6 +241,7 @@ export interface MyData {
   }[];
   /** When a new private link was had with a receipt. */
   links: number[];
+  disclosures: Disclosed[];
 }
 
 /** A privacy request as its person sees it. */
@@ -289,6 +290,59 @@ export interface Erasure {
   at_ms: number;
   destructions: Destruction[];
   certificates: Certificate[];
+}
+
+export interface Export {
+  export: string;
+  state: string;
+  requested_ms: number;
+  expires_ms: number;
+  size: number;
+  digest: string;
+  done: number;
+  total: number;
+}
+
+export interface Exports {
+  exports: Export[];
+  at_once: number;
+  keep_days: number;
+  other_party: string;
+}
+
+export interface Disclosed {
+  disclosure: string;
+  at_ms: number;
+  category: string;
+  given_to: string;
+  basis: string;
+  basis_text: string;
+  reason: string;
+  parts: string[];
+}
+
+export interface Disclosure {
+  disclosure: string;
+  session: string;
+  scope: string;
+  target: string;
+  category: string;
+  given_to: string;
+  basis: string;
+  basis_text: string;
+  reason: string;
+  parts: string[];
+  recipient: string;
+  made_ms: number;
+  silent_until_ms: number | null;
+  state: string;
+  expires_ms: number;
+  size: number;
+  sha256: string;
+  manifest: string;
+  leaf: number | null;
+  done: number;
+  total: number;
 }
 
 export interface AdminParty {

@@ -10,6 +10,7 @@ from avsession.errors import Conflict, Invalid, NotFound, NotPermitted
 from avsession.export_records import Disclosure, Taken
 from avsession.records import Detail
 from avsession.usecases import disclosures, evidence, gathering, holds, preparing, sessions
+from avsession.usecases import told as telling
 from avsession.usecases.forgetting import forget
 from tests.avsession.usecases.world import World
 
@@ -40,7 +41,7 @@ async def prepared(world: World, recording: str, **other: Any) -> Disclosure:
 
 async def told(world: World) -> list[str]:
     async with world.store.read() as tx:
-        found = await gathering.disclosed(tx, world.customer.party, world.clock.now_ms())
+        found = await telling.disclosed(tx, world.customer.party, world.clock.now_ms())
     return [one.id for one in found]
 
 

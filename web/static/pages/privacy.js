@@ -3,7 +3,9 @@
 /** @import {About, Erasure, MyData} from "../types.js" */
 
 import { ApiError, get } from "../api.js";
+import { disclosed } from "../disclosed.js";
 import { byId, el, show } from "../dom.js";
+import { ExportPanel } from "../export.js";
 import { language, onLanguage, t } from "../i18n.js";
 import { fetchMyData, namePurposes, summary } from "../mydata.js";
 import { recover } from "../recover.js";
@@ -17,6 +19,7 @@ let data = null;
 let gone = null;
 /** Whether the link in use was had with a receipt, just now. */
 let fresh = false;
+const panel = new ExportPanel(byId("export", HTMLElement));
 
 await start();
 // Another private link opened in this tab changes the fragment only.
@@ -72,7 +75,9 @@ function draw() {
   show(byId("gone", HTMLElement), gone !== null);
   show(byId("fresh", HTMLElement), fresh);
   if (gone) byId("gone", HTMLElement).replaceChildren(...erased(gone, failed));
+  void panel.use(data ? secret : "");
   if (!data) return;
+  byId("disclosed", HTMLElement).replaceChildren(disclosed(data.disclosures));
   const changed = (/** @type {unknown} */ error) => (error ? failed(error) : void load());
   byId("summary", HTMLElement).replaceChildren(
     summary(data, secret, changed),

@@ -1,0 +1,166 @@
+// Disclosures to authorities and processors: what was disclosed, and a new one about a session.
+
+/** @import {AdminSessionDetail, Disclosure} from "../types.js" */
+
+import { signOutButton } from "../account.js";
+import { get, post } from "../api.js";
+import { announce, byId, button, el, show } from "../dom.js";
+import { dateTime, list, onLanguage, sentence, size, t } from "../i18n.js";
+import { explain, say, start } from "../shell.js";
+
+const EVERY_MS = 1_000;
+const BASES = ["order", "duty", "claim", "contract"];
+/** @type {Disclosure[]} */
+let disclosures = [];
+/** @type {AdminSessionDetail | null} */
+let session = null;
+let timer = 0;
+
+await start();
+await signOutButton();
+byId("look", HTMLButtonElement).disabled = false;
+byId("find", HTMLFormElement).addEventListener("submit", (event) => {
+  event.preventDefault();
+  void guarded(find);
+});
+onLanguage(() => {
+  draw();
+  drawForm();
+});
+await guarded(reload);
+// from a session's story: its identifier is in the fragment, and no secret
+if (location.hash.length > 1) {
+  byId("session", HTMLInputElement).value = location.hash.slice(1);
+  await guarded(find);
+}
+
+/** @param {() => Promise<unknown>} action */
+async function guarded(action) {
+  try {
+    say("");
+    await action();
+  } catch (error) {
+    say(explain(error));
+  }
+}
+
+async function reload() {
+  const before = new Set(disclosures.filter(({ state }) => state === "waiting").map((one) => one.disclosure));
+  disclosures = (await get("/api/admin/disclosures")).disclosures;
+  draw();
+  if (disclosures.some((one) => before.has(one.disclosure) && one.state === "ready")) announce(t("disclosure.is_ready"));
+  clearTimeout(timer);
+  if (disclosures.some(({ state }) => state === "waiting")) timer = setTimeout(() => void guarded(reload), EVERY_MS);
+}
+
+function draw() {
+  byId("list", HTMLElement).replaceChildren(...disclosures.map(item));
+  show(byId("none", HTMLElement), disclosures.length === 0);
+}
+
+/** @param {Disclosure} one */
+function item(one) {
+  const what = list(one.parts.map((part) => sentence("disclosure.part", part)));
+  const made = el(
+    "li",
+    {},
+    el("p", {}, el("strong", {}, one.given_to), ` · ${dateTime(one.made_ms)} · ${sentence("disclosure.state", one.state)}`),
+    el("p", {}, t("disclosure.told", { what, basis: sentence("disclosure.basis", one.basis), text: one.basis_text || "–", reason: one.reason || "–" })),
+    el("p", { class: "digest" }, `${one.session} · ${one.recipient}`),
+  );
+  if (one.silent_until_ms) made.append(el("p", {}, t("disclosure.silent", { when: dateTime(one.silent_until_ms) })));
+  if (one.sha256) made.append(el("p", { class: "digest" }, `SHA-256 ${one.sha256}`));
+  if (one.state === "ready") {
+    const href = `/api/admin/disclosures/${one.disclosure}.zip.age`;
+    made.append(
+      el("p", {}, el("a", { href, download: "" }, t("disclosure.download", { size: size(one.size) }))),
+      el("p", { class: "hint" }, t("export.until", { when: dateTime(one.expires_ms) })),
+    );
+  }
+  return made;
+}
+
+async function find() {
+  session = await get(`/api/admin/sessions/${byId("session", HTMLInputElement).value.trim()}`);
+  drawForm();
+  byId("form", HTMLElement).focus();
+}
+
+/** What can be disclosed: value of the choice, and what it is called. @param {AdminSessionDetail} found */
+function targets(found) {
+  return [
+    [`session ${found.session}`, t("hold.scope.session")],
+    ...found.recordings
+      .filter(({ state }) => state === "sealed" || state === "interrupted")
+      .map((one) => [`recording ${one.recording}`, t("hold.the_recording", { when: dateTime(one.created_ms) })]),
+    ...found.parties.map((one) => [`party ${one.party}`, `${one.name || t("admin.nobody")} (${sentence("role", one.role)})`]),
+  ];
+}
+
+/**
+ * @param {string} id
+ * @param {string[][]} options
+ */
+function choice(id, options) {
+  const select = el("select", { id });
+  for (const [value = "", text = ""] of options) select.append(el("option", { value }, text));
+  return select;
+}
+
+/**
+ * @param {string} id
+ * @param {number} most
+ */
+function line(id, most) {
+  return el("input", { id, type: "text", maxlength: most, autocomplete: "off", required: true });
+}
+
+function drawForm() {
+  const place = byId("form", HTMLElement);
+  show(place, session !== null);
+  if (!session) return;
+  const what = choice("what", targets(session));
+  const category = choice("category", ["authority", "processor"].map((one) => [one, t(`disclosure.category.${one}`)]));
+  const to = line("given-to", 200);
+  const basis = choice("basis", BASES.map((one) => [one, t(`disclosure.basis.${one}`)]));
+  const text = line("basis-text", 500);
+  const reason = line("reason", 500);
+  const recipient = line("recipient", 200);
+  const silent = el("input", { id: "silent", type: "date", "aria-describedby": "silent-hint" });
+  const records = el("input", { id: "records", type: "checkbox", checked: true });
+  const media = el("input", { id: "media", type: "checkbox" });
+  const hint = el("p", { class: "hint", "aria-live": "polite" });
+  const send = async () => {
+    const [scope, target] = what.value.split(" ");
+    const parts = [...(records.checked ? ["records"] : []), ...(media.checked ? ["media"] : [])];
+    try {
+      hint.textContent = "";
+      await post("/api/admin/disclosures", {
+        scope, target, category: category.value, given_to: to.value, basis: basis.value, basis_text: text.value,
+        reason: reason.value, parts, recipient: recipient.value,
+        silent_until_ms: silent.value ? Date.parse(`${silent.value}T12:00:00`) || 0 : null,
+      });
+      session = null;
+      drawForm();
+      await reload();
+      byId("list", HTMLElement).scrollIntoView({ block: "start" });
+    } catch (error) {
+      hint.textContent = explain(error);
+    }
+  };
+  /** @type {[HTMLElement, string][]} */
+  const fields = [
+    [what, "disclosure.what"], [category, "disclosure.category_label"], [to, "disclosure.to"], [basis, "disclosure.basis_label"],
+    [text, "disclosure.basis_text"], [reason, "disclosure.reason"], [recipient, "disclosure.recipient"], [silent, "disclosure.silent_until"],
+  ];
+  place.replaceChildren(
+    el("h2", {}, t("disclosure.new")),
+    el("fieldset", {}, el("legend", {}, t("disclosure.parts")),
+      el("label", {}, records, ` ${t("disclosure.part.records")}`),
+      el("label", {}, media, ` ${t("disclosure.part.media")}`)),
+    ...fields.flatMap(([field, key]) => [el("label", { for: field.id }, t(key)), field]),
+    el("p", { id: "silent-hint", class: "hint" }, t("disclosure.silent_hint")),
+    hint,
+    button(t("disclosure.make"), send, { class: "strong" }),
+  );
+}
