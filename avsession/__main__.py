@@ -11,7 +11,16 @@ import socket
 import sys
 from pathlib import Path
 
-from avsession import __version__, auditing, config, keys, logs, proving, verify_receipt
+from avsession import (
+    __version__,
+    auditing,
+    config,
+    exporting,
+    keys,
+    logs,
+    proving,
+    verify_receipt,
+)
 from avsession.config import Settings
 from avsession.errors import AvsessionError, LogBroken, SettingsInvalid
 from avsession.sealing.custody import read_custodian
@@ -99,6 +108,14 @@ def _recording(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     which = one.add_mutually_exclusive_group(required=True)
     which.add_argument("recording", nargs="?", metavar="ID", help="the recording")
     which.add_argument("--all", action="store_true", help="every recording there is or was")
+    one = _command(
+        group,
+        "export",
+        "take a recording out: written into the log first, and told to the people in it",
+        "avsession recording export rec_… --login ann --purpose quality "
+        "--reason 'training of 3 May' --to ./training",
+    )
+    exporting.add_arguments(one)
 
 
 def _command(
@@ -202,6 +219,9 @@ def run(arguments: list[str]) -> int:
                 return _said((report.ok, auditing.as_json(report, key)))
             since = given.since is not None
             return _said((report.ok, auditing.as_text(report, key, since=since)))
+        if given.command == "recording" and given.action == "export":
+            done = asyncio.run(exporting.export(settings, given))
+            return _said((True, json.dumps(done) if given.json else exporting.as_text(done)))
         if given.command == "recording":
             proven = asyncio.run(proving.verify(settings, given.recording))
             return _said((proven.ok, (proving.as_json if given.json else proving.as_text)(proven)))

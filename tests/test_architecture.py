@@ -45,7 +45,8 @@ ORDER = (
     ("avsession.usecases",),
     ("avsession.storage", "signaling", "web", "recorder"),
     ("avsession.serve", "avsession.supervisor"),
-    ("avsession.auditing", "avsession.exporting", "avsession.proving", "avsession.verify_receipt"),
+    ("avsession.auditing", "avsession.proving", "avsession.verify_receipt"),
+    ("avsession.exporting",),
     ("avsession.__main__",),
 )
 
