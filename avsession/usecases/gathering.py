@@ -61,6 +61,8 @@ HELD: dict[type, str] = {
     records.Hold: "holds",
     Disclosure: "disclosures",
     Certificate: "certificates",
+    records.PrivacyRequest: OTHER,
+    records.Restriction: OTHER,
     Leaf: "log",
     Detail: "log.details",
 }
@@ -177,7 +179,7 @@ def _person(party: Party) -> schema.Person:
         created=rfc3339(party.created_ms),
         joined=when(party.joined_ms),
         left=when(party.left_ms),
-        contact=getattr(party, "contact", "") or None,
+        contact=party.contact or None,
     )
 
 
