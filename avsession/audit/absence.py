@@ -50,8 +50,8 @@ class Absences:
         party = refs.get("party")
         if isinstance(party, str):
             self._parties[party] = max(index, self._parties.get(party, -1))
-        self._grants |= {one for one in refs.get("grants", ()) if isinstance(one, str)}
-        self._texts |= {n for n in refs.get("texts", ()) if isinstance(n, int) and n < index}
+        self._grants |= {one for one in _list(refs.get("grants")) if isinstance(one, str)}
+        self._texts |= {n for n in _list(refs.get("texts")) if isinstance(n, int) and n < index}
 
     def allows(self, body: dict[str, Any], field: str) -> bool:
         """Whether this leaf's detail may be missing."""
@@ -67,6 +67,10 @@ class Absences:
 
     def _of_party(self, body: dict[str, Any]) -> bool:
         return self.erased(body["subject"] or "", body["index"])
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def faults(leaves: Iterable[bytes], details: Iterable[tuple[int, str]]) -> list[Fault]:

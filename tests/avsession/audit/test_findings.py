@@ -21,6 +21,23 @@ def test_a_step_keeps_its_first_and_counts_all() -> None:
     assert found.kept[0] == Finding(2, "row 0", "is wrong")
 
 
+def test_a_row_that_cannot_be_read_is_named_once_and_nothing_else_is_said_of_it() -> None:
+    found = Findings()
+    assert not found.unread("detail")
+    found.add(6, "detail 2/name", "is another's")
+    for _ in range(2):
+        found.cannot_read("detail 3/name", "Expected `bytes`")
+        found.add(6, "detail 3/name", "is gone")
+        found.cannot_read("withdrawal req/pty", "Expected `int`")
+    assert [(one.step, one.row) for one in found.kept] == [
+        (6, "detail 2/name"), (6, "detail 3/name"), (7, "withdrawal req/pty"),
+    ]  # fmt: skip
+    assert sum(found.count.values()) == 3
+    assert found.unread("detail")
+    assert found.unread("withdrawal")
+    assert not found.unread("with")
+
+
 async def test_every_row_once_over_several_pages(tmp_path: Path) -> None:
     store = SqlStore(sqlite_url(tmp_path / "a.db"))
     await store.open()

@@ -19,7 +19,7 @@ from avsession.audit import log, merkle
 from avsession.canonical import canonical, commitment
 from avsession.errors import Conflict, LogBroken
 from avsession.ports import Writer
-from avsession.records import Account, Detail, Leaf, TreeNode
+from avsession.records import Account, Detail, Leaf, SignedHead, TreeNode
 from avsession.storage.engine import make_engine, sqlite_url, upgrade
 from avsession.storage.sql import SqlStore
 from tests.support.tamper import database
@@ -195,6 +195,49 @@ async def test_the_tree_grows_with_the_leaves(store: SqlStore) -> None:
             proof = await log.hashes(tx, merkle.inclusion(n // 2, n))
             leaf = merkle.leaf_hash(data[n // 2])
             assert merkle.verify_inclusion(leaf, n // 2, n, proof, await log.root(tx, n))
+
+
+async def test_a_leaf_names_the_heads_that_were_signed_since(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def signed(*sizes: int) -> None:
+        async with store.write() as tx:
+            await tx.add_all([SignedHead(size=size, note="", at_ms=NOW) for size in sizes])
+
+    async def said() -> list[int] | None:
+        async with store.write() as tx:
+            await append(tx)
+        found: list[int] | None = json.loads((await leaves(store))[-1].data).get("heads")
+        return found
+
+    assert await said() is None
+    assert await said() is None, "as leaves were before"
+    await signed(1, 2)
+    assert await said() == [1, 2]
+    assert await said() == [2], "the newest that the one before names"
+    await signed(3, 4)
+    assert await said() == [2, 3, 4]
+    monkeypatch.setattr(log, "HEADS", 2)
+    await signed(5, 6, 7)
+    assert [await said(), await said(), await said()] == [[4, 5, 6], [6, 7], [7]]
+    assert all(leaf.data == canonical(json.loads(leaf.data)) for leaf in await leaves(store))
+
+
+async def test_nothing_is_appended_after_a_leaf_that_is_none(
+    store: SqlStore, tmp_path: Path
+) -> None:
+    async with store.write() as tx:
+        await append(tx)
+    for garbage in ("{", "[]", '{"heads":"all"}'):
+        with database(tmp_path) as db:
+            db.execute("UPDATE leaf SET data = CAST(? AS BLOB)", (garbage,))
+
+        async def fails() -> None:
+            async with store.write() as tx:
+                await append(tx)
+
+        with pytest.raises(LogBroken):
+            await fails()
 
 
 async def test_a_change_that_fails_leaves_no_node(store: SqlStore) -> None:

@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from avsession.audit import COMMITTED, log
-from avsession.audit.findings import STEPS
-from avsession.audit.verify import Kept
+from avsession.audit.findings import STEPS, Findings
+from avsession.audit.verify import Kept, to_its_end
+from avsession.errors import Unavailable
 from avsession.storage.anchor import FILE, FileAnchor
 from avsession.storage.engine import sqlite_url
 from avsession.storage.sql import SqlStore
@@ -211,6 +212,27 @@ def checkpoint_inserted(db: sqlite3.Connection) -> list[Row]:
     return [(2, "checkpoint 100000")]
 
 
+@case
+def oldest_checkpoint_deleted(db: sqlite3.Connection) -> list[Row]:
+    (size,) = first(db, "SELECT min(size) FROM checkpoint")
+    db.execute("DELETE FROM checkpoint WHERE size = ?", (size,))
+    return [(3, f"checkpoint {size}")]
+
+
+@case
+def newest_checkpoint_deleted(db: sqlite3.Connection) -> list[Row]:
+    (size,) = first(db, "SELECT max(size) FROM checkpoint")
+    db.execute("DELETE FROM checkpoint WHERE size = ?", (size,))
+    return [(3, f"checkpoint {size}")]
+
+
+@case
+def every_checkpoint_deleted(db: sqlite3.Connection) -> list[Row]:
+    sizes = db.execute("SELECT size FROM checkpoint").fetchall()
+    db.execute("DELETE FROM checkpoint")
+    return [(3, f"checkpoint {size}") for (size,) in sizes]
+
+
 @pytest.mark.parametrize("name", CASES)
 async def test_found_and_named(copy: Copy, name: str) -> None:
     await must_be_named(copy, CASES[name])
@@ -365,6 +387,38 @@ async def test_a_row_that_cannot_be_read_is_named(copy: Copy) -> None:
     assert sorted((one.step, one.where) for one in report.findings) == sorted(named), "and the rest"
     (said,) = [one.what for one in report.findings if one.step == 6]
     assert said.startswith("cannot be read: ")
+
+
+async def test_a_leaf_that_nobody_thought_of_ends_its_check_and_no_other(copy: Copy) -> None:
+    """Signed as everything is; but its references are of no shape that the product writes."""
+    store = SqlStore(sqlite_url(copy.folder / "avsession.db"))
+    await store.open()
+    async with store.write() as tx:
+        refs = {"recording": {"a": 1}, "generation": 2**60 // 2**8, "segments": 7}
+        await log.append(tx, Clock(), bytes, "grant.issued", refs=refs)
+        await log.append(tx, Clock(), bytes, "subject.erased", refs={"grants": 5, "texts": "x"})
+        await log.append(tx, Clock(), bytes, "recording.erased", refs={"certificate": [1]})
+    await store.close()
+    with database(copy.folder) as db:
+        db.execute("UPDATE withdrawal SET due_ms = 1")
+        (request, party) = first(db, "SELECT request, party FROM withdrawal")
+    rows = await copy.rows()
+    assert (7, f"withdrawal {request}/{party}") in rows
+    assert (7, "certificate [1]") in rows
+
+
+async def test_a_check_that_fails_is_a_finding() -> None:
+    async def fails(error: Exception) -> None:
+        raise error
+
+    found = Findings()
+    await to_its_end("rows", fails(KeyError("x" * 1000)), found)
+    (said,) = found.kept
+    assert (said.step, said.row) == (7, "rows")
+    assert said.what.startswith("cannot be checked to the end: KeyError")
+    assert len(said.what) <= 200
+    with pytest.raises(Unavailable):
+        await to_its_end("rows", fails(Unavailable()), found)
 
 
 def test_every_table_that_the_log_commits_to_is_tampered_with() -> None:

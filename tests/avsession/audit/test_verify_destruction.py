@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -138,16 +139,34 @@ async def both_forgotten(world: World) -> None:
     await forget(world.app, world.customer.id)
 
 
-async def under_way(world: World) -> None:
-    async def stuck(_: str) -> int:
+def stuck(world: World) -> None:
+    """What is decided is not gone through with."""
+
+    async def fails(_: str) -> int:
         raise Unavailable
 
-    world.app.objects.remove = stuck  # type: ignore[method-assign,assignment]
+    world.app.objects.remove = fails  # type: ignore[method-assign,assignment]
+
+
+async def under_way(world: World) -> None:
+    stuck(world)
     await destroyed(world, "customer")
+
+
+async def by_time(world: World) -> None:
+    await world.sealed("quality")
+    await world.later(31 * 86_400)
+
+
+async def by_time_under_way(world: World) -> None:
+    await world.sealed("quality")
+    stuck(world)
+    await world.later(31 * 86_400)
 
 
 WAYS: tuple[Callable[[World], Awaitable[None]], ...] = (
     by_customer, by_agent, forgotten_customer, forgotten_agent, both_forgotten, under_way,
+    by_time, by_time_under_way,
 )  # fmt: skip
 
 
@@ -188,3 +207,71 @@ async def test_a_grants_text_that_went_without_an_erasure_is_named(
         db.execute("UPDATE capture_grant SET token = ''")
     (said,) = await found(world)
     assert said.startswith(f"capture_grant {recording}/{generation}: its token is not the issued")
+
+
+async def test_a_destruction_by_time_before_that_time_is_named_and_not_gone_through_with(
+    world: World, tmp_path: Path
+) -> None:
+    """Nobody holds it: only what was told about its purposes says that it is early."""
+    recording = await world.sealed("quality")
+    certificate = early(tmp_path, recording, world.clock.now_ms())
+    said = await found(world)
+    assert f"certificate {certificate}: is under way before the 30 days that were told" in said[-1]
+    await world.later(1)
+    assert len(world.files("keys")) == 2, "it waits"
+    await world.later(30 * 86_400)
+    assert world.files("keys") == [], "now it is due"
+
+
+def early(folder: Path, recording: str, now_ms: int) -> str:
+    """A destruction by time as the product writes it, but too early."""
+    with database(folder) as db:
+        tracks = db.execute("SELECT id, recipient FROM track").fetchall()
+        document = {
+            "tracks": [
+                {"track": track, "recipient": recipient, "role": "agent", "segments": []}
+                for track, recipient in tracks
+            ],
+            "manifest": {"head": None, "entries": 0},
+        }
+        db.execute("INSERT INTO certificate VALUES ('cer_x', ?, NULL, 'retention', 1, ?, ?, "
+                   "NULL, NULL)", (recording, now_ms, json.dumps(document)))  # fmt: skip
+        db.execute("UPDATE track SET erased_ms = ?", (now_ms,))
+        db.execute("UPDATE recording SET state = 'erased', reason = 'retention', "
+                   "keep_until_ms = NULL")  # fmt: skip
+    return "cer_x"
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ("UPDATE recording SET closed_ms = closed_ms - 3000000000", "its closed_ms is not"),
+        ("UPDATE certificate SET document = '{}'", "does not say what is to be destroyed"),
+        ("UPDATE certificate SET document = replace(document, 'trk_', 'trx_')", "not marked"),
+        ("UPDATE certificate SET whole = 0", "is not about what is left"),
+        ("UPDATE track SET erased_ms = erased_ms + 1", "not marked for it"),
+    ],
+)
+async def test_one_under_way_is_about_what_was_marked_for_it(
+    world: World, tmp_path: Path, change: str, what: str
+) -> None:
+    await by_time_under_way(world)
+    with database(tmp_path) as db:
+        db.execute(change)
+    said = await found(world)
+    assert any(what in one for one in said), said
+
+
+async def test_one_that_was_kept_by_choice_is_not_under_way_by_withdrawal(
+    world: World, tmp_path: Path
+) -> None:
+    stuck(world)
+    await destroyed(world, "customer")
+    with database(tmp_path) as db:
+        fates = db.execute("SELECT number, CAST(data AS TEXT) FROM leaf "
+                           "WHERE kind = 'privacy.requested'").fetchall()  # fmt: skip
+        ((number, data),) = fates
+        kept = data.replace('"fate":"destroy"', '"fate":"keep"')
+        db.execute("UPDATE leaf SET data = CAST(? AS BLOB) WHERE number = ?", (kept, number))
+    said = await found(world)
+    assert any("is under way, and no consent.withdrawn led to it" in one for one in said), said

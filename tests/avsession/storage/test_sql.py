@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from avsession import ports, records
-from avsession.errors import Conflict
+from avsession.errors import Conflict, Unavailable
 from avsession.session import Party, Session
 from avsession.storage.engine import sqlite_url
 from avsession.storage.sql import SqlStore
+from avsession.storage.tables import TABLES
 from tests.avsession.storage.samples import (
     ACCOUNT,
     LEAF,
@@ -24,6 +25,7 @@ from tests.avsession.storage.samples import (
     leaf,
     notice,
 )
+from tests.support.tamper import database
 
 
 async def add(store: SqlStore, *rows: Any) -> None:
@@ -49,6 +51,57 @@ async def test_every_record_comes_back_as_it_went(store: SqlStore) -> None:
         assert await reader.get(records.SegmentRecord, "trk_1", 0) is not None
         assert await reader.get(records.SegmentRecord, "trk_1", 1) is None
         assert await reader.one(Party, presence=PARTY.presence, data_hash=None) == PARTY
+
+
+BROKEN = {
+    "a word that is none": "UPDATE party SET role = 'boss'",
+    "JSON that is none": "UPDATE recording_request SET purposes = '[1,'",
+    "JSON of another shape": "UPDATE recording_request SET notices = '[]'",
+    "text that is none": "UPDATE account SET name = CAST(x'ff' AS TEXT)",
+    "a word for a number": "UPDATE recording SET created_ms = 'now'",
+    "text for bytes": "UPDATE leaf SET data = 'text'",
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+async def test_a_row_of_another_shape_is_named_and_costs_no_other(
+    store: SqlStore, tmp_path: Path, how: str
+) -> None:
+    await add(store, *SAMPLES)
+    with database(tmp_path) as db:
+        db.execute(BROKEN[how])
+    table = BROKEN[how].split()[1]
+    told: dict[str, str] = {}
+    async with store.read(told.__setitem__) as reader:
+        for sample in SAMPLES:
+            found = await reader.find(type(sample))
+            assert found == ([] if TABLES[type(sample)].name == table else [sample])
+    (row,) = told
+    assert row.split(" ")[0] == table
+    kind = next(kind for kind, one in TABLES.items() if one.name == table)
+    async with store.read() as reader:
+        with pytest.raises(Unavailable):
+            await reader.find(kind)
+        assert await reader.find(records.Notice) == [
+            one for one in SAMPLES if isinstance(one, records.Notice)
+        ], "a connection that read it tolerantly is as it was"
+
+
+async def test_a_short_answer_means_the_end_though_rows_cannot_be_read(
+    store: SqlStore, tmp_path: Path
+) -> None:
+    await add(store, *(leaf(n) for n in range(30)))
+    with database(tmp_path) as db:
+        db.execute("UPDATE leaf SET data = 'text' WHERE number BETWEEN 3 AND 20")
+    told: list[str] = []
+    async with store.read(lambda row, what: told.append(row)) as reader:
+        found = await reader.find(records.Leaf, order="index", limit=5, above=0, below=29)
+        assert [one.index for one in found] == [1, 2, 21, 22, 23]
+        found = await reader.find(records.Leaf, order="index", limit=5, above=23, below=29)
+        assert [one.index for one in found] == [24, 25, 26, 27, 28]
+        assert await reader.get(records.Leaf, 4) is None
+        assert await reader.get_all(records.Leaf, [(4,), (1,)]) == [None, leaf(1)]
+    assert set(told) == {f"leaf {n}" for n in range(3, 21)}
 
 
 async def test_a_field_may_be_called_kind(store: SqlStore) -> None:

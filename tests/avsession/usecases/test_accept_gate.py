@@ -196,6 +196,26 @@ async def test_a_number_that_comes_twice_costs_nothing_that_was_kept(world: Worl
     assert world.files("objects") == objects
 
 
+async def test_nor_does_one_that_comes_again_when_all_is_over(world: World) -> None:
+    """Refused for its time, under the number of a segment that is kept: that one still opens."""
+    recording = await world.recorded()
+    await world.stop(world.customer, world.recorder.grant.request)
+    kept = {
+        (row.track, row.index): await world.app.objects.get(
+            f"{recording}/{row.track}/{row.index:06d}.age"
+        )
+        for row in await world.find(SegmentRecord)
+    }
+    world.clock.forward(1)
+    for index in (0, 1):
+        answer = await world.recorder.say(world.recorder.sealed(world.customer, index=index))
+        assert isinstance(answer, EntryRefused)
+    for (track, index), data in kept.items():
+        name = f"{recording}/{track}/{index:06d}.age"
+        assert await world.app.objects.get(name) == data
+    assert len(await world.find(SegmentRecord)) == len(kept)
+
+
 async def test_a_recorder_that_does_not_know_the_time_is_not_attached(world: World) -> None:
     await world.recorded()
     entry = world.recorder.entry(

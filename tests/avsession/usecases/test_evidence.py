@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from avsession.audit import checkpoint as notes
 from avsession.audit import log, merkle, proof
+from avsession.audit.checkpoint import Checkpoint
 from avsession.config import Settings
 from avsession.errors import (
     AnchorInvalid,
@@ -90,6 +92,32 @@ async def test_a_restart_and_another_process_sign_nothing_twice(tmp_path: Path) 
         app.notary.newest = None  # what another process, or this one later, knows
         assert await evidence.checkpoint(app) == head
         assert len(await heads(app)) == 1
+
+
+async def test_heads_are_stored_as_they_grow_whichever_process_is_faster(
+    tmp_path: Path, signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the leaf after them names every one."""
+    async with world(tmp_path, signer=signer) as (app, _):
+        await more(app, 3)
+        ours, sign = app.notary, Notary.sign
+        other = dataclasses.replace(app, notary=Notary(ours.origin, signer, ours.anchors))
+
+        async def slow(self: Notary, size: int, root: bytes) -> Checkpoint:
+            head = await sign(self, size, root)
+            if self is ours:
+                # meanwhile another process has a leaf more, and its head is there first
+                await more(app)
+                await evidence.checkpoint(other)
+            return head
+
+        monkeypatch.setattr(Notary, "sign", slow)
+        head = await evidence.checkpoint(app, covering=2)
+        assert head.size == 4
+        assert [row.size for row in await heads(app)] == [4]
+        assert await anchored(app) == head.note
+        async with app.store.read() as tx:
+            assert await evidence.covered(app, tx, 2)
 
 
 async def test_every_leaf_has_its_proof(tmp_path: Path) -> None:

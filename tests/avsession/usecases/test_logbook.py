@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from avsession.audit import proof as proofs
-from avsession.errors import Invalid, NotFound, NotPermitted
+from avsession.errors import Invalid, LogBroken, NotFound, NotPermitted, SignerFailed
+from avsession.keys import FileSigner
 from avsession.records import Detail, Leaf
 from avsession.session import Session
 from avsession.usecases import logbook
 from avsession.usecases.logbook import Filter
 from tests.avsession.usecases.world import AGENT_NAME, CUSTOMER_NAME, World
+from tests.support.tamper import database
 
 NEWEST = 2**53 - 1
 
@@ -110,6 +112,65 @@ async def test_a_detail_that_is_gone_or_another_is_said(world: World) -> None:
     found = await logbook.one(world.app, world.admin, given["leaf"])
     states = {one["field"]: one["state"] for one in found["details"]}
     assert (states["purposes"], states["document"]) == ("gone", "wrong")
+
+
+async def test_a_leaf_of_a_log_that_does_not_hold_is_shown_and_said_to_be_unproven(
+    world: World,
+) -> None:
+    await world.sealed()
+    (given, *_) = await _search(world, kind="consent.given")
+    good = await logbook.one(world.app, world.admin, given["leaf"])
+    assert good["problem"] is None
+    index = given["leaf"]
+    with database(world.folder) as db:
+        db.execute("UPDATE leaf SET data = CAST(replace(CAST(data AS TEXT), 'evt_', 'evx_') "
+                   "AS BLOB) WHERE number = ?", (index,))  # fmt: skip
+    for newest in (world.app.notary.newest, None):
+        world.app.notary.newest = newest
+        found = await logbook.one(world.app, world.admin, index)
+        assert "evx_" in found["data"]
+        assert (found["proof"], found["checkpoint"], found["size"]) == (None, None, None)
+        assert found["problem"]["code"] == "log.broken"
+        assert "not the one that was signed" in found["problem"]["sentence"]
+        with pytest.raises(LogBroken):
+            await logbook.proof_of(world.app, world.admin, index)
+    whole = await logbook.one(world.app, world.admin, index - 2)
+    assert whole["problem"] is None, "that one is proven all the same"
+    with database(world.folder) as db:
+        db.execute("UPDATE tree_node SET hash = randomblob(32) WHERE level = 0 AND number = ?",
+                   (index - 1,))  # fmt: skip
+    world.app.notary.newest = None
+    found = await logbook.one(world.app, world.admin, index)
+    assert found["problem"]["code"] in ("log.broken", "log.forked")
+
+
+async def test_what_is_no_leaf_and_what_is_no_detail_are_shown_all_the_same(world: World) -> None:
+    await world.sealed()
+    (given, *_) = await _search(world, kind="consent.given")
+    index = given["leaf"]
+    with database(world.folder) as db:
+        db.execute("UPDATE detail SET value = CAST('{' AS BLOB) WHERE leaf = ?", (index,))
+    found = await logbook.one(world.app, world.admin, index)
+    assert {one["state"] for one in found["details"]} == {"wrong"}
+    assert {one["value"] for one in found["details"]} == {"{"}
+    with database(world.folder) as db:
+        db.execute("UPDATE leaf SET data = x'7bff' WHERE number = ?", (index,))
+    found = await logbook.one(world.app, world.admin, index)
+    assert (found["data"], found["details"], found["proof"]) == ("{\\xff", [], None)
+    assert index in [one["leaf"] for one in await _search(world, kind="consent.given")]
+    assert await _exported(world, "csv", kind="consent.given")
+    assert b"{\xff" in await _exported(world, "jsonl", kind="consent.given")
+
+
+async def test_without_the_signer_a_leaf_is_shown_without_a_proof(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_self: FileSigner, _data: bytes) -> bytes:
+        raise SignerFailed
+
+    monkeypatch.setattr(FileSigner, "sign", away)
+    found = await logbook.one(world.app, world.admin, 0)
+    assert (found["leaf"], found["proof"], found["problem"]["code"]) == (0, None, "log.signer")
 
 
 async def test_reading_is_written_down_once_and_without_a_name(world: World) -> None:
