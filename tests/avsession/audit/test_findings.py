@@ -29,7 +29,7 @@ def test_a_row_that_cannot_be_read_is_named_once_and_nothing_else_is_said_of_it(
         found.cannot_read("detail 3/name", "Expected `bytes`")
         found.add(6, "detail 3/name", "is gone")
         found.cannot_read("withdrawal req/pty", "Expected `int`")
-    assert [(one.step, one.row) for one in found.kept] == [
+    assert [(one.step, one.where) for one in found.kept] == [
         (6, "detail 2/name"), (6, "detail 3/name"), (7, "withdrawal req/pty"),
     ]  # fmt: skip
     assert sum(found.count.values()) == 3

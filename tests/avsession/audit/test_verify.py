@@ -414,7 +414,7 @@ async def test_a_check_that_fails_is_a_finding() -> None:
     found = Findings()
     await to_its_end("rows", fails(KeyError("x" * 1000)), found)
     (said,) = found.kept
-    assert (said.step, said.row) == (7, "rows")
+    assert (said.step, said.where) == (7, "rows")
     assert said.what.startswith("cannot be checked to the end: KeyError")
     assert len(said.what) <= 200
     with pytest.raises(Unavailable):
