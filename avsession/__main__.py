@@ -19,13 +19,14 @@ from avsession import (
     keys,
     logs,
     proving,
+    retaining,
     verify_receipt,
 )
 from avsession.config import Settings
 from avsession.errors import AvsessionError, LogBroken, SettingsInvalid
 from avsession.sealing.custody import read_custodian
 from avsession.serve import Files, close_store, open_services, serve
-from avsession.usecases import accounts
+from avsession.usecases import accounts, leaving
 from signaling.hub import Hub
 
 FOUND_WRONG, USED_WRONG = 1, 2
@@ -58,12 +59,20 @@ def parser() -> argparse.ArgumentParser:
             action="store_true",
             help="read the password from standard input instead of asking for it",
         )
+        out = _command(
+            group,
+            "disable",
+            f"disable an {role}'s account: its sign-ins and calls end at once",
+            f"avsession {role} disable --login ann",
+        )
+        out.add_argument("--login", required=True, help="whose account")
     group = commands.add_parser("keys", help="this server's keys").add_subparsers(
         dest="action", required=True, metavar="ACTION"
     )
     _command(group, "show", "print the public halves", "avsession keys show --json")
     _audit(commands)
     _recording(commands)
+    _retention(commands)
     verify_receipt.add(commands)
     return made
 
@@ -118,6 +127,22 @@ def _recording(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     exporting.add_arguments(one)
 
 
+def _retention(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """``avsession retention …``."""
+    group = commands.add_parser("retention", help="what is kept no longer").add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    one = _command(
+        group,
+        "run",
+        "destroy, anonymise and remove what is over its time; a running server does so by itself",
+        "avsession retention run --dry-run",
+    )
+    one.add_argument(
+        "--dry-run", action="store_true", help="change nothing; name exactly what would go"
+    )
+
+
 def _command(
     group: argparse._SubParsersAction[argparse.ArgumentParser],
     name: str,
@@ -169,6 +194,16 @@ async def _create(given: argparse.Namespace, settings: Settings, password: str) 
     return {"account": account.id, "login": account.login, "role": account.role}
 
 
+async def _disable(given: argparse.Namespace, settings: Settings) -> dict[str, str]:
+    app = await open_services(settings, Files.of(settings), Hub())
+    try:
+        account = await leaving.of_login(app, given.login, given.command)
+        done = await leaving.disable(app, None, account)
+    finally:
+        await close_store(app)
+    return {"account": done["account"], "role": done["role"], "disabled": "yes"}
+
+
 def _password(given: argparse.Namespace) -> str:
     if given.password_stdin:
         return sys.stdin.readline().rstrip("\n")
@@ -192,7 +227,31 @@ def _answer(given: argparse.Namespace, settings: Settings) -> dict[str, str]:
         return _show_keys(settings)
     if given.command == "audit":
         return asyncio.run(auditing.adopt(settings, given.reason))
+    if given.action == "disable":
+        return asyncio.run(_disable(given, settings))
     return asyncio.run(_create(given, settings, _password(given)))
+
+
+def _found(given: argparse.Namespace, settings: Settings) -> tuple[bool, str] | None:
+    """What the commands that check or report came to, and whether it holds; None: another one."""
+    match given.command, given.action:
+        case "audit", "verify":
+            report, key = asyncio.run(auditing.verify(settings, given.since))
+            if given.json:
+                return report.ok, auditing.as_json(report, key)
+            since = given.since is not None
+            return report.ok, auditing.as_text(report, key, since=since)
+        case "recording", "export":
+            done = asyncio.run(exporting.export(settings, given))
+            return True, json.dumps(done) if given.json else exporting.as_text(done)
+        case "recording", _:
+            proven = asyncio.run(proving.verify(settings, given.recording))
+            return proven.ok, (proving.as_json if given.json else proving.as_text)(proven)
+        case "retention", _:
+            gone = asyncio.run(retaining.run(settings, dry=given.dry_run))
+            say = retaining.as_json if given.json else retaining.as_text
+            return not retaining.failed(gone), say(gone, dry=given.dry_run)
+    return None
 
 
 def _said(found: tuple[bool, str]) -> int:
@@ -213,18 +272,8 @@ def run(arguments: list[str]) -> int:
         if given.command == "serve":
             asyncio.run(serve(settings))
             return 0
-        if given.command == "audit" and given.action == "verify":
-            report, key = asyncio.run(auditing.verify(settings, given.since))
-            if given.json:
-                return _said((report.ok, auditing.as_json(report, key)))
-            since = given.since is not None
-            return _said((report.ok, auditing.as_text(report, key, since=since)))
-        if given.command == "recording" and given.action == "export":
-            done = asyncio.run(exporting.export(settings, given))
-            return _said((True, json.dumps(done) if given.json else exporting.as_text(done)))
-        if given.command == "recording":
-            proven = asyncio.run(proving.verify(settings, given.recording))
-            return _said((proven.ok, (proving.as_json if given.json else proving.as_text)(proven)))
+        if (found := _found(given, settings)) is not None:
+            return _said(found)
         answer = _answer(given, settings)
     except SettingsInvalid as error:
         print(error, file=sys.stderr)

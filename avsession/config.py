@@ -111,11 +111,29 @@ class Consent(_Section, frozen=True, kw_only=True):
     """How long keep or destroy may be chosen after a withdrawal; no choice means destroy."""
 
 
-class Retention(_Section, frozen=True, kw_only=True):
-    """What is kept elsewhere, so that certificates of destruction can say it. Days."""
+Days = Annotated[int, Meta(ge=0, le=3650)]
+"""A time of retention in days, ten years at most."""
 
-    key_backup_days: Annotated[int, Meta(ge=0, le=3650)] = 0
+
+class Retention(_Section, frozen=True, kw_only=True):
+    """How long what is kept, beside recordings, whose times their notices tell. Days.
+
+    ``avsession.privacy.retention`` has the whole table.
+    """
+
+    key_backup_days: Days = 0
     """How long a backup of the key store is kept at most; 0: none is made."""
+    session_days: Days = 365
+    """How long after its end a session's persons are known; then its figures stay."""
+    login_days: Days = 365
+    """How long the log can say who signed in."""
+    invitation_days: Days = 1
+    """How long an invitation that ran out can be told from one that never was."""
+    spool_days: Days = 7
+    """How long what a recorder left behind of a finished recording stays."""
+    leaver_name: Literal["keep", "role", "pseudonym"] = "pseudonym"
+    """What an agent who has left is called in old records: the name (until ``session_days`` have
+    passed), only the role, or a pseudonym."""
 
 
 class Export(_Section, frozen=True, kw_only=True):
@@ -171,6 +189,8 @@ class Settings(_Section, frozen=True, kw_only=True):
     """With less free space than this (MiB, in a recorder's spool) no recording starts."""
     log_origin: Annotated[str, Meta(pattern=r"^[^\s+]+$(?!\n)", max_length=200)] | None = None
     """The audit log's name in its checkpoints; none: ``<public host>/avsession``."""
+    minimum_age: Annotated[int, Meta(ge=0, le=25)] = 13
+    """Who joins says to be at least so old (years); 0: nobody is asked."""
     log_json: bool = False
     log_level: Annotated[str, Meta(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$(?!\n)")] = "INFO"
     controller: Controller = Controller()

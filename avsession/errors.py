@@ -11,7 +11,7 @@ person. The tree::
     │   └── ManifestBroken, RecordingTruncated, SettingsInvalid
     ├── Refused              the caller may not do this
     │   ├── SignInRequired, SignInFailed, LinkSpent, TicketRefused
-    │   ├── NotPermitted, OriginRefused, ConsentRequired, PausedByOther
+    │   ├── NotPermitted, OriginRefused, ConsentRequired, PurposeExpired, PausedByOther
     │   └── TooMany
     ├── NotFound             there is no such thing, for this caller
     ├── Conflict             it was possible once, or will be, but not now
@@ -195,6 +195,13 @@ class ConsentRequired(Refused):
 
     code = "consent.required"
     sentence = "Not everyone has consented to that."
+
+
+class PurposeExpired(Refused):
+    """The time told for a purpose is over: it is no reason any more to open a recording."""
+
+    code = "purpose.expired"
+    sentence = "The time that was told for that purpose is over."
 
 
 class PausedByOther(Refused):

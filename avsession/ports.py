@@ -139,6 +139,12 @@ class ObjectStore(Protocol):
     async def remove(self, prefix: str) -> int:
         """Delete every object under ``<recording>`` or ``<recording>/<track>``; how many."""
 
+    async def spooled(self) -> list[str]:
+        """The recordings of which recorders have anything in their spools, in order."""
+
+    async def unspool(self, recording: str) -> bool:
+        """Delete a recording from every spool; False when it was in none."""
+
 
 class Parcels(Protocol):
     """Exports that were prepared, sealed for a key that is not here.

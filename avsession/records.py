@@ -28,6 +28,8 @@ class Account(_Record, frozen=True, kw_only=True):
     password: str | None
     created_ms: int
     disabled: bool = False
+    disabled_ms: int | None = None
+    """When they left the house."""
 
 
 class AuthSession(_Record, frozen=True, kw_only=True):
@@ -55,6 +57,8 @@ class Ticket(_Record, frozen=True, kw_only=True):
     party: str
     session: str
     expires_ms: int
+    auth: bytes | None = None
+    """The token hash of the staff session that asked for it; None for a customer's."""
 
 
 class Idempotent(_Record, frozen=True, kw_only=True):

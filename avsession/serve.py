@@ -139,16 +139,18 @@ def build_name() -> str:
 
 
 async def open_services(
-    settings: Settings, files: Files, bus: Hub, *, check: bool = True
+    settings: Settings, files: Files, bus: Hub, *, check: bool = True, migrate: bool = True
 ) -> Services:
     """The use cases' world: store migrated and open, keys there. The caller closes the store.
+
+    Without ``migrate`` the database is opened as it is, or Unavailable raised.
 
     Raises LogBroken (or what is under it) when the audit log is not the one that was signed,
     unless ``check`` is off.
     """
     keys.private_folder(files.root)
     store = SqlStore(database_url(settings, files))
-    await store.open()
+    await store.open(migrate=migrate)
     try:
         app = await _services(settings, files, bus, store)
         if check:

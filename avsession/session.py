@@ -55,9 +55,14 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     created_by: str
     invitation_hash: bytes
     invitation_expires_ms: int
-    invitation_state: str = "open"  # open, claimed, revoked
+    invitation_state: str = "open"  # open, claimed, revoked; closed: nothing leads there any more
     ended_ms: int | None = None
     end_reason: str | None = None
+    child_ms: int | None = None
+    """When an admin said that its customer is a child, who is to be erased at once; None again
+    when that was done."""
+    forgotten_ms: int | None = None
+    """When its persons went because their time was over: figures are what is left of it."""
 
 
 class Party(msgspec.Struct, frozen=True, kw_only=True):

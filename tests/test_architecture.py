@@ -46,7 +46,7 @@ ORDER = (
     ("avsession.storage", "signaling", "web", "recorder"),
     ("avsession.serve", "avsession.supervisor"),
     ("avsession.auditing", "avsession.proving", "avsession.verify_receipt"),
-    ("avsession.exporting",),
+    ("avsession.exporting", "avsession.retaining"),
     ("avsession.__main__",),
 )
 

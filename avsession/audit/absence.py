@@ -9,6 +9,9 @@ their salts, and says so with a ``subject.erased`` leaf, whose references are th
 - ``texts``: the numbers of leaves about the same session whose free text (:data:`TEXTS`) went
   with it, because somebody may have written a name there.
 
+What goes because its time is over is said by ``retention.applied``, whose ``texts`` are the numbers
+of leaves beside which a login (:data:`LOGINS`) went.
+
 Any other missing detail was taken away by somebody who did not say so.
 """
 
@@ -23,6 +26,11 @@ import msgspec
 ERASED = "subject.erased"
 TEXTS = frozenset({"reason", "asked_by", "basis_text"})
 """Fields of details that hold what somebody typed."""
+APPLIED = "retention.applied"
+LOGINS = frozenset({"login"})
+"""Fields of details that name a member of staff."""
+SAYING = (ERASED, APPLIED)
+"""The kinds of leaves that say what may be missing."""
 
 
 class Fault(msgspec.Struct, frozen=True, order=True):
@@ -35,27 +43,32 @@ class Fault(msgspec.Struct, frozen=True, order=True):
 
 
 class Absences:
-    """What the erasures in a log allow. Feed it every ``subject.erased``, in any order."""
+    """What the erasures in a log allow. Feed it every leaf of :data:`SAYING`, in any order."""
 
     def __init__(self) -> None:
         self._parties: dict[str, int] = {}
         self._texts: set[int] = set()
+        self._logins: set[int] = set()
         self._grants: set[str] = set()
 
     def add(self, body: dict[str, Any]) -> None:
-        """Take a leaf's body into account; only ``subject.erased`` says anything."""
+        """Take a leaf's body into account; one of another kind says nothing."""
+        index, refs = body["index"], body["refs"]
+        if body["kind"] == APPLIED:
+            self._logins |= _before(refs, index)
         if body["kind"] != ERASED:
             return
-        index, refs = body["index"], body["refs"]
         party = refs.get("party")
         if isinstance(party, str):
             self._parties[party] = max(index, self._parties.get(party, -1))
         self._grants |= {one for one in _list(refs.get("grants")) if isinstance(one, str)}
-        self._texts |= {n for n in _list(refs.get("texts")) if isinstance(n, int) and n < index}
+        self._texts |= _before(refs, index)
 
     def allows(self, body: dict[str, Any], field: str) -> bool:
         """Whether this leaf's detail may be missing."""
-        return self._of_party(body) or (body["index"] in self._texts and field in TEXTS)
+        index = body["index"]
+        typed = index in self._texts and field in TEXTS
+        return self._of_party(body) or typed or (index in self._logins and field in LOGINS)
 
     def erased(self, party: str, index: int) -> bool:
         """Whether this pseudonym's party was erased after that leaf."""
@@ -71,6 +84,11 @@ class Absences:
 
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def _before(refs: dict[str, Any], index: int) -> set[int]:
+    """The leaves whose texts went, as far as they stand before the one that says so."""
+    return {n for n in _list(refs.get("texts")) if isinstance(n, int) and n < index}
 
 
 def faults(leaves: Iterable[bytes], details: Iterable[tuple[int, str]]) -> list[Fault]:

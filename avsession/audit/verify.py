@@ -14,7 +14,7 @@ import msgspec
 
 from avsession.audit import checkpoint as notes
 from avsession.audit import merkle, verify_rows
-from avsession.audit.absence import ERASED, Absences
+from avsession.audit.absence import SAYING, Absences
 from avsession.audit.checkpoint import VerifierKey
 from avsession.audit.findings import Finding, Findings, rows
 from avsession.audit.merkle import Node
@@ -154,10 +154,11 @@ class _Run:
                 self.findings.add(4, anchor.name, "the checkpoint that was kept here is gone")
         if since is not None:
             self._claim(5, since.name, since.note or "")
-        async for leaf in rows(self.tx, Leaf, "index", kind=ERASED):
-            body, _ = read(leaf)
-            if body is not None:
-                self.absences.add(msgspec.structs.asdict(body))
+        for kind in SAYING:
+            async for leaf in rows(self.tx, Leaf, "index", kind=kind):
+                body, _ = read(leaf)
+                if body is not None:
+                    self.absences.add(msgspec.structs.asdict(body))
 
     def _claim(self, step: int, row: str, note: str) -> None:
         try:

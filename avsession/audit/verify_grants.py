@@ -11,11 +11,11 @@ from avsession.audit.findings import Findings, rows
 from avsession.canonical import unb64
 from avsession.grant import Grant
 from avsession.ports import Reader
+from avsession.privacy.retention import DAY_MS, told_days
 from avsession.recording import State
 from avsession.records import ConsentEvent, GrantRecord, Leaf, Recording, TrackRecord
 from avsession.session import Party
 
-DAY_MS = 86_400_000
 SLACK_MS = 60_000
 """How far two readings of a clock that was set meanwhile may lie apart."""
 
@@ -111,15 +111,7 @@ async def days(tx: Reader, recording: Recording) -> int | None:
 
     None when a document does not say it in a readable way.
     """
-    found = [0]
-    for event in await tx.find(ConsentEvent, request=recording.request, kind="given"):
-        document: dict[str, Any] = event.document
-        try:
-            found += [
-                int(purpose["retention_days"] or 0)
-                for purpose in document["purposes"]
-                if purpose["id"] in recording.purposes
-            ]
-        except (KeyError, TypeError, ValueError):
-            return None  # found with the document's own leaf
-    return max(found)
+    given = await tx.find(ConsentEvent, request=recording.request, kind="given")
+    # one that is not readable is found with its own leaf
+    told = told_days((event.document for event in given), recording.purposes)
+    return None if told is None else max(told.values(), default=0)

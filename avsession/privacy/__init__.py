@@ -1,1 +1,4 @@
-"""What the law gives people, as rules: pure functions that the use cases ask."""
+"""Privacy: what the law asks for, as pure functions over values. No clock, no database, no page.
+
+:mod:`avsession.privacy.retention` says what is kept, from when, how long, and what happens then.
+"""

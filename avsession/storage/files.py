@@ -111,35 +111,45 @@ def shred(folder: int, name: str) -> bool:
             stream.write(bytes(os.fstat(file).st_size))
             stream.flush()
             os.fsync(file)
-        os.unlink(each, dir_fd=folder)
-        gone = gone and each != name
+        if _unlink(each, folder):
+            gone = gone and each != name
     os.fsync(folder)
     return not gone
 
 
 def remove(folder: int, name: str) -> bool:
     """Delete a file, durably; False when there is none."""
-    try:
-        os.unlink(name, dir_fd=folder)
-    except FileNotFoundError:
+    if not _unlink(name, folder):
         return False
     os.fsync(folder)
     return True
 
 
+def _unlink(name: str, folder: int) -> bool:
+    """False when it is not there, or somebody else was faster."""
+    try:
+        os.unlink(name, dir_fd=folder)
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def clear(folder: int, name: str) -> int:
-    """Delete the folder ``name`` with all in it, durably; how many files that were listed."""
+    """Delete the folder ``name`` with all in it, durably; how many files that were listed.
+
+    Somebody else may be deleting it at the same time: when this returns nothing of it is left.
+    """
     count = 0
     try:
         with inside(folder, name) as here:
             for entry in os.scandir(here):
                 if entry.is_dir(follow_symlinks=False):
                     count += clear(here, entry.name)
-                else:
-                    os.unlink(entry.name, dir_fd=here)
+                elif _unlink(entry.name, here):
                     count += not entry.name.startswith(_TEMPORARY)
     except FileNotFoundError:
         return 0
-    os.rmdir(name, dir_fd=folder)
+    with suppress(FileNotFoundError):
+        os.rmdir(name, dir_fd=folder)
     os.fsync(folder)
     return count

@@ -33,6 +33,7 @@ MAX_INDEX = 10**8
 """Segments of a track are numbered below this: three years of one a second."""
 
 _ID = re.compile(r"[a-z]{3}_[a-z2-7]{26}")
+_RECORDING = re.compile(r"rec_[a-z2-7]{26}")
 _SEGMENT = re.compile(r"([0-9]{1,8})\.age")
 _WORKER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -226,8 +227,32 @@ class FolderObjects:
 
         return await _off_loop(work)
 
+    async def spooled(self) -> list[str]:
+        """As ``ports.ObjectStore.spooled``."""
+
+        def work() -> list[str]:
+            found: set[str] = set()
+            for place in self._spooled([]):
+                found |= {name for name in os.listdir(place) if _RECORDING.fullmatch(name)}
+            return sorted(found)
+
+        return await _off_loop(work)
+
+    async def unspool(self, recording: str) -> bool:
+        """As ``ports.ObjectStore.unspool``."""
+        name = _checked(recording)
+
+        def work() -> bool:
+            found = False
+            for place in self._spooled([]):
+                found = found or name in os.listdir(place)
+                files.clear(place, name)
+            return found
+
+        return await _off_loop(work)
+
     def _spooled(self, folders: list[str]) -> Iterator[int]:
-        """The open spool folders of a track: straight in the spool, or in a worker's part of it."""
+        """These open folders (none: the whole) in the spool, and in each worker's part of it."""
         with files.root(self._spool) as spool:
             workers = [
                 entry.name

@@ -35,6 +35,7 @@ account = Table(
     _c("password", Text, null=True),
     _c("created_ms", BigInteger),
     _c("disabled", Boolean),
+    _c("disabled_ms", BigInteger, null=True, index=True),
 )
 auth_session = Table(
     "auth_session",
@@ -59,6 +60,7 @@ ticket = Table(
     _c("party", _ID, "party.id", index=True),
     _c("session", _ID, "session.id", index=True),
     _c("expires_ms", BigInteger, index=True),
+    _c("auth", LargeBinary, null=True, index=True),
 )
 idempotent = Table(
     "idempotent",
@@ -90,10 +92,12 @@ session_table = Table(
     _c("created_ms", BigInteger, index=True),
     _c("created_by", _ID, index=True),
     _c("invitation_hash", LargeBinary, unique=True),
-    _c("invitation_expires_ms", BigInteger),
+    _c("invitation_expires_ms", BigInteger, index=True),
     _c("invitation_state", _WORD),
     _c("ended_ms", BigInteger, null=True, index=True),
     _c("end_reason", _WORD, null=True),
+    _c("child_ms", BigInteger, null=True, index=True),
+    _c("forgotten_ms", BigInteger, null=True, index=True),
 )
 party = Table(
     "party",

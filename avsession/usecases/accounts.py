@@ -27,8 +27,9 @@ from avsession.errors import (
     TooMany,
 )
 from avsession.ports import Writer
-from avsession.records import Account, AuthSession, SignInLink
+from avsession.records import Account, AuthSession, SignInLink, Ticket
 from avsession.session import new_id
+from avsession.usecases import presence
 from avsession.usecases.limits import address_key
 from avsession.usecases.permissions import PERMISSIONS, Principal
 from avsession.usecases.services import Services
@@ -60,6 +61,8 @@ async def create_account(
 ) -> Account:
     """A new account; with ``password`` None it can be entered by sign-in links only.
 
+    ``access.granted`` says so: made from this machine's command line.
+
     Raises Invalid, which names the rule, and Conflict when the login is taken.
     """
     login, name = login.strip().lower(), " ".join(name.split())
@@ -86,6 +89,16 @@ async def create_account(
         if await tx.one(Account, login=login) is not None:
             raise Conflict("That login is taken.")
         await tx.add(account)
+        refs = {"what": "account", "role": role}
+        await log.append(
+            tx,
+            app.clock,
+            app.entropy,
+            "access.granted",
+            actor="server",
+            refs=refs,
+            details={"account": account.id},
+        )
     return account
 
 
@@ -180,13 +193,20 @@ async def authenticate(app: Services, token: str) -> Principal:
 
 
 async def sign_out(app: Services, token: str) -> None:
-    """End the token's session, and what it watches; nothing happens when there is none."""
-    app.opened.sign_out(secret_hash(token))
+    """End the token's session, what it watches, and the calls that it is in.
+
+    Nothing happens when there is none.
+    """
+    key = secret_hash(token)
+    app.opened.sign_out(key)
+    for party in app.seated.sign_out(key):
+        await presence.left(app, party)
     async with app.store.write() as tx:
-        auth = await tx.get(AuthSession, secret_hash(token))
+        auth = await tx.get(AuthSession, key)
         if auth is None:
             return
-        await tx.remove(AuthSession, token_hash=auth.token_hash)
+        await tx.remove(AuthSession, token_hash=key)
+        await tx.remove(Ticket, auth=key)
         await log.append(
             tx,
             app.clock,

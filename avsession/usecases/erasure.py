@@ -27,6 +27,7 @@ from avsession.audit import certificate as certificates
 from avsession.audit.certificate import Destroyed
 from avsession.errors import AvsessionError, Held
 from avsession.ports import Reader, Writer
+from avsession.privacy import retention as rules
 from avsession.recording import State, decode_line, entry_digest
 from avsession.records import (
     Certificate,
@@ -293,7 +294,10 @@ async def _done(
             actor=None if party else "server", refs=refs,
         )  # fmt: skip
         if row.reason == "retention":
-            refs = {"recording": recording.id, "purposes": len(recording.purposes)}
+            refs = {
+                "what": rules.RECORDINGS, "how": rules.DESTROYED, "count": 1,
+                "recording": recording.id,
+            }  # fmt: skip
             await leaf(app, tx, "retention.applied", session=session, actor="server", refs=refs)
         await tx.put(replace(fresh, document=document, done_ms=now, leaf=index))
     return True

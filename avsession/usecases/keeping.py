@@ -1,33 +1,38 @@
-"""How long a recording is kept: for the longest time that was told for its purposes.
+"""What a recording may still be used for: its consented purposes, each until its told time is over.
 
 What counts is what the notices said when consent was given, not what the settings say now.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from avsession.ports import Reader
+from avsession.privacy import retention as rules
 from avsession.records import ConsentEvent, Recording
 
-DAY_MS = 86_400_000
+
+async def told(tx: Reader, recording: Recording) -> dict[str, int]:
+    """How many days each of its purposes was said to be kept for; 0 when nobody said it."""
+    given = await tx.find(ConsentEvent, request=recording.request, kind="given")
+    days = rules.told_days((event.document for event in given), recording.purposes)
+    # a record that cannot be read is found by the audit; nothing is kept on its word
+    return dict.fromkeys(recording.purposes, 0) if days is None else days
 
 
 async def keep_until(tx: Reader, recording: Recording, over_ms: int) -> int:
-    """When the recording must go: the longest of its purposes' times after ``over_ms``.
+    """When the recording must go (ms): the longest of its purposes' times after ``over_ms``."""
+    return rules.keep_until(over_ms, await told(tx, recording))
 
-    Everyone was told the same, so the first ``given`` that names a purpose decides it; a
-    purpose that nobody's record names (there is none) is kept for no time at all.
-    """
-    days = [0]
-    for event in await tx.find(ConsentEvent, request=recording.request, kind="given"):
-        document: dict[str, Any] = event.document
-        days += [
-            purpose["retention_days"] or 0
-            for purpose in document["purposes"]
-            if purpose["id"] in recording.purposes
-        ]
-    return over_ms + max(days) * DAY_MS
+
+async def expired(tx: Reader, recording: Recording, now_ms: int) -> frozenset[str]:
+    """The purposes whose time is over: nobody may open the recording for them any more."""
+    return rules.expired(recording.closed_ms, await told(tx, recording), now_ms)
+
+
+async def end_of(tx: Reader, recording: Recording, purpose: str) -> int | None:
+    """When this purpose is over (ms); None while the recording is not."""
+    if recording.closed_ms is None:
+        return None
+    return rules.ends(recording.closed_ms, await told(tx, recording)).get(purpose)
 
 
 async def is_due(tx: Reader, recording: Recording, now_ms: int) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from weakref import WeakKeyDictionary
 
 from avsession.errors import NotFound
@@ -75,6 +75,10 @@ class Opened:
     def sign_out(self, auth: bytes) -> None:
         """Close what this staff session watches: it is over."""
         self._close(lambda viewing: viewing.access.auth == auth)
+
+    def leave(self, accounts: Container[str]) -> None:
+        """Close what these accounts watch: they are disabled."""
+        self._close(lambda viewing: viewing.access.account in accounts)
 
     def expire(self, now_ms: int) -> None:
         """Close what may be watched no longer: no key stays in memory for nothing."""

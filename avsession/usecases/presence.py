@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from avsession.consent import Answer, ConsentState, Joined, Left, Lost, Phase
-from avsession.errors import NotFound, SessionOver
+from avsession.errors import NotFound, SessionOver, SignInRequired
 from avsession.messages import Parties, Welcome
 from avsession.records import GrantRecord, Withdrawal
 from avsession.session import SEAT_TIMEOUT_MS, Party, Presence, Role, Session
@@ -20,8 +20,11 @@ from avsession.usecases.sessions import end_session
 async def joined(app: Services, party_id: str) -> None:
     """A party's page is connected: it takes its seat, or has it again, and is welcomed.
 
-    The welcome goes first; what the joining changes for everyone follows.
+    The welcome goes first; what the joining changes for everyone follows. Raises SessionOver,
+    and SignInRequired when the sign-in that it comes by has ended meanwhile.
     """
+    if app.seated.is_out(party_id):
+        raise SignInRequired
     async with app.store.write() as tx:
         session, party = await load_live(tx, party_id)
         now = app.clock.now_ms()

@@ -6,7 +6,14 @@ from typing import Any
 
 import msgspec
 
-from avsession.errors import Conflict, ConsentRequired, Erased, Invalid, NotFound
+from avsession.errors import (
+    Conflict,
+    ConsentRequired,
+    Erased,
+    Invalid,
+    NotFound,
+    PurposeExpired,
+)
 from avsession.ports import Reader
 from avsession.recording import State
 from avsession.records import (
@@ -20,7 +27,7 @@ from avsession.records import (
 )
 from avsession.sealing.open import VirtualFile
 from avsession.session import Party, Session, new_id
-from avsession.usecases import certificates, holds, restricting, tracks
+from avsession.usecases import certificates, holds, keeping, restricting, tracks
 from avsession.usecases.common import leaf
 from avsession.usecases.mydata import event_view
 from avsession.usecases.permissions import RECORDING_PLAY, REVIEW_READ, Principal, require
@@ -32,6 +39,7 @@ MIN_REASON = 3
 MAX_REASON = 500
 """Characters of a stated reason."""
 WITHHELD = "Consent was taken back; it is not decided yet what is kept."
+NEVER_MS = 2**53 - 1
 
 
 async def sessions(app: Services, who: Principal, before: int, limit: int) -> list[dict[str, Any]]:
@@ -84,7 +92,7 @@ async def session(app: Services, who: Principal, session_id: str) -> dict[str, A
                 for r in requests
             ],
             "recordings": [
-                await _recording(tx, r)
+                await _recording(tx, r, app.clock.now_ms())
                 for r in await tx.find(Recording, session=row.id, order="created_ms")
             ],
             "holds": await holds.views(tx, row.id),
@@ -118,7 +126,7 @@ async def recordings(
     require(who, REVIEW_READ)
     async with app.store.read() as tx:
         rows = await tx.find(Recording, order="-created_ms", below=before, limit=limit)
-        return [await _recording(tx, row) for row in rows]
+        return [await _recording(tx, row, app.clock.now_ms()) for row in rows]
 
 
 def _session(row: Session) -> dict[str, Any]:
@@ -138,10 +146,11 @@ async def _parties(tx: Reader, session_id: str) -> list[Party]:
     return await tx.find(Party, session=session_id, order="created_ms")
 
 
-async def _recording(tx: Reader, row: Recording) -> dict[str, Any]:
+async def _recording(tx: Reader, row: Recording, now: int) -> dict[str, Any]:
     tracks = {t.party: t for t in await tx.find(TrackRecord, recording=row.id)}
     parties = [p for p in await _parties(tx, row.session) if p.id in tracks]
     hidden = await withheld(tx, row)
+    over = await keeping.expired(tx, row, now)
     left = any(t.erased_ms is None and t.party not in hidden for t in tracks.values())
     restricted = await restricting.is_shut(tx, row)
     return {
@@ -153,8 +162,11 @@ async def _recording(tx: Reader, row: Recording) -> dict[str, Any]:
         "created_ms": row.created_ms,
         "duration_ms": row.duration_ms,
         "purposes": row.purposes,
+        "expired": [purpose for purpose in row.purposes if purpose in over],
         "parties": [{**_party(p), "erased": tracks[p.id].erased_ms is not None} for p in parties],
-        "playable": row.state in PLAYABLE and left and not restricted,
+        "playable": (
+            row.state in PLAYABLE and left and not restricted and not over.issuperset(row.purposes)
+        ),
         "restricted": restricted,
         "held": bool(await holds.on_recording(tx, row)),
         "certificates": await certificates.of_recording(tx, row.id),
@@ -167,8 +179,9 @@ async def open_recording(
     """Allow ``who`` to watch, for a stated reason and a consented purpose.
 
     ``recording.accessed`` is committed before anything can be seen. Raises ConsentRequired for
-    a purpose that not everyone allowed, Restricted when somebody in it has it restricted, Erased,
-    Conflict while the recording still runs.
+    a purpose that not everyone allowed, PurposeExpired when the time that was told for it is over,
+    Restricted when somebody in it has it restricted, Erased, Conflict while the recording still
+    runs. The opening ends with the purpose.
     """
     require(who, RECORDING_PLAY)
     reason = " ".join(reason.split())
@@ -186,6 +199,9 @@ async def open_recording(
         if purpose not in row.purposes:
             raise ConsentRequired("Not everyone consented to that purpose.")
         await restricting.check(tx, row, purpose)
+        end = await keeping.end_of(tx, row, purpose)
+        if end is not None and end <= now:
+            raise PurposeExpired
         hidden = await withheld(tx, row)
         if hidden >= {t.party for t in await tx.find(TrackRecord, recording=row.id)}:
             raise ConsentRequired(WITHHELD)
@@ -198,7 +214,7 @@ async def open_recording(
             purpose=purpose,
             reason=reason,
             at_ms=now,
-            expires_ms=now + app.settings.signin.access_s * 1000,
+            expires_ms=min(now + app.settings.signin.access_s * 1000, end or NEVER_MS),
         )
         await tx.add(access)
         await leaf(

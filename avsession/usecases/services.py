@@ -19,6 +19,8 @@ from avsession.usecases.notary import Notary
 from avsession.usecases.opened import Opened
 from avsession.usecases.permissions import Principal
 from avsession.usecases.readings import Readings
+from avsession.usecases.schedule import Schedule
+from avsession.usecases.seated import Seated
 from avsession.usecases.watch import Watch
 
 __all__ = ["Principal", "Services"]
@@ -53,3 +55,5 @@ class Services:
     figures: Figures = dataclasses.field(default_factory=Figures)
     readings: Readings = dataclasses.field(default_factory=Readings)
     watch: Watch = dataclasses.field(default_factory=Watch)
+    schedule: Schedule = dataclasses.field(default_factory=Schedule)
+    seated: Seated = dataclasses.field(default_factory=Seated)

@@ -19,7 +19,7 @@ from avsession.errors import (
 )
 from avsession.messages import Ended as EndedMessage
 from avsession.ports import Reader, Writer
-from avsession.records import Ticket
+from avsession.records import AuthSession, Ticket
 from avsession.session import Party, Role, Session, new_id
 from avsession.usecases import denials, effects
 from avsession.usecases.capture import open_gate
@@ -206,8 +206,8 @@ async def seat(app: Services, token: str) -> tuple[Session, Party]:
     return session, party
 
 
-async def issue_ticket(app: Services, party: Party) -> str:
-    """A ticket for one signaling connection.
+async def issue_ticket(app: Services, party: Party, auth: bytes | None = None) -> str:
+    """A ticket for one signaling connection; with ``auth`` it ends with that staff session.
 
     Raises SessionOver when there is no call, TooMany for a page that comes again and again.
     """
@@ -222,6 +222,7 @@ async def issue_ticket(app: Services, party: Party) -> str:
                 party=party.id,
                 session=session.id,
                 expires_ms=app.clock.now_ms() + TICKET_MS,
+                auth=auth,
             )
         )
     return secret
@@ -234,10 +235,17 @@ async def redeem_ticket(app: Services, ticket: str) -> Party:
         party = await tx.get(Party, row.party) if row else None
         if row is not None:
             await tx.remove(Ticket, secret_hash=row.secret_hash)
-    if row is None or party is None or row.expires_ms <= app.clock.now_ms():
+        good = row is not None and await _signed_in(tx, row)
+    if row is None or party is None or not good or row.expires_ms <= app.clock.now_ms():
         await denials.refused(app, TicketRefused.code, party=party.id if party else None)
         raise TicketRefused
+    app.seated.note(party.id, row.auth)
     return party
+
+
+async def _signed_in(tx: Reader, row: Ticket) -> bool:
+    """Whether the sign-in that the ticket was asked for by is still there; customers need none."""
+    return row.auth is None or await tx.get(AuthSession, row.auth) is not None
 
 
 async def end_by_staff(app: Services, who: Principal, session_id: str) -> None:
@@ -267,6 +275,7 @@ async def end_session(app: Services, session_id: str, reason: str) -> None:
     for party in parties:
         app.bus.drop(party.id)
         app.gate.forget(party.id)
+        app.seated.forget(party.id)
 
 
 async def _empty_seats(

@@ -11,7 +11,7 @@ from avsession.consent import ConsentState
 from avsession.errors import AvsessionError
 from avsession.recording import State
 from avsession.records import ConsentState as ConsentRow
-from avsession.records import Idempotent, Recording, SignInLink, Ticket, Withdrawal
+from avsession.records import Recording, Withdrawal
 from avsession.session import Party, Session
 from avsession.usecases import (
     consent,
@@ -21,6 +21,7 @@ from avsession.usecases import (
     evidence,
     exports,
     holds,
+    leaving,
     resetting,
     retention,
     withdrawals,
@@ -46,8 +47,6 @@ BATCH = 200
 """How many due things of a kind one tick handles; the rest waits for the next."""
 WAITING = 10_000
 """Decided erasures that are looked through while there is a legal hold anywhere."""
-KEEP_KEYS_MS = 86_400_000
-"""How long idempotency keys are remembered: longer than any page repeats itself."""
 
 
 async def tick(app: Services) -> None:
@@ -55,8 +54,8 @@ async def tick(app: Services) -> None:
     app.opened.expire(app.clock.now_ms())
     steps = (
         resetting.follow, stop_again, _answers, _seats, _choices, _erasures, _drains,
-        retention.apply, erasure.resume, erasing.carry_on, exports.expire,
-        disclosures.expire, _scrub, _invitations, _leftovers, evidence.keep_signing,
+        leaving.follow, retention.apply, erasure.resume, erasing.carry_on, exports.expire,
+        disclosures.expire, _scrub, _invitations, evidence.keep_signing,
     )  # fmt: skip
     for step in steps:
         await _guarded(step(app))
@@ -172,21 +171,3 @@ async def _invitations(app: Services) -> None:
                 empty.append(session.id)
     for session_id in empty:
         await _guarded(end_session(app, session_id, "expired"))
-
-
-async def _leftovers(app: Services) -> None:
-    """Tickets, links and idempotency keys whose time is over."""
-    now = app.clock.now_ms()
-    async with app.store.read() as tx:
-        tickets = await tx.find(Ticket, order="expires_ms", below=now, limit=BATCH)
-        links = await tx.find(SignInLink, order="expires_ms", below=now, limit=BATCH)
-        keys = await tx.find(Idempotent, order="at_ms", below=now - KEEP_KEYS_MS, limit=BATCH)
-    if not (tickets or links or keys):
-        return
-    async with app.store.write() as tx:
-        for ticket in tickets:
-            await tx.remove(Ticket, secret_hash=ticket.secret_hash)
-        for link in links:
-            await tx.remove(SignInLink, secret_hash=link.secret_hash)
-        for key in keys:
-            await tx.remove(Idempotent, party=key.party, key=key.key)

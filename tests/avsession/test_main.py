@@ -33,6 +33,9 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
         ["audit", "verify"],
         ["audit", "adopt"],
         ["recording", "verify"],
+        ["retention", "run"],
+        ["admin", "disable"],
+        ["agent", "disable"],
     ],
 )
 def test_every_command_has_help_with_an_example(

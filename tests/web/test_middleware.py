@@ -115,7 +115,7 @@ async def test_a_refused_agent_is_in_the_log_by_pseudonym(site: Site) -> None:
     answer = await site.get("/api/admin/recordings", cookie=agent)
     assert (answer.status, answer.code) == (403, "not_permitted")
     async with site.app.store.read() as tx:
-        (granted,) = await tx.find(Leaf, kind="access.granted")
+        _made, granted = await tx.find(Leaf, kind="access.granted")
         (denied,) = await tx.find(Leaf, kind="access.denied")
     pseudonym = granted.data.partition(b'"actor":"')[2].partition(b'"')[0]
     assert pseudonym.startswith(b"psn_")

@@ -21,11 +21,14 @@ TICKET = {
 DATA_LINK = {"data_url": f"https://localhost:8443/privacy#{examples.SECRET}"}
 
 
-async def ticket_for(app: Services, party: Party) -> dict[str, str]:
-    """A single-use ticket for ``party``. It is sent as the first message, never in the URL."""
+async def ticket_for(app: Services, party: Party, auth: bytes | None = None) -> dict[str, str]:
+    """A single-use ticket for ``party``. It is sent as the first message, never in the URL.
+
+    ``auth``: the staff session that it is for; the connection ends with it.
+    """
     host = urllib.parse.urlsplit(app.settings.origin).netloc
     return {
-        "ticket": await sessions.issue_ticket(app, party),
+        "ticket": await sessions.issue_ticket(app, party, auth),
         "url": f"wss://{host}{SIGNALING}",
         "subprotocol": PARTY_SUBPROTOCOL,
     }

@@ -13,7 +13,14 @@ from typing import Annotated, Protocol
 from aiohttp import web
 from msgspec import Meta
 
-from avsession.errors import ConsentRequired, Erased, NotPermitted, RecordingTruncated, Restricted
+from avsession.errors import (
+    ConsentRequired,
+    Erased,
+    NotPermitted,
+    PurposeExpired,
+    RecordingTruncated,
+    Restricted,
+)
 from avsession.messages.common import Purpose
 from avsession.usecases import review
 from web.api import examples
@@ -144,7 +151,7 @@ ROUTES = (
                 }
             ],
         },
-        errors=(NotPermitted, ConsentRequired, Erased, Restricted),
+        errors=(NotPermitted, ConsentRequired, PurposeExpired, Erased, Restricted),
     ),
     Route(
         method="GET",

@@ -61,7 +61,7 @@ async def revoke(call: Call[Nothing]) -> object:
 async def ticket(call: Call[Nothing]) -> object:
     """A signaling ticket for the agent's own party."""
     party = await sessions.agent_seat(call.app, call.who, call.param("session"))
-    return await ticket_for(call.app, party)
+    return await ticket_for(call.app, party, call.who.auth)
 
 
 async def data_link(call: Call[Nothing]) -> object:

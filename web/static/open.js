@@ -19,7 +19,8 @@ export function openRecording(recording, labelOf) {
   const dialog = el("dialog", { "aria-label": t("open.title") });
   const reason = el("input", { type: "text", id: "reason", maxlength: 500, autocomplete: "off", required: true });
   const purpose = el("select", { id: "purpose" });
-  for (const id of recording.purposes) purpose.append(el("option", { value: id }, labelOf(id)));
+  const usable = recording.purposes.filter((id) => !recording.expired.includes(id));
+  for (const id of usable) purpose.append(el("option", { value: id }, labelOf(id)));
   const hint = el("p", { class: "hint", "aria-live": "polite" });
   const submit = async () => {
     if (reason.value.trim().length < 3) {

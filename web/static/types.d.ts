@@ -364,6 +364,7 @@ export interface AdminRecording {
   created_ms: number;
   duration_ms: number;
   purposes: string[];
+  expired: string[];
   parties: AdminParty[];
   playable: boolean;
   restricted: boolean;

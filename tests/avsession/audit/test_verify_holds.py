@@ -52,7 +52,7 @@ def hold_on_another_session(db: sqlite3.Connection) -> list[Row]:
     """Its target stays as it is, and nothing of that session is kept any more."""
     name, row = standing(db)
     db.execute("INSERT INTO session SELECT 'ses_x', 'psn_x', created_ms, created_by, x'00', "
-               "invitation_expires_ms, invitation_state, ended_ms, end_reason "
+               "invitation_expires_ms, invitation_state, ended_ms, end_reason, NULL, NULL "
                "FROM session LIMIT 1")  # fmt: skip
     db.execute("UPDATE hold SET session = 'ses_x' WHERE id = ?", (name,))
     return row

@@ -51,11 +51,23 @@ async def ada(app: Services) -> Account:
 
 
 async def leaves(app: Services) -> list[dict[str, object]]:
+    """What the log has but the making of accounts."""
     async with app.store.read() as tx:
-        return [json.loads(leaf.data) for leaf in await tx.find(Leaf, order="index")]
+        found = [json.loads(leaf.data) for leaf in await tx.find(Leaf, order="index")]
+    return [leaf for leaf in found if leaf["refs"].get("what") != "account"]
 
 
 # --- accounts
+
+
+async def test_making_an_account_leaves_a_leaf_without_its_name(app: Services) -> None:
+    account = await accounts.create_account(app, "ada", "Ada Lovelace", "agent", PASSWORD)
+    async with app.store.read() as tx:
+        (leaf,) = [json.loads(leaf.data) for leaf in await tx.find(Leaf)]
+        (detail,) = await tx.find(Detail)
+    assert (leaf["kind"], leaf["actor"]) == ("access.granted", "server")
+    assert leaf["refs"] == {"what": "account", "role": "agent"}
+    assert detail.value == f'"{account.id}"'.encode()
 
 
 async def test_an_account_is_stored_with_a_hash(app: Services) -> None:
@@ -180,7 +192,10 @@ async def test_names_are_committed_to_and_not_in_the_leaf(app: Services, ada: Ac
         details = await tx.find(Detail)
     assert b'"ada"' not in data.lower()  # in quotes: digests may hold the letters
     assert ada.id.encode() not in data
-    assert [(detail.field, detail.value) for detail in details] == [("login", b'"ada"')] * 2
+    made = ("account", f'"{ada.id}"'.encode())
+    assert [(detail.field, detail.value) for detail in details] == [
+        made, ("login", b'"ada"'), ("login", b'"ada"'),
+    ]  # fmt: skip
     assert all(len(detail.salt) == 32 for detail in details)
 
 

@@ -126,7 +126,8 @@ async def test_the_time_that_has_passed_waits_too(world: World) -> None:
 async def test_held_recordings_do_not_keep_others_from_their_end(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("avsession.usecases.retention.BATCH", 1)
+    monkeypatch.setattr("avsession.usecases.sweep.PAGE", 1)
+    monkeypatch.setattr("avsession.usecases.retention.TURN_GOING", 1)
     first = await world.sealed("quality")
     await hold(world, "recording", first)
     world.clock.forward(1)
