@@ -46,6 +46,7 @@ export function rights(data, secret, about, changed, gone) {
       {},
       el("h2", {}, t("rights.heading")),
       ...data.restrictions.map((one) => el("p", {}, restriction(one))),
+      ...keeping(data),
       el("div", { class: "rights" }, ...buttons),
     ),
     el("section", {}, el("h2", {}, t("rights.requests")), requests(data.requests, secret, changed)),
@@ -66,9 +67,19 @@ function kept(data) {
   return el("dl", {}, ...rows.flatMap(([key = "", text = ""]) => [el("dt", {}, t(key)), el("dd", {}, text)]));
 }
 
+/**
+ * Why something cannot be erased yet, and when that is looked at again.
+ * @param {MyData} data
+ */
+function keeping({ held, restrictions }) {
+  const waits = restrictions.some(({ why, lifted_ms }) => why === "kept" && lifted_ms === null);
+  if (!held || !waits) return [];
+  return [el("p", {}, t("held.told", { why: sentence("held", held.category), when: dateTime(held.review_ms) }))];
+}
+
 /** @param {MyData["restrictions"][number]} one */
-function restriction({ why, purposes, whole, placed_ms, lifted_ms, lifted_by, reason }) {
-  const what = whole || purposes.length === 0 ? t("restriction.all") : list(purposes.map(labelOf));
+function restriction({ why, purposes, placed_ms, lifted_ms, lifted_by, reason }) {
+  const what = purposes.length === 0 ? t("restriction.all") : list(purposes.map(labelOf));
   const said = sentence("restriction", why, { when: dateTime(placed_ms), what });
   if (lifted_ms === null) return said;
   return `${said} ${sentence("restriction.lifted", lifted_by, { when: dateTime(lifted_ms), reason })}`;
@@ -195,10 +206,12 @@ function inWords(right, secret, explained) {
  * @param {(answer: Erasure) => void} gone
  */
 async function erase(data, secret, gone) {
-  if (data.session.ended_ms === null) {
-    return ask("rights.erase", "rights.erase_live", [], async () => {
+  const live = data.session.ended_ms === null;
+  if (live) {
+    const ended = await ask("rights.erase", "rights.erase_live", [], async () => {
       await post("/api/my-data/end-call", { secret });
     }, "rights.end_call");
+    if (!ended) return false;
   }
   /** @type {Erasure | null} */
   let answer = null;
@@ -206,7 +219,7 @@ async function erase(data, secret, gone) {
     answer = await post("/api/my-data/erase", { secret, sure: true });
   }, "rights.erase_sure");
   const said = /** @type {Erasure | null} */ (answer);
-  if (!done || !said) return false;
+  if (!done || !said) return live;
   if (said.state !== "erased") return true;
   gone(said);
   return false;

@@ -228,6 +228,7 @@ export interface MyData {
   accesses: { at_ms: number; reason: string; purpose: string; by: string }[];
   preferences: { language: string; contact: string };
   seat: { joined_ms: number | null; left_ms: number | null };
+  held: Held | null;
   requests: OwnRequest[];
   restrictions: {
     why: string;
