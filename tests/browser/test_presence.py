@@ -118,6 +118,6 @@ async def test_ctrl_c_finalises_what_is_being_recorded(browser: Browser, product
     assert await product.stop() == 0
     assert [r["state"] for r in product.rows("select * from recording")] == ["sealed"]
     for person in (agent, customer):
-        await expect(person.page.get_by_text("The server is being stopped")).to_be_visible()
+        await expect(person.page.get_by_text("The server was stopped")).to_be_visible()
     before = (await customer.stats())["remoteFramesDecoded"]
     await customer.until(f"s.remoteFramesDecoded > {before} + 10")
