@@ -12,7 +12,7 @@ person. The tree::
     ├── Refused              the caller may not do this
     │   ├── SignInRequired, SignInFailed, LinkSpent, TicketRefused
     │   ├── NotPermitted, OriginRefused, ConsentRequired, PurposeExpired, PausedByOther
-    │   └── TooMany
+    │   └── TooMany, TooYoung
     ├── NotFound             there is no such thing, for this caller
     ├── Conflict             it was possible once, or will be, but not now
     │   ├── AlreadyAnswered, RequestOver, AskingEnded, SessionOver
@@ -216,6 +216,13 @@ class TooMany(Refused):
 
     code = "too_many"
     sentence = "Too many; wait a moment."
+
+
+class TooYoung(Refused):
+    """Who joins is younger than the service is for. Nothing was stored."""
+
+    code = "age.too_young"
+    sentence = "This service is for people who are older. Nothing about you was stored."
 
 
 class NotFound(AvsessionError):

@@ -26,6 +26,7 @@ from web.api import (
     rights,
     seat,
     sessions,
+    staff,
 )
 
 TABLE: tuple[routing.Route, ...] = (
@@ -44,6 +45,7 @@ TABLE: tuple[routing.Route, ...] = (
     *holds.ROUTES,
     *disclosures.ROUTES,
     *requests.ROUTES,
+    *staff.ROUTES,
     *log.ROUTES,
     *logbook.ROUTES,
 )

@@ -16,6 +16,7 @@ from avsession.errors import (
     SignInRequired,
     TicketRefused,
     TooMany,
+    TooYoung,
 )
 from avsession.messages import Ended as EndedMessage
 from avsession.ports import Reader, Writer
@@ -154,8 +155,16 @@ async def agent_seat(app: Services, who: Principal, session_id: str) -> Party:
     return party
 
 
-async def claim(app: Services, secret: str, name: str, language: str) -> Claimed:
-    """Use an invitation, once. Raises LinkSpent when it is used, revoked, expired or unknown."""
+async def claim(
+    app: Services, secret: str, name: str, language: str, *, of_age: bool | None = None
+) -> Claimed:
+    """Use an invitation, once. Raises LinkSpent when it is used, revoked, expired or unknown.
+
+    ``of_age``: what was said about ``minimum_age``, which the leaf then names; None: nothing.
+    Raises TooYoung when it was denied: nothing is stored, and the invitation stays good.
+    """
+    if of_age is False and app.settings.minimum_age:
+        raise TooYoung
     name, language = checked_name(name), checked_language(language)
     seat_token, data_secret = new_secret(app.entropy), new_secret(app.entropy)
     now = app.clock.now_ms()
@@ -188,10 +197,15 @@ async def claim(app: Services, secret: str, name: str, language: str) -> Claimed
             "access.granted",
             session=session,
             subject=party,
-            refs={"what": "invitation"},
+            refs={"what": "invitation"} | _age(app, of_age),
             details={"name": name, "language": language},
         )
     return Claimed(session, party, seat_token, data_secret)
+
+
+def _age(app: Services, of_age: bool | None) -> dict[str, int]:
+    """At least how old the party said to be (years), if anybody asked."""
+    return {"age": app.settings.minimum_age} if of_age and app.settings.minimum_age else {}
 
 
 async def seat(app: Services, token: str) -> tuple[Session, Party]:

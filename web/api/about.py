@@ -41,6 +41,7 @@ def about(settings: Settings, build: str) -> dict[str, Any]:
         "origin": settings.origin,
         "controller": controller(settings.controller),
         "languages": list(languages()),
+        "minimum_age": settings.minimum_age,
         "purposes": [
             {"id": purpose.id, "label": purpose.label, "keep_days": purpose.keep_days}
             for purpose in consent.purposes

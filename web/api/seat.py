@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from avsession.errors import Invalid, LinkSpent, SessionOver, TooMany
+from avsession.errors import Invalid, LinkSpent, SessionOver, TooMany, TooYoung
 from avsession.messages.common import Language
 from avsession.usecases import sessions
 from web import auth
@@ -16,17 +16,23 @@ from web.routing import Body, Call, Needs, Nothing, Route, answer
 
 
 class Join(Body, frozen=True, kw_only=True):
-    """Claims the invitation: sent when the customer presses `Join call`, never on load."""
+    """Claims the invitation: sent when the customer presses `Join call`, never on load.
+
+    ``of_age``: whether they are as old as the page said beside that button; false is refused.
+    """
 
     secret: Annotated[str, Meta(min_length=1, max_length=128)]
     name: Annotated[str, Meta(min_length=1, max_length=80)]
     language: Language
+    of_age: bool | None = None
 
 
 async def join(call: Call[Join]) -> object:
     """Take the customer's seat. The private link is only in this answer."""
     body = call.body
-    claimed = await sessions.claim(call.app, body.secret, body.name, body.language)
+    claimed = await sessions.claim(
+        call.app, body.secret, body.name, body.language, of_age=body.of_age
+    )
     response = answer(
         {
             "session": claimed.session.id,
@@ -74,7 +80,7 @@ ROUTES = (
             "party": examples.PARTY,
             "data_url": f"https://localhost:8443/privacy#{examples.SECRET}",
         },
-        errors=(Invalid, LinkSpent),
+        errors=(Invalid, LinkSpent, TooYoung),
     ),
     Route(
         method="GET",

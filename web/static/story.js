@@ -4,6 +4,7 @@
 
 import { get, getText } from "./api.js";
 import { destructions } from "./certificate.js";
+import { child } from "./child.js";
 import { enter } from "./desk.js";
 import { button, el, sha256 as hashOf } from "./dom.js";
 import { holds } from "./hold.js";
@@ -51,6 +52,7 @@ export function story(session, labelOf, showNotice, changed, failed) {
     recordings(session, failed),
     el("h3", {}, t("hold.heading")),
     ...holds(session, changed),
+    ...child(session, changed),
     el("p", {}, el("a", { href: `/admin/disclosures#${session.session}` }, t("disclosure.about"))),
   ];
 }

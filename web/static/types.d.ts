@@ -138,6 +138,7 @@ export interface About {
   origin: string;
   controller: Controller;
   languages: string[];
+  minimum_age: number;
   purposes: { id: string; label: Record<string, string>; keep_days: number }[];
   consent: { answer_s: number; warn_s: number; fate_s: number };
 }
@@ -494,4 +495,23 @@ declare global {
   interface Window {
     avsessionStats?: () => Promise<CallStats>;
   }
+}
+
+export interface StaffAccount {
+  account: string;
+  login: string;
+  name: string;
+  role: string;
+  created_ms: number;
+  disabled: boolean;
+  disabled_ms: number | null;
+}
+
+export interface StaffData {
+  account: { login: string; name: string; role: string; created_ms: number; password: boolean };
+  sign_ins: { pseudonym: string; created_ms: number; seen_ms: number; current: boolean }[];
+  sessions: { session: string; you: string; name: string; created_ms: number; ended_ms: number | null }[];
+  accesses: { recording: string; made_ms: number | null; purpose: string; reason: string; at_ms: number }[];
+  counts: { sessions: number; accesses: number };
+  kept_days: number;
 }

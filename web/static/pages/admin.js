@@ -9,6 +9,7 @@ import { byId, button, el, onClick, show } from "../dom.js";
 import { dateTime, duration, language, list, onLanguage, sentence, t } from "../i18n.js";
 import { openRecording } from "../open.js";
 import { explain, guarded, say, start } from "../shell.js";
+import { accounts, follow } from "../staff.js";
 import { showArchived, story } from "../story.js";
 import { cell, timeline } from "../timeline.js";
 
@@ -28,7 +29,8 @@ let more = { sessions: false, recordings: false };
 await start();
 /** @type {About} */
 const about = await get("/api/about");
-await signOutButton();
+const me = (await signOutButton()).account;
+follow(me);
 onClick(byId("more-sessions", HTMLButtonElement), () => guarded(moreSessions));
 onClick(byId("more-recordings", HTMLButtonElement), () => guarded(moreRecordings));
 onClick(byId("refresh", HTMLButtonElement), () => guarded(reload));
@@ -39,7 +41,7 @@ async function reload() {
   sessions = [];
   recordings = [];
   figures = await get("/api/admin/requests/figures");
-  await Promise.all([moreSessions(), moreRecordings()]);
+  await Promise.all([moreSessions(), moreRecordings(), accounts(me)]);
 }
 
 async function moreSessions() {

@@ -2,6 +2,7 @@
 
 /** @import {About} from "../types.js" */
 
+import { statement } from "../age.js";
 import { ApiError, get, post } from "../api.js";
 import { copies } from "../copy.js";
 import { byId, show } from "../dom.js";
@@ -49,6 +50,7 @@ function lobby() {
     name.readOnly = true;
   }
   show(byId("lobby", HTMLElement), true);
+  if (invitation) statement(about, media);
   openLobby(media, begin, (error) => say(explain(error)));
 }
 
@@ -89,7 +91,7 @@ async function begin(clickedAt) {
 /** @param {string} called */
 async function claim(called) {
   try {
-    const claimed = await post("/api/join", { secret: invitation, name: called, language: language() });
+    const claimed = await post("/api/join", { secret: invitation, name: called, language: language(), of_age: about.minimum_age > 0 ? true : null });
     dataUrl = claimed.data_url;
   } catch (error) {
     // Claimed before, by this very browser: the seat is still ours.

@@ -10,7 +10,8 @@ import { language, onLanguage, t } from "../i18n.js";
 import { fetchMyData, namePurposes, summary } from "../mydata.js";
 import { recover } from "../recover.js";
 import { erased, rights } from "../rights.js";
-import { explain, say, start } from "../shell.js";
+import { explain, guarded, say, start } from "../shell.js";
+import { staffData } from "../staffdata.js";
 
 let secret = location.hash.slice(1);
 /** @type {MyData | null} */
@@ -36,6 +37,7 @@ recover((found) => {
   return load();
 });
 if (secret) await load();
+else await guarded(staffData);
 
 async function load() {
   try {
