@@ -50,8 +50,7 @@ function sign(holds) {
 function draw() {
   show(byId("result", HTMLElement), found !== null);
   const verdict = byId("verdict", HTMLElement);
-  const said = found && `${sign(found.holds)} ${t(found.holds ? "receipt.holds" : "receipt.broken")}`;
-  verdict.textContent = said ?? "";
+  verdict.textContent = found ? t(found.holds ? "receipt.holds" : "receipt.broken") : "";
   verdict.classList.toggle("wrong", found !== null && !found.holds);
   const steps = found?.steps ?? [];
   byId("steps", HTMLElement).replaceChildren(
