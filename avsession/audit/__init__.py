@@ -39,6 +39,8 @@ withdrawal         ``consent.withdrawn``: about which recording, and until when 
 privacy_request    ``privacy.requested``: which right, when, by when; ``privacy.answered``: each
                    step; the words of both salted
 restriction        ``subject.restricted``: since when, why, for what, and by whom it was lifted
+taken              ``recording.exported``: which tracks, when, for what; who and why salted
+disclosure         ``disclosure.made``, twice: decided, every word salted; then the digests
 =================  ===================================================================
 
 The other tables (accounts, sessions, parties, tickets, states) are what the product works with;
@@ -69,10 +71,13 @@ COMMITTED = (
     "withdrawal",
     "privacy_request",
     "restriction",
+    "taken",
+    "disclosure",
 )
 """The tables that the log commits to: ``audit.verify`` compares every row of them."""
 
 NOT_EVIDENCE = {
+    "disclosure.gone_ms": "a package that is called deleted is not given out; what it was stays",
     "checkpoint.at_ms": "when a head was signed is nobody's to rely on: the leaves around it say",
     "recording_request.outcome": "for lists of requests; what was answered stands in the events",
     "withdrawal.done": "destroyed and not yet called done is a crash's, and is gone through again",

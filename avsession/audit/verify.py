@@ -20,6 +20,7 @@ from avsession.audit.findings import Finding, Findings, rows
 from avsession.audit.merkle import Node
 from avsession.audit.verify_accesses import accesses
 from avsession.audit.verify_destruction import destructions
+from avsession.audit.verify_exports import exports
 from avsession.audit.verify_holds import holds
 from avsession.audit.verify_leaves import Body, read
 from avsession.audit.verify_people import People
@@ -102,6 +103,7 @@ async def verify(
         ("certificates", destructions(tx, run.people, found)),
         ("holds", holds(tx, run.absences, run.people, found)),
         ("accesses", accesses(tx, found)),
+        ("exports", exports(tx, run.people, found)),
         ("privacy requests", privacy(tx, run.absences, run.people, found)),
     ):
         await to_its_end(name, check, found)

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from avsession.audit.log import rfc3339
+from avsession.audit.verify_exports import sealed_refs
 from avsession.errors import (
     AvsessionError,
     Erased,
@@ -28,7 +29,7 @@ from avsession.sealing.package import seal_to
 from avsession.session import Party, Session
 from avsession.usecases import taking
 from avsession.usecases.common import leaf
-from avsession.usecases.disclosures import FAILED, MANY, READY, WAITING, refs
+from avsession.usecases.disclosures import FAILED, MANY, READY, WAITING, is_decided
 from avsession.usecases.packing import Package, measured_all
 from avsession.usecases.services import Services
 
@@ -38,6 +39,9 @@ log = logging.getLogger("avsession.disclosing")
 async def prepare(app: Services, row: Disclosure) -> None:
     """Build and seal the package, then say so in the log. Raises Unavailable: try again."""
     try:
+        async with app.store.read() as tx:
+            if not await is_decided(tx, row):
+                raise NotFound("The log does not say that this was decided.")
         made = await _recipe(app, row)
         package = Package(made, lambda one: _track(app, row, one))
         done = 0
@@ -70,7 +74,7 @@ async def prepare(app: Services, row: Disclosure) -> None:
 
 
 async def _settle(app: Services, row: Disclosure) -> None:
-    """``disclosure.made`` with the digests; for one that failed only its state."""
+    """The second ``disclosure.made``, with the digests; for one that failed only its state."""
     async with app.store.write() as tx:
         fresh = await tx.get(Disclosure, row.id)
         if fresh is None or fresh.state != WAITING:
@@ -86,22 +90,10 @@ async def _settle(app: Services, row: Disclosure) -> None:
                 session=await tx.get(Session, row.session),
                 subject=party,
                 actor="server",
-                refs=refs(row),
-                details=details(row),
+                refs=sealed_refs(row),
             )
             row = replace(row, leaf=index)
         await tx.put(row)
-
-
-def details(row: Disclosure) -> dict[str, Any]:
-    """What the leaf commits to: who it was given to, why, by whom."""
-    return {
-        "account": row.made_by,
-        "given_to": row.given_to,
-        "basis_text": row.basis_text,
-        "reason": row.reason,
-        "recipient": row.recipient,
-    }
 
 
 async def _track(app: Services, row: Disclosure, one: File) -> VirtualFile:

@@ -1,8 +1,9 @@
 """Disclosures to an authority or a processor: a recorded act, and a package only they can open.
 
-Order: the act is written down (its row, and ``recording.exported`` for what media it takes out);
-then the package is built and sealed to the recipient's age key; then ``disclosure.made`` is
-committed with the digests of both; only then can it be downloaded. The package stays for
+Order: the act is written down (``disclosure.made`` with every word of it, salted, and
+``recording.exported`` for what media it takes out); then the package is built and sealed to the
+recipient's age key; then a second ``disclosure.made`` is committed, with the digests of the package
+and of what is in it; only then can it be downloaded. The package stays for
 ``export.keep_days``; the record of the act stays.
 
 The person sees it among their data, unless the law forbids that for a time. Media whose consent
@@ -17,6 +18,7 @@ from typing import Any, Literal
 
 from msgspec.structs import replace
 
+from avsession.audit.verify_exports import decided_refs, disclosure_details, sealed_refs
 from avsession.errors import (
     Conflict,
     Invalid,
@@ -26,8 +28,9 @@ from avsession.export_records import Disclosure
 from avsession.ports import Reader, Writer
 from avsession.records import Leaf, Recording, TrackRecord
 from avsession.sealing.package import check_recipient
-from avsession.session import new_id
+from avsession.session import Session, new_id
 from avsession.usecases import holds, restricting, taking, tracks
+from avsession.usecases.common import leaf
 from avsession.usecases.permissions import DISCLOSE, Principal, require
 from avsession.usecases.services import Services
 from avsession.usecases.withdrawals import withheld
@@ -140,9 +143,19 @@ async def make(  # noqa: PLR0913 - a disclosure has this many parts
     async with app.store.write() as tx:
         if await tx.count(Disclosure, state=WAITING) >= MAX_WAITING:
             raise Conflict("Several packages are being built; wait for them.")
-        session, _ = await holds.target_of(tx, scope, target)
+        session, party = await holds.target_of(tx, scope, target)
         row = replace(row, session=session.id)
         await tx.add(row)
+        await leaf(
+            app,
+            tx,
+            "disclosure.made",
+            session=session,
+            subject=party,
+            actor=who.pseudonym,
+            refs=decided_refs(row),
+            details=disclosure_details(row),
+        )
         if "media" in row.parts:
             await _take(app, tx, who, row)
     app.building.wanted.set()
@@ -187,21 +200,6 @@ async def _disclosed(tx: Reader, row: Disclosure, recording: Recording) -> list[
 # --- afterwards
 
 
-def refs(row: Disclosure) -> dict[str, Any]:
-    """What the leaf says in the open: codes, counts and digests."""
-    return {
-        "disclosure": row.id,
-        "scope": row.scope,
-        "recording": row.target if row.scope == "recording" else None,
-        "category": row.category,
-        "basis": row.basis,
-        "parts": row.parts,
-        "manifest": row.manifest,
-        "package": row.sha256,
-        "size": row.size,
-    }
-
-
 class Sealed:
     """A package on disk, as it is downloaded. ``size`` in bytes."""
 
@@ -231,15 +229,23 @@ async def file(app: Services, who: Principal, disclosure: str) -> tuple[Disclosu
     return row, Sealed(app, row)
 
 
+async def is_decided(tx: Reader, row: Disclosure) -> bool:
+    """Whether the log says that it was decided: a row that somebody put in gives nothing."""
+    session = await tx.get(Session, row.session)
+    return session is not None and await _says(tx, session.pseudonym, decided_refs(row))
+
+
 async def is_logged(tx: Reader, row: Disclosure) -> bool:
-    """Whether the log's entry is about this package."""
-    found = await tx.get(Leaf, row.leaf)
-    if found is None or found.kind != "disclosure.made":
-        return False
-    body = json.loads(found.data)
-    said: dict[str, Any] = body["refs"]
-    # an erasure gives the party's place to nobody; the digests are what counts
-    return all(said.get(key) == value for key, value in refs(row).items() if key != "recording")
+    """Whether the log speaks of this very package."""
+    session = await tx.get(Session, row.session)
+    return session is not None and await _says(tx, session.pseudonym, sealed_refs(row))
+
+
+async def _says(tx: Reader, session: str, refs: dict[str, Any]) -> bool:
+    leaves = await tx.find(
+        Leaf, kind="disclosure.made", session=session, order="-index", limit=MANY
+    )
+    return any(json.loads(one.data)["refs"] == refs for one in leaves)
 
 
 async def expire(app: Services) -> None:

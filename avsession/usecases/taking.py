@@ -7,10 +7,10 @@ about; a row that the log does not speak of opens nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
+from avsession.audit.verify_exports import taken_refs
 from avsession.errors import Erased, NotFound
 from avsession.export_records import Taken
 from avsession.ports import Reader, Writer
@@ -68,22 +68,11 @@ async def take(  # noqa: PLR0913 - its leaf has this many parts
         session=await tx.get(Session, recording.session),
         subject=subject,
         actor=actor,
-        refs=refs(row),
+        refs=taken_refs(row),
         details=details,
     )
     await tx.add(row)
     return row
-
-
-def refs(row: Taken) -> dict[str, Any]:
-    """What the leaf says in the open."""
-    return {
-        "recording": row.recording,
-        "taken": row.id,
-        "why": row.why,
-        "what": row.what,
-        "tracks": row.tracks,
-    }
 
 
 async def track_file(app: Services, taken: str, track: str, until_ms: int) -> VirtualFile:
@@ -127,4 +116,4 @@ async def is_logged(tx: Reader, recording: Recording, row: Taken) -> bool:
     leaves = await tx.find(
         Leaf, session=owner.pseudonym, kind=KIND, order="-index", limit=tracks.MAX_ENTRIES
     )
-    return any(msgspec.json.decode(one.data)["refs"] == refs(row) for one in leaves)
+    return any(msgspec.json.decode(one.data)["refs"] == taken_refs(row) for one in leaves)

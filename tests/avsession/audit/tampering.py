@@ -7,12 +7,24 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import pyrage
+
 from avsession.audit import log
 from avsession.audit.verify import Kept, Report
 from avsession.privacy.requests import Right
 from avsession.storage.engine import sqlite_url
 from avsession.storage.sql import SqlStore
-from avsession.usecases import desk, evidence, holds, review, rights
+from avsession.usecases import (
+    console,
+    desk,
+    disclosures,
+    evidence,
+    exports,
+    holds,
+    preparing,
+    review,
+    rights,
+)
 from avsession.usecases.notary import Notary
 from tests.avsession.usecases.world import World, opened
 from tests.support.tamper import database
@@ -27,6 +39,7 @@ async def told(folder: Path) -> None:
     async with opened(folder) as world:
         watched = await world.sealed("quality")
         await review.open_recording(world.app, world.admin, watched, "a complaint", "quality")
+        await given(world, watched)
         await evidence.checkpoint(world.app)
         again = await world.recorded()
         assert again
@@ -48,6 +61,19 @@ async def told(folder: Path) -> None:
         await some(world, 9)
         await evidence.checkpoint(world.app)
         await some(world, 2)
+
+
+async def given(world: World, recording: str) -> None:
+    """The recording taken out by an admin, disclosed, and its customer's part by the customer."""
+    await console.take(world.app, "adam", recording, "quality", "training")
+    await disclosures.make(
+        world.app, world.admin, scope="recording", target=recording, category="authority",
+        given_to="District Court", basis="order", basis_text="Order 12", reason="Case 12",
+        parts=("records", "media"), recipient=str(pyrage.x25519.Identity.generate().to_public()),
+    )  # fmt: skip
+    assert await preparing.prepare_next(world.app)
+    await exports.start(world.app, world.customer.data_secret, "en")
+    assert await preparing.prepare_next(world.app)
 
 
 async def held(world: World) -> None:

@@ -310,6 +310,7 @@ def test_every_table_that_the_log_commits_to_is_tampered_with() -> None:
     from tests.avsession.audit import (
         test_verify_accesses,
         test_verify_destruction,
+        test_verify_exports,
         test_verify_holds,
         test_verify_keys,
         test_verify_privacy,
@@ -318,7 +319,9 @@ def test_every_table_that_the_log_commits_to_is_tampered_with() -> None:
         test_verify_withdrawals,
     )
 
-    cases = CASES | test_verify_rows.CASES | test_verify_recordings.CASES
+    cases = (
+        CASES | test_verify_exports.CASES | test_verify_rows.CASES | test_verify_recordings.CASES
+    )
     cases |= test_verify_destruction.CASES | test_verify_accesses.CASES
     cases |= test_verify_holds.CASES | test_verify_keys.CASES | test_verify_withdrawals.CASES
     cases |= test_verify_privacy.CASES

@@ -7,6 +7,7 @@ import zipfile
 
 import pyrage
 import pytest
+from msgspec.structs import replace
 
 from avsession.canonical import sha256_hex
 from avsession.errors import Unavailable
@@ -31,7 +32,7 @@ async def test_the_recipient_opens_it_and_nobody_here(world: World) -> None:
     recording = await world.sealed(seconds=3)
     await world.story()
     row = await prepared(world, recording)
-    assert await world.story() == "recording.exported disclosure.made"
+    assert await world.story() == ("disclosure.made recording.exported disclosure.made")
     files = unpacked(world, row)
     for role, person in (("agent", world.agent), ("customer", world.customer)):
         media = files[f"recordings/{recording}/{role}.webm"]
@@ -50,15 +51,25 @@ async def test_the_recipient_opens_it_and_nobody_here(world: World) -> None:
     assert row.manifest == sha256_hex(files["manifest.json"])
 
 
-async def test_the_leaf_names_the_digests_and_no_person(world: World) -> None:
+async def test_the_leaves_name_digests_and_no_person(world: World) -> None:
     row = await prepared(world, await world.sealed())
-    leaf = (await world.leaves())[row.leaf or 0]
-    assert leaf["kind"] == "disclosure.made"
-    assert (leaf["refs"]["package"], leaf["refs"]["manifest"]) == (row.sha256, row.manifest)
-    assert leaf["commitments"].keys() == {
+    decided, sealed = [one for one in await world.leaves() if one["kind"] == "disclosure.made"]
+    assert sealed["index"] == row.leaf
+    assert (sealed["refs"]["package"], sealed["refs"]["manifest"]) == (row.sha256, row.manifest)
+    assert decided["commitments"].keys() == {
         "account", "given_to", "basis_text", "reason", "recipient",
     }  # fmt: skip
-    assert "District" not in json.dumps(leaf)
+    assert "District" not in json.dumps([decided, sealed])
+
+
+async def test_a_row_that_nobody_decided_gives_nothing(world: World) -> None:
+    row = await prepared(world, await world.sealed())
+    forged = replace(row, id="dis_" + "x" * 26, state="waiting", leaf=None, given_to="me")
+    async with world.store.write() as tx:
+        await tx.add(forged)
+    assert await preparing.prepare_next(world.app)
+    assert (await world.only(Disclosure, id=forged.id)).state == "failed"
+    assert world.files("exports") == [row.id]
 
 
 async def test_one_party_alone_and_records_alone(world: World) -> None:
