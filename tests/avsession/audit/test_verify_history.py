@@ -11,9 +11,11 @@ import sqlite3
 
 from avsession.audit.verify import Kept
 from avsession.storage.anchor import FILE, FileAnchor
+from avsession.usecases import evidence
 from avsession.usecases.notary import Notary
 from tests.avsession.audit.notes import ORIGIN, Signer
 from tests.avsession.audit.tampering import Copy, first
+from tests.avsession.usecases.world import World
 from tests.support.tamper import database
 
 
@@ -73,6 +75,18 @@ async def test_yesterdays_copy_is_found_by_the_anchor_alone(copy: Copy) -> None:
     assert f"was signed over {last} leaves, and there are" in found.what
     copy.anchors = ()
     assert (await copy.verify()).ok, "by itself yesterday's copy is whole"
+
+
+async def test_the_newest_head_is_missed_by_the_anchor_though_no_leaf_names_it(
+    world: World,
+) -> None:
+    head = await evidence.checkpoint(world.app)
+    with database(world.folder) as db:
+        db.execute("DELETE FROM checkpoint WHERE size = ?", (head.size,))
+    notary = world.app.notary
+    (found,) = (await evidence.verify(world.store, notary.key, notary.anchors)).findings
+    assert (found.step, found.where) == (3, f"checkpoint {head.size}")
+    assert found.what.startswith("is gone, though ")
 
 
 async def test_the_anchor_is_gone_or_not_ours(copy: Copy) -> None:
