@@ -13,6 +13,7 @@ from avsession.audit.checkpoint import parse_key
 from tests.browser.people import PHONE, WIDE, staff
 from tests.browser.product import Product, until
 from tests.browser.watch import Watch
+from tests.support.tamper import database
 
 SIZES = pytest.mark.parametrize(
     ("size", "scheme"), [(WIDE, "light"), (PHONE, "dark")], ids=["wide", "phone"]
@@ -73,3 +74,14 @@ async def test_the_admins_log(
     await page.get_by_label("Language").select_option("de")
     await expect(page.get_by_role("heading", name="Protokoll", level=1)).to_be_visible()
     await watch.check(f"log-de-{scheme}")
+
+    with database(product.data, "avsession.sqlite3") as db:
+        db.execute("UPDATE leaf SET data = CAST(replace(CAST(data AS TEXT), 'psn_', 'psx_') "
+                   "AS BLOB) WHERE kind = 'session.created'")  # fmt: skip
+    await page.get_by_label("Art").select_option("session.created")
+    await page.get_by_label("Person").fill("")
+    await page.locator("#search").click()
+    await page.locator("#leaves").get_by_role("button").first.click()
+    await expect(page.locator("#leaf .wrong")).to_contain_text("nicht unversehrt")
+    await expect(page.locator("#leaf pre").first).to_contain_text("psx_")
+    await watch.check(f"log-unproven-{scheme}")
