@@ -19,7 +19,7 @@ from avsession.messages import CloseGate, LegOffer, LegState, ManifestLine, Mess
 from avsession.recording import PAUSED
 from avsession.tasks import Tasks
 from recorder.entries import LEFT_OPEN, Entries
-from recorder.frames import EncodedFrame
+from recorder.frames import EncodedFrame, Kind
 from recorder.gate import Gate
 from recorder.journal import Journal
 from recorder.leg import Leg
@@ -326,11 +326,15 @@ class Capture:
                 job = partial(writer.write, grant.generation, frames, gap_reason)
                 self.journal.post(self._metrics.timed(job))
 
+        def ended(losing: dict[Kind, float], legless: bool, moment_ms: float) -> None:
+            if not self._broken and math.isfinite(moment_ms):
+                self.journal.post(partial(writer.tail, losing, moment_ms, legless=legless))
+
         return Party(
             grant,
             writer,
             settings=self._legs,
-            reports=Reports(offer, state, segment, self._retire),
+            reports=Reports(offer, state, segment, self._retire, ended),
             tasks=self._tasks,
             gap_reason=self._gap_reason,
         )

@@ -34,6 +34,8 @@ class EncodedFrame:
     height: int = 0
     after_loss: bool = False
     """Something of its kind should have come since the frame before it, and is lost."""
+    lost_since_ms: float | None = None
+    """Of the first frame after a loss with which its leg began: when that leg was first heard."""
 
     @property
     def latest_ms(self) -> float:

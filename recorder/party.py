@@ -11,10 +11,10 @@ from avsession.errors import SdpRefused
 from avsession.grant import Grant
 from avsession.messages import IceServer
 from avsession.tasks import Tasks
-from recorder.frames import EncodedFrame
+from recorder.frames import EncodedFrame, Kind
 from recorder.leg import Certificate, Leg, LegState
 from recorder.receive import Receiver
-from recorder.track import CutSegment, SegmentWriter, TrackBuffer
+from recorder.track import LEG_LOST, CutSegment, SegmentWriter, TrackBuffer
 from recorder.webm import SEGMENT_MS
 
 log = logging.getLogger("recorder.party")
@@ -51,6 +51,9 @@ class Reports:
     state: Callable[[str, str], None]
     segment: Callable[[list[EncodedFrame], str], None]
     retire: Callable[[Leg], None]
+    ended: Callable[[dict[Kind, float], bool, float], None]
+    """At the gate's closing: what is lost that no frame tells of (`Receiver.losing`), whether the
+    leg itself was lost, and the moment until which it counts."""
 
 
 class Party:
@@ -143,6 +146,11 @@ class Party:
         self._retry_ms = None
         segments, dropped = self._buffer.close(moment_ms)
         self._hand_on(segments)
+        losing: dict[Kind, float] = {}
+        if self._leg is not None and not self._fresh:
+            losing = self._leg.receiver.losing(self._settings.now_ms())
+        if losing or self._fresh:
+            self._reports.ended(losing, self._fresh, moment_ms)
         if self._leg is not None:
             self._drop_leg()
             self._reports.state("closed", "")
@@ -177,7 +185,7 @@ class Party:
     def _frames(self, frames: list[EncodedFrame]) -> None:
         if self._fresh:
             self._fresh = False
-            self._buffer.begin(min(frame.timestamp_ms for frame in frames), "leg.lost")
+            self._buffer.begin(min(frame.timestamp_ms for frame in frames), LEG_LOST)
         for frame in frames:
             self._buffer.add(frame)
 

@@ -26,6 +26,8 @@ seldomer ticks of a calm leg do as well, if it loses little."""
 MISSED = 16
 """So many packets before the first one of video are asked for: without its first packet the first
 keyframe is lost, and with it all until the next one."""
+STALE_MS = 200.0
+"""A frame that began so long ago and has no end will have none, if nothing more comes."""
 MAX_OPUS_BYTES = 1_500
 PLAIN_BYTES = 16
 """Shorter packets are left to the careful road."""
@@ -40,10 +42,6 @@ MAX_SOURCES = 32
 one by one, so the owner ends a leg that has more."""
 
 _unpack = rtp.HEADER.unpack_from
-
-
-MAX_BEGINNING_MS = 1_000.0
-"""First sound that says it is older than this before the newest is stamped like the newest."""
 
 
 class Receiver:
@@ -71,7 +69,9 @@ class Receiver:
         self._parts: list[bytes | bytearray] = []
         self._parts_timestamp = 0
         self._needs_keyframe = True
-        self._video_lost = self._sound_lost = False
+        self._video_lost = self._sound_lost = self._thrown = False
+        self._heard_ms: float | None = None
+        self._parts_ms = 0.0
         self._reported_ms = float("-inf")
         self.malformed = 0
         """Packets that could not be read."""
@@ -130,18 +130,13 @@ class Receiver:
         return frames
 
     def _begin_sound(self, heard: list[tuple[int, bytes, float]]) -> None:
-        """Times for the first sound, by the newest of it.
-
-        What was read together was captured one after the other, the newest last: by the first,
-        the others would be squeezed into the moment of reading.
-        """
-        newest, _, now_ms = heard[-1]
-        end_ms = self.audio.clock.at(newest, now_ms)
-        first = []
-        for timestamp, data, arrived_ms in heard:
-            age_ms = ((newest - timestamp) & 0xFFFFFFFF) / OPUS_TICKS_PER_MS
-            captured_ms = end_ms - (age_ms if age_ms < MAX_BEGINNING_MS else 0.0)
-            first.append(EncodedFrame(Kind.AUDIO, captured_ms, arrived_ms, data))
+        """The first sound gets its times, and goes to where it came."""
+        first = [
+            EncodedFrame(Kind.AUDIO, captured_ms, arrived_ms, data)
+            for captured_ms, (_, data, arrived_ms) in zip(
+                self.audio.beginning([(at, now_ms) for at, _, now_ms in heard]), heard, strict=True
+            )
+        ]
         self.ready[self._begins_at : self._begins_at] = first
         self._beginning = None
 
@@ -162,6 +157,8 @@ class Receiver:
         return self._counts[kind - 1] > MAX_A_SECOND
 
     def _any(self, data: bytes, now_ms: float) -> None:
+        if self._heard_ms is None:
+            self._heard_ms = now_ms
         self._source(data[8:12])  # whatever the rest of it is, libsrtp has made a state for it
         packet = rtp.parse(data)
         if packet is None:
@@ -218,6 +215,15 @@ class Receiver:
         lossy = self.video.lossy or self.audio.lossy
         self.hurried = oldest_ms > HURRY_AFTER_MS or (lossy and oldest_ms > 0)
         return self.collect()
+
+    def losing(self, now_ms: float) -> dict[Kind, float]:
+        """Of which kinds something is lost that no frame tells of, were this the leg's end; with
+        each, when the leg was first heard."""
+        stale = bool(self._parts) and now_ms - self._parts_ms > STALE_MS
+        video = self._thrown or stale or self.video.reorder.waiting
+        audio = self._sound_lost or self.audio.reorder.waiting
+        since_ms = self._heard_ms if self._heard_ms is not None else now_ms
+        return {kind: since_ms for kind, lost in zip(Kind, (video, audio), strict=True) if lost}
 
     def request_keyframe(self) -> None:
         """Ask for a keyframe with the next feedback."""
@@ -333,8 +339,9 @@ class Receiver:
         if begins:
             if self._parts:
                 self._lose()  # the frame before had no end
-            self._parts_timestamp = timestamp
+            self._parts_timestamp, self._parts_ms = timestamp, now_ms
         elif not self._parts or timestamp != self._parts_timestamp:
+            self._thrown = True
             self._lose()
             return
         self._parts.append(data)
@@ -349,9 +356,10 @@ class Receiver:
         """What follows cannot be decoded until a keyframe comes."""
         if self._parts:
             self.discarded += 1
+        self._video_lost = self._keyframes.seen
+        self._thrown |= bool(self._parts) or self._video_lost
         self._parts = []
         self._needs_keyframe = True
-        self._video_lost = self._keyframes.seen
 
     def _finish(self, now_ms: float) -> None:
         data = b"".join(self._parts)
@@ -363,6 +371,7 @@ class Receiver:
         if data[0] & 1:  # not a keyframe
             if self._needs_keyframe:
                 self.discarded += 1
+                self._thrown = True
                 return
             captured_ms = self.video.clock.at(self._parts_timestamp, now_ms)
             self.ready.append(EncodedFrame(Kind.VIDEO, captured_ms, now_ms, data, False))
@@ -372,11 +381,13 @@ class Receiver:
             self.malformed += 1
             self._lose()
             return
-        self._needs_keyframe = False
+        lost = self._video_lost or self._thrown
+        since_ms = self._heard_ms if lost and not self._keyframes.seen else None
+        self._needs_keyframe = self._video_lost = self._thrown = False
         self._keyframes.came(now_ms)
-        captured_ms = self.video.clock.at(self._parts_timestamp, now_ms)
-        lost, self._video_lost = self._video_lost, False
-        self.ready.append(EncodedFrame(Kind.VIDEO, captured_ms, now_ms, data, True, *size, lost))
+        at_ms = self.video.clock.at(self._parts_timestamp, now_ms)
+        frame = EncodedFrame(Kind.VIDEO, at_ms, now_ms, data, True, *size, lost, since_ms)
+        self.ready.append(frame)
 
 
 def _begins_keyframe(packet: rtp.Packet) -> bool:

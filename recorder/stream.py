@@ -13,6 +13,8 @@ OVERTAKEN_MS = 80.0
 """What is not sent again is waited for only as long as packets overtake each other."""
 LOSSY = 256 * 2 // 100
 """In 256ths, as reports count it: more than 2 in a hundred lost."""
+MAX_BEGINNING_MS = 1_000.0
+"""What was read first and says it is older than this before the newest is stamped like it."""
 SSRC_CHANGE_MS = 1_000.0
 """A stream may change its SSRC (a sender restarted) once in this time; more often is ignored."""
 
@@ -79,6 +81,17 @@ class Stream:
             if self._in_vain > MOST_IN_VAIN:
                 reorder.hold_ms = min(reorder.hold_ms, OVERTAKEN_MS)
         return named
+
+    def beginning(self, heard: list[tuple[int, float]]) -> list[float]:
+        """When what was read first, together, was captured (ms), by the newest of it.
+
+        ``heard``: RTP timestamps and arrivals. They came one after the other, the newest last: by
+        the first, the others would be squeezed into the moment of reading.
+        """
+        newest, now_ms = heard[-1]
+        end_ms = self.clock.at(newest, now_ms)
+        ages = [((newest - at) & 0xFFFFFFFF) / self._ticks_per_ms for at, _ in heard]
+        return [end_ms - (age_ms if age_ms < MAX_BEGINNING_MS else 0.0) for age_ms in ages]
 
     def arrived(self, timestamp: int, now_ms: float) -> None:
         """Count towards jitter (RFC 3550 appendix A.8)."""

@@ -6,11 +6,12 @@ The first half runs in the event loop (delay, cut), `SegmentWriter` in the spool
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from avsession.recording import Gap
 from avsession.sealing.seal import Sealer
 from recorder import webm
 from recorder.frames import EncodedFrame, Kind
@@ -19,6 +20,8 @@ from recorder.spool import Chain
 
 GAP_MS = 500
 """Nothing stored for longer than this is a gap, even if no leg or gate explains it."""
+LEG_LOST = "leg.lost"
+"""The reason of a gap that begins with a leg's end: its path was gone, or its browser closed it."""
 NO_MEDIA = "no.media"
 """The reason of a gap that nothing explains: the browser sent nothing."""
 LOST = {Kind.VIDEO: "video.lost", Kind.AUDIO: "audio.lost"}
@@ -163,6 +166,26 @@ class SegmentWriter:
             **common,
         )
 
+    def tail(self, losing: Mapping[Kind, float], moment_ms: float, *, legless: bool) -> None:
+        """Say what is missing between the last frames and the gate's closing; raises OSError.
+
+        ``losing``: kinds that something is lost of, and since when if nothing of it was stored.
+        ``legless``: the leg itself was lost, and no other has brought anything. Both times are
+        monotonic ms.
+        """
+        shift_ms = self._timeline.shift_ms
+        end = int(moment_ms) + shift_ms
+        gaps = [
+            (max(0, self._until.get(kind, int(since_ms) + shift_ms)), LOST[kind])
+            for kind, since_ms in sorted(losing.items())
+        ]
+        if legless and self._until and end - max(self._until.values()) > GAP_MS:
+            gaps.append((max(self._until.values()), LEG_LOST))
+        for start, reason in gaps:
+            if start < end:
+                gap = {"start_ms": start, "end_ms": end, "reason": reason}
+                self._chain.append(Gap, track=self.track, **gap)
+
     def _gaps(
         self, frames: list[EncodedFrame], before: int | None, reason: str
     ) -> list[tuple[int, int, str]]:
@@ -174,8 +197,12 @@ class SegmentWriter:
         lost: dict[Kind, tuple[int, int, str]] = {}
         for frame in frames:
             moment, kind = int(frame.timestamp_ms), frame.kind
-            if frame.after_loss and kind in self._until:
-                since = lost[kind][0] if kind in lost else self._until[kind]
+            since = self._until.get(kind)
+            if frame.lost_since_ms is not None:
+                # before the first of a leg: no earlier than what is stored of another one
+                since = max(0, since or 0, int(frame.lost_since_ms) + self._timeline.shift_ms)
+            if frame.after_loss and since is not None and since < moment:
+                since = lost[kind][0] if kind in lost else since
                 lost[kind] = (since, moment, LOST[kind])
             self._until[kind] = moment
         gaps = list(lost.values())

@@ -48,6 +48,15 @@ class Track:
         """The longest time without a frame of video."""
         return max(b - a for (a, _), (b, _) in itertools.pairwise(self.video))
 
+    def unsaid_ends(self, frames: Stored, reason: str, sent: int) -> list[tuple[int, int]]:
+        """Which first and last frames that are stored have others before or after them that no gap
+        of the manifest names."""
+        first, last = frames[0], frames[-1]
+        named = [g for g in self.gaps if g.reason in (reason, NO_MEDIA)]
+        begins = first[1] == 0 or any(g.start_ms < first[0] <= g.end_ms for g in named)
+        ends = last[1] == sent - 1 or any(g.start_ms <= last[0] < g.end_ms for g in named)
+        return [frame for frame, good in ((first, begins), (last, ends)) if not good]
+
     def unsaid(self, frames: Stored, reason: str) -> list[tuple[int, int]]:
         """Between which moments frames are missing that no gap of the manifest names."""
         named = [g for g in self.gaps if g.reason in (reason, NO_MEDIA)]

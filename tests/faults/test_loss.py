@@ -95,6 +95,9 @@ def test_what_is_stored_decodes_and_what_is_not_is_said(
     assert outcome.stored.complaint == ""
     assert outcome.stored.unsaid(outcome.stored.video, "video.lost") == []
     assert outcome.stored.unsaid(outcome.stored.audio, "audio.lost") == []
+    # of sound nothing tells that there was something before the first packet that came
+    video, sent = outcome.stored.video, outcome.sent["video"]
+    assert outcome.stored.unsaid_ends(video, "video.lost", sent) == []
 
 
 def test_nothing_is_hidden_where_much_is_lost(outcomes: dict[Weather, Outcome]) -> None:

@@ -1,81 +1,19 @@
-import asyncio
 import errno
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pyrage
 import pytest
 
 from avsession.errors import GrantStale, Invalid, Unavailable
-from avsession.grant import Grant, GrantedLeg
-from avsession.messages import CloseGate, LegOffer, LegState, ManifestLine, Message
-from avsession.recording import PAUSED, AnyEntry, Attach, Begin, Detach, End, decode_line
-from recorder.capture import END_AFTER_MS, TRY_END_MS, Capture
+from avsession.messages import LegState
+from avsession.recording import PAUSED, Attach, Begin, Detach, End, Gap
+from recorder.capture import END_AFTER_MS, TRY_END_MS
 from recorder.frames import EncodedFrame, Kind
 from recorder.gate import CONFIRM_MS
 from recorder.journal import AGAIN_MS, ANSWER_MS, STALL_MS
-from recorder.leg import Certificate
-from recorder.party import LegSettings
 from recorder.rtp import Packet
 from recorder.server_clock import ServerClock
-from recorder.spool import Spool
-
-RECIPIENT = str(pyrage.x25519.Identity.generate().to_public())
-SERVER_MS = 5_000_000.0
-"""The server's clock minus ours."""
-
-
-class Room:
-    """A capture on a clock of the test's, with what it said; no browser anywhere."""
-
-    def __init__(self, folder: Path) -> None:
-        self.ms = 10_000.0
-        self.sent: list[Message] = []
-        self.spool = Spool(folder / "spool")
-        self.executor = ThreadPoolExecutor(1)
-        self.clock = ServerClock()
-        self.clock.answer(self.ms - 2, SERVER_MS + self.ms - 1, self.ms)
-        self.captures: list[Capture] = []
-
-    def open(self) -> Capture:
-        capture = Capture(
-            self.spool.open("rec_x", lambda: 1),
-            executor=self.executor,
-            legs=LegSettings(Certificate(), (), lambda: self.ms),
-            clock=self.clock,
-            send=self.sent.append,
-            signing_key=self.spool.public_key,
-        )
-        self.captures.append(capture)
-        capture.journal.sync(0)
-        return capture
-
-    def grant(self, generation: int = 1, recipient: str = RECIPIENT) -> Grant:
-        return Grant(
-            id="g", session="s", request="r", recording="rec_x", generation=generation,
-            epoch_ms=int(SERVER_MS + self.ms), issued_ms=0, expires_ms=1, worker="w",
-            fingerprint="f", recorder_key="k", purposes=(), consents=(),
-            legs=(GrantedLeg("p", "trk_x", recipient),),
-        )  # fmt: skip
-
-    def order(self, generation: int = 1, **more: bool) -> CloseGate:
-        return CloseGate(
-            recording="rec_x", generation=generation, closed_ms=int(SERVER_MS + self.ms),
-            reason="test", **{"final": False, **more},
-        )  # fmt: skip
-
-    def entries(self) -> list[AnyEntry]:
-        return [decode_line(m.line).entry for m in self.sent if isinstance(m, ManifestLine)]
-
-    def kinds(self) -> list[str]:
-        return [type(entry).__name__ for entry in self.entries()]
-
-    async def close(self) -> None:
-        for capture in self.captures:
-            await capture.aclose()
-        self.executor.shutdown()
-        self.spool.close()
+from tests.recorder.room import RECIPIENT, SERVER_MS, Room, offers
 
 
 @pytest.fixture
@@ -83,13 +21,6 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
     made = Room(tmp_path)
     yield made
     await made.close()
-
-
-async def offers(room: Room, capture: Capture, count: int) -> None:
-    async with asyncio.timeout(10):
-        while sum(isinstance(m, LegOffer) for m in room.sent) < count:
-            capture.tick(room.ms)
-            await asyncio.sleep(0.01)
 
 
 async def test_a_grant_opens_the_gate_and_offers_a_leg(room: Room) -> None:
@@ -156,6 +87,27 @@ async def test_closing_and_going_on(room: Room) -> None:
     capture.begin(room.grant(2), "token")
     await capture.drain()
     assert room.kinds() == ["Begin", "Attach", "Detach", "Attach"]
+
+
+async def test_what_is_lost_at_the_end_is_said_before_the_generation_ends(room: Room) -> None:
+    capture = room.open()
+    capture.begin(room.grant(1), "token")
+    await offers(room, capture, 1)
+    party = capture.party(1, "p")
+    assert party is not None
+    assert party.leg is not None
+    reorder = party.leg.receiver.audio.reorder
+    for sequence in (7, 9):
+        reorder.push(Packet(111, False, sequence, 0, 1, b"x"), room.ms)
+    party.leg.receiver._heard_ms = room.ms
+    room.ms += 250
+    capture.close(room.order(1))
+    await capture.drain()
+    gap, detach = room.entries()[-2:]
+    assert isinstance(gap, Gap)
+    assert (gap.track, gap.reason) == ("trk_x", "audio.lost")
+    assert 240 <= gap.end_ms - gap.start_ms <= 250  # less what the clocks may be off by
+    assert isinstance(detach, Detach)
 
 
 async def test_a_newer_grant_ends_the_older_generation(room: Room) -> None:

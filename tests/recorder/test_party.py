@@ -7,13 +7,14 @@ import pytest
 
 from avsession.grant import Grant, GrantedLeg
 from avsession.tasks import Tasks
-from recorder.frames import EncodedFrame
+from recorder.frames import EncodedFrame, Kind
 from recorder.gate import Gate
 from recorder.leg import Certificate, Leg
 from recorder.party import ANSWER_MS, RETRY_MS, LegSettings, Party, Reports
 from recorder.spool import Spool
 from recorder.track import SegmentWriter, Timeline
 from tests.recorder.harness import monotonic_ms
+from tests.recorder.packets import audio_packet
 from tests.recorder.publishers import AiortcPublisher
 
 
@@ -26,6 +27,7 @@ class Seat:
         self.states: list[tuple[str, str]] = []
         self.clusters: list[tuple[list[EncodedFrame], str]] = []
         self.retired: list[Leg] = []
+        self.ended: list[tuple[dict[Kind, float], bool, float]] = []
         self.changed = asyncio.Event()
         self.tasks = Tasks()
         self.spool = Spool(folder / "spool")
@@ -42,7 +44,9 @@ class Seat:
         self.party = Party(
             grant, writer,
             settings=LegSettings(Certificate(), (), self.now_ms),
-            reports=Reports(self._offer, self._state, self._cluster, self.retired.append),
+            reports=Reports(
+                self._offer, self._state, self._cluster, self.retired.append, self._ended
+            ),
             tasks=self.tasks, gap_reason="no.media",
         )  # fmt: skip
 
@@ -59,6 +63,9 @@ class Seat:
     def _state(self, state: str, reason: str) -> None:
         self.states.append((state, reason))
         self.changed.set()
+
+    def _ended(self, losing: dict[Kind, float], legless: bool, moment_ms: float) -> None:
+        self.ended.append((losing, legless, moment_ms))
 
     def _cluster(self, frames: list[EncodedFrame], reason: str) -> None:
         self.clusters.append((frames, reason))
@@ -150,3 +157,19 @@ async def test_after_closing_no_leg_is_made(seat: Seat) -> None:
     seat.tick()
     assert seat.offers == []
     assert seat.states == []
+
+
+@pytest.mark.parametrize("how", ["whole", "losing", "lost"])
+async def test_what_the_end_leaves_out_is_told(seat: Seat, how: str) -> None:
+    seat.tick()
+    await seat.offered(1)
+    leg, now = seat.party.leg, seat.now_ms()
+    assert leg is not None
+    for number in (0, 2) if how == "losing" else (0, 1):
+        leg.receiver.on_rtp(audio_packet(number, 960 * number), now)
+    if how == "lost":
+        seat.party.lost()
+    seat.party.close(now + 1)
+    told = {"whole": [], "losing": [({Kind.AUDIO: now}, False, now + 1)],
+            "lost": [({}, True, now + 1)]}  # fmt: skip
+    assert seat.ended == told[how]

@@ -2,10 +2,12 @@
 
 import itertools
 
+import pytest
 from aiortc.rtp import RtcpRtpfbPacket
 
 from recorder.asking import PLI_SPACING_MS
-from recorder.receive import HURRY_AFTER_MS, Receiver
+from recorder.frames import Kind
+from recorder.receive import HURRY_AFTER_MS, STALE_MS, Receiver
 from tests.recorder.packets import AUDIO_SSRC, VideoSource, as_rtx, audio_packet
 from tests.recorder.test_receive import feed, numbers, plis, said
 
@@ -137,3 +139,50 @@ def test_where_much_is_lost_every_tick_counts_from_the_first_moment() -> None:
         )
         receiver.tick(1_011)
         assert receiver.hurried == hurried
+
+
+@pytest.mark.parametrize("first", ["a torn keyframe", "no keyframe"])
+def test_a_leg_that_begins_with_a_loss_says_so_and_since_when(first: str) -> None:
+    receiver, source = Receiver(hold_ms=100), VideoSource()
+    start = source.frame(1, keyframe=True)
+    if first == "a torn keyframe":
+        feed(receiver, [start[0], start[2]], 1000)
+    else:
+        assert feed(receiver, source.frame(2, keyframe=False), 1000) == []
+    receiver.tick(1120)
+    assert receiver.losing(1130) == {Kind.VIDEO: 1000}
+    (key,) = feed(receiver, source.frame(3, keyframe=True), 1200)
+    assert (key.after_loss, key.lost_since_ms) == (True, 1000)
+    assert receiver.losing(1210) == {}
+    (delta,) = feed(receiver, source.frame(4, keyframe=False), 1233)
+    assert (delta.after_loss, delta.lost_since_ms) == (False, None)
+    # a loss later on has begun with the frame before it
+    feed(receiver, source.frame(5, keyframe=False)[1:], 1266)
+    receiver.tick(1400)
+    (key,) = feed(receiver, source.frame(6, keyframe=True), 1500)
+    assert (key.after_loss, key.lost_since_ms) == (True, None)
+
+
+def test_what_is_lost_at_the_end_is_known() -> None:
+    receiver, source = Receiver(hold_ms=300), VideoSource()
+    assert receiver.losing(990) == {}
+    feed(receiver, [audio_packet(0, 0), *source.frame(1, keyframe=True)], 1000)
+    feed(receiver, source.frame(2, keyframe=False), 1033)
+    assert receiver.losing(1500) == {}
+    receiver.on_rtp(audio_packet(2, 1920), 1040)
+    assert receiver.losing(1041) == {Kind.AUDIO: 1000}
+    receiver.on_rtp(audio_packet(1, 960), 1050)
+    assert receiver.losing(1051) == {}
+    # the end of the last frame: on its way, and then no more
+    broken = source.frame(3, keyframe=False)
+    feed(receiver, broken[:2], 1066)
+    assert receiver.losing(1066 + STALE_MS) == {}
+    assert receiver.losing(1067 + STALE_MS) == {Kind.VIDEO: 1000}
+    assert len(feed(receiver, broken[2:], 1300)) == 1
+    assert receiver.losing(1600) == {}
+    # a whole frame, and another that waits for it
+    source.frame(4, keyframe=False)
+    feed(receiver, source.frame(5, keyframe=False), 1700)
+    assert receiver.losing(1701) == {Kind.VIDEO: 1000}
+    receiver.tick(2100)
+    assert receiver.losing(2101) == {Kind.VIDEO: 1000}

@@ -12,7 +12,15 @@ from recorder import webm
 from recorder.frames import EncodedFrame, Kind
 from recorder.gate import Gate
 from recorder.spool import Chain, Spool
-from recorder.track import GAP_MS, NO_MEDIA, SegmentWriter, Timeline, TrackBuffer, onto_timeline
+from recorder.track import (
+    GAP_MS,
+    LEG_LOST,
+    NO_MEDIA,
+    SegmentWriter,
+    Timeline,
+    TrackBuffer,
+    onto_timeline,
+)
 
 TRACK, SHIFT = "trk_x", -100_000
 IDENTITY = pyrage.x25519.Identity.generate()
@@ -235,3 +243,40 @@ def test_no_two_frames_of_a_kind_at_once(moments: list[tuple[Kind, float]], floo
         own = [frame.timestamp_ms for frame in frames if frame.kind is kind]
         assert len(set(own)) == len(own)
         assert all(float(ms).is_integer() for ms in own)
+
+
+def since(frame: EncodedFrame, ms: float) -> EncodedFrame:
+    frame.after_loss, frame.lost_since_ms = True, ms
+    return frame
+
+
+def test_what_a_leg_lost_before_its_first_frame_is_said(
+    chain: Chain, writer: SegmentWriter
+) -> None:
+    first = [audio(100_010), since(video(100_400, keyframe=True), 100_002.5)]
+    writer.write(1, first, NO_MEDIA)
+    assert said(chain) == [(2, 400, "video.lost")]
+    # of another leg: since that one was heard, not since the last frame of the one before
+    second = [audio(103_000), since(video(103_500, keyframe=True), 102_950)]
+    writer.write(1, second, LEG_LOST)
+    assert said(chain)[1:] == [(400, 3000, LEG_LOST), (2950, 3500, "video.lost")]
+    writer.write(1, [since(video(103_700, keyframe=True), 103_700)], NO_MEDIA)
+    assert len(said(chain)) == 3, "nothing lies between"
+
+
+def test_what_is_lost_before_the_gate_closes_is_said(chain: Chain, writer: SegmentWriter) -> None:
+    writer.write(1, [video(100_000, keyframe=True), audio(100_005)], NO_MEDIA)
+    writer.tail({Kind.VIDEO: 99_000.0}, 100_300.9, legless=False)
+    writer.tail({Kind.AUDIO: 99_000.0}, 100_005.9, legless=False)  # until then all is there
+    writer.tail({}, 100_005 + GAP_MS, legless=True)
+    assert said(chain) == [(0, 300, "video.lost")]
+    writer.tail({}, 100_006 + GAP_MS, legless=True)
+    assert said(chain)[1:] == [(5, 6 + GAP_MS, LEG_LOST)]
+
+
+def test_a_leg_of_which_nothing_was_stored(chain: Chain, writer: SegmentWriter) -> None:
+    """What it lost is said from when it was heard; that it went is said by the detach."""
+    writer.tail({Kind.VIDEO: 100_050.0}, 100_900, legless=False)
+    writer.tail({Kind.AUDIO: 10.0}, 100_900, legless=False)  # the timeline begins at 0
+    writer.tail({}, 190_000, legless=True)
+    assert said(chain) == [(50, 900, "video.lost"), (0, 900, "audio.lost")]
