@@ -58,9 +58,9 @@ def test_a_log_verifies_step_by_step(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["audit", "verify", "--data", str(data)]) == 0
-    said = capsys.readouterr().out
-    assert said.count(": ok\n") == 6
-    assert "5. the log extends the checkpoint that was given: none was given\n" in said
+    alone = capsys.readouterr().out
+    assert alone.count(": ok\n") == 6
+    assert "5. the log extends the checkpoint that was given: none was given\n" in alone
     since = ["--since", str(tmp_path / "kept.txt")]
     assert run(["audit", "verify", "--data", str(data), *since]) == 0
     said = capsys.readouterr()
