@@ -61,6 +61,14 @@ class Controller(_Section, frozen=True, kw_only=True):
     )
 
 
+class Processor(_Section, frozen=True, kw_only=True):
+    """Somebody who processes data for the controller (GDPR Art. 28); the policy lists them."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    what_for: Phrase
+    where: Phrase
+
+
 class PurposeSetting(_Section, frozen=True, kw_only=True):
     """A purpose that recording may be asked for. ``label`` by language, English required."""
 
@@ -194,6 +202,8 @@ class Settings(_Section, frozen=True, kw_only=True):
     log_json: bool = False
     log_level: Annotated[str, Meta(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$(?!\n)")] = "INFO"
     controller: Controller = Controller()
+    processors: Annotated[tuple[Processor, ...], Meta(max_length=64)] = ()
+    """The register of processors: who, what for, where."""
     consent: Consent = msgspec.field(default_factory=Consent)
     retention: Retention = Retention()
     export: Export = Export()
@@ -302,6 +312,12 @@ def check(settings: Settings) -> list[str]:
         f"controller.{key}: English is missing"
         for key in ("storage_location", "recipients", "authority")
         if not getattr(settings.controller, key).get("en")
+    ]
+    problems += [
+        f"processors.{one.name}.{key}: English is missing"
+        for one in settings.processors
+        for key in ("what_for", "where")
+        if not getattr(one, key).get("en")
     ]
     problems += [
         f"consent.legal_basis.{role} is missing"

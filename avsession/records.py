@@ -263,6 +263,17 @@ class Hold(_Record, frozen=True, kw_only=True):
     release_reason: str = ""
 
 
+class QualityCount(_Record, frozen=True, kw_only=True):
+    """How many calls of a day fell into one range of one figure of call quality."""
+
+    day: str
+    """UTC, such as ``2026-11-22``."""
+    figure: str
+    number: int
+    """Which of the figure's ranges, from 0."""
+    calls: int
+
+
 # --- what people ask for
 
 

@@ -41,6 +41,7 @@ from avsession.usecases import (
     evidence,
     preparing,
     presence,
+    publishing,
     stopping,
     timers,
     watching,
@@ -270,6 +271,7 @@ async def serve(settings: Settings) -> None:
     tasks = Tasks()
     try:
         await note_start(app)
+        await publishing.publish(app)
         await presence.recover(app)
         await _run(settings, files, app, hub, tasks, stop)
     finally:

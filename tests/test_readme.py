@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from avsession.__main__ import parser
-from avsession.config import PREFIX, PurposeSetting, Settings
+from avsession.config import PREFIX, Processor, PurposeSetting, Settings
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -126,6 +126,9 @@ def settings() -> Iterator[tuple[str, str]]:
                 yield name, cell(value)
             if name == "consent.purposes":
                 for inner in msgspec.structs.fields(PurposeSetting):
+                    yield f"{name}[].{inner.name}", cell(default(inner))
+            if name == "processors":
+                for inner in msgspec.structs.fields(Processor):
                     yield f"{name}[].{inner.name}", cell(default(inner))
 
 

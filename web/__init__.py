@@ -10,5 +10,6 @@ The way of a request:
 4. ``pages``: the HTML and static files, from memory; who may see which page.
 5. ``range``: which bytes of a recording a player asked for.
 
-``app.create_app`` puts it together. Cookies: ``__Host-staff`` and ``__Host-seat``, no other.
+``app.create_app`` puts it together. Its cookies, and everything that a page keeps in a browser,
+stand in the registry ``avsession.privacy.stored``.
 """

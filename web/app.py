@@ -20,6 +20,9 @@ from web.api import (
     logbook,
     mydata,
     playback,
+    policies,
+    preferences,
+    quality,
     receipts,
     recovery,
     requests,
@@ -31,6 +34,8 @@ from web.api import (
 
 TABLE: tuple[routing.Route, ...] = (
     *about.ROUTES,
+    *policies.ROUTES,
+    *preferences.ROUTES,
     openapi.ROUTE,
     *accounts.ROUTES,
     *sessions.ROUTES,
@@ -46,6 +51,7 @@ TABLE: tuple[routing.Route, ...] = (
     *disclosures.ROUTES,
     *requests.ROUTES,
     *staff.ROUTES,
+    *quality.ROUTES,
     *log.ROUTES,
     *logbook.ROUTES,
 )

@@ -1,23 +1,29 @@
-"""The cookies, and who stands behind them."""
+"""The cookies, and who stands behind them.
+
+Their names are the registry's (``avsession.privacy.stored``), which the cookie page is made from.
+"""
 
 from __future__ import annotations
 
 from aiohttp import web
 
 from avsession.errors import SignInRequired
+from avsession.privacy import stored
 from avsession.session import Party, Session
-from avsession.usecases import accounts, sessions
+from avsession.usecases import accounts, preferences, sessions
 from avsession.usecases.permissions import Principal
 from avsession.usecases.services import Services
 
-STAFF = "__Host-staff"
+STAFF = stored.STAFF
 """A member of staff's session, from sign-in to sign-out."""
-SEAT = "__Host-seat"
+SEAT = stored.SEAT
 """A customer's seat in one session."""
-EXPORT = "__Host-export"
+EXPORT = stored.EXPORT
 """The key that downloads one person's exports, for as long as a download may take."""
-EXPORT_S = 86_400
+EXPORT_S = stored.EXPORT_S
 """Seconds that the browser keeps it."""
+CHOICE = stored.CHOICE
+"""What was chosen about everything else that a browser may keep."""
 
 MAX_TOKEN = 128
 """Characters of a cookie's value that are looked at; ours have 43."""
@@ -39,6 +45,24 @@ def token(request: web.Request, cookie: str) -> str:
     if not value or len(value) > MAX_TOKEN:
         raise SignInRequired
     return value
+
+
+def says_no(request: web.Request) -> bool:
+    """Whether the browser itself says no for its user: Global Privacy Control."""
+    return request.headers.get("Sec-GPC") == "1"
+
+
+async def choice(services: Services, request: web.Request) -> stored.Choice | None:
+    """The choice that the browser holds, if it stands and the browser does not say no."""
+    if says_no(request):
+        return None
+    return await preferences.standing(services, choice_token(request))
+
+
+def choice_token(request: web.Request) -> str:
+    """The value of the choice's cookie; "" when there is none, or it cannot be one of ours."""
+    value = request.cookies.get(CHOICE, "")
+    return value if len(value) <= MAX_TOKEN else ""
 
 
 def give(response: web.StreamResponse, cookie: str, value: str, seconds: int) -> None:

@@ -21,7 +21,8 @@ consent_event      ``consent.*``, ``recording.requested``: the document's digest
                    document what the party's own key signed
 party_key          ``key.created``, and the consents that it signed
 recording_request  ``recording.requested``: what was asked
-notice             ``notice.published``: digest of the text, language, version
+notice             ``notice.published``, ``policy.published``: digest of the text, language,
+                   version
 capture_grant      ``grant.issued``: digest of the token; ``grant.revoked``: when and why it ended
 track              ``key.created``, ``key.destroyed``; through the grant whose it is
 recording          ``grant.issued``, ``recording.sealed``, ``.interrupted``, ``.erased``: state,

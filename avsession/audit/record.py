@@ -105,6 +105,7 @@ def build(  # noqa: PLR0913 - a consent record has this many parts
         "validity": "until withdrawn, or until every consented purpose's retention has passed",
         "withdrawal": "in the call, or with the party's private link, at any time",
         "privacy": f"{settings.origin}/privacy",
+        "policy": {"id": notices.PRIVACY, "version": notices.latest(notices.PRIVACY)},
         "language": shown.language if shown else party.language,
         "rights": ["access", "portability", "rectification", "erasure", "restriction", "objection"],
         "supervisory_authority": controller.authority,

@@ -38,6 +38,7 @@ from avsession.records import (
 DETAILS = 16
 """Details of one leaf; a page of them is read at once, and more are read leaf by leaf."""
 EVENT_OF = {kind: event for event, kind in digests.EVENT_LEAVES.items()}
+PUBLISHED = ("notice.published", "policy.published")
 
 
 class Forward:
@@ -61,7 +62,7 @@ class Forward:
             for field in orphans:
                 self._findings.add(6, f"detail {index}/{field}", "there is no such leaf")
         await self._events([body for body in bodies if body.kind in EVENT_OF])
-        await self._notices([body for body in bodies if body.kind == "notice.published"])
+        await self._notices([body for body in bodies if body.kind in PUBLISHED])
         await self._grants([b for b in bodies if b.kind in ("grant.issued", "grant.revoked")])
         keys = [b for b in bodies if b.kind in ("key.created", "key.destroyed")]
         await self._tracks([body for body in keys if "track" in body.refs])
@@ -173,8 +174,10 @@ class Forward:
             if notice is None:
                 self._findings.add(7, row, f"is gone, though leaf {body.index} published it")
                 continue
-            said = {"sha256": sha256_hex(notice.text), "version": notice.version,
+            said: dict[str, Any] = {"sha256": sha256_hex(notice.text), "version": notice.version,
                     "language": notice.language, "id": notice.id}  # fmt: skip
+            if body.kind == "policy.published":
+                said["material"] = body.refs.get("material") is True  # only the leaf knows it
             if any(said.get(key) != value for key, value in body.refs.items()):
                 self._findings.add(7, row, f"is not what was published (leaf {body.index})")
             elif not is_then(notice.at_ms, body):

@@ -274,6 +274,15 @@ hold = Table(
     _c("release_reason", Text),
 )
 
+quality = Table(
+    "quality",
+    metadata,
+    _c("day", _WORD, key=True),
+    _c("figure", _WORD, key=True),
+    _c("number", BigInteger, key=True),
+    _c("calls", BigInteger),
+)
+
 # --- the audit log; the migrations add triggers that keep leaf dense and all but detail append-only
 
 leaf = Table(
@@ -333,6 +342,7 @@ TABLES: dict[type, Table] = {
     records.Hold: hold,
     **export_tables.TABLES,
     **privacy_tables.TABLES,
+    records.QualityCount: quality,
     records.Leaf: leaf,
     records.Detail: detail,
     records.TreeNode: tree_node,

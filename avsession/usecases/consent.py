@@ -41,13 +41,12 @@ from avsession.ports import Reader, Writer
 from avsession.records import ConsentEvent, Notice, RecordingRequest
 from avsession.session import Role, Session, new_id
 from avsession.signed import Enrolment
-from avsession.usecases import effects, erasure, events, keys, withdrawals
+from avsession.usecases import effects, erasure, events, keys, publishing, withdrawals
 from avsession.usecases.capture import open_gate
 from avsession.usecases.closing import ending
 from avsession.usecases.common import (
     advance,
     answered_before,
-    leaf,
     load,
     load_live,
     load_state,
@@ -113,19 +112,7 @@ async def _archive(app: Services, tx: Writer, chosen: list[PurposeSetting]) -> d
     for language in notices.languages(notices.RECORDING, version):
         text = notices.render(notices.RECORDING, version, language, app.settings, chosen)
         hashes[language] = text.sha256
-        if await tx.get(Notice, text.sha256) is None:
-            await tx.add(
-                Notice(
-                    sha256=text.sha256,
-                    id=text.id,
-                    version=text.version,
-                    language=language,
-                    text=text.data,
-                    at_ms=app.clock.now_ms(),
-                )
-            )
-            refs = {"sha256": text.sha256, "version": version, "language": language, "id": text.id}
-            await leaf(app, tx, "notice.published", actor="server", refs=refs)
+        await publishing.archive(app, tx, text)
     return hashes
 
 

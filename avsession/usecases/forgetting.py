@@ -50,7 +50,7 @@ MANY = 1_000_000
 """Rows of one session that are gone through at once."""
 KEPT = (
     "schema_version", "event_state", "event_type", "event_time", "party_role", "purposes",
-    "legal_basis", "notice", "proof",
+    "legal_basis", "notice", "policy", "proof",
 )  # fmt: skip
 """What stays of a consent record: what was asked and answered, and nothing of who it was."""
 TYPED = (

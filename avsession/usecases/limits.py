@@ -44,6 +44,15 @@ RECOVERY_BURST = 5
 RECOVERY_EVERY_MS = 600_000
 """Private links by a receipt, of an address and of a party: five, then one in ten minutes."""
 
+CHOICE_BURST = 20
+CHOICE_EVERY_MS = 10_000
+"""Choices about cookies from one address: twenty at once (an office may share it), then one in ten
+seconds. Each is a leaf, and anybody may make one."""
+
+REPORT_BURST = 3
+REPORT_EVERY_MS = 600_000
+"""Reports of call quality from one party: three at once, then one in ten minutes."""
+
 
 class Buckets:
     """A table of token buckets; each holds ``burst`` and gains one token every ``every_ms``."""
@@ -118,6 +127,12 @@ class Limits:
     )
     recoveries: Buckets = dataclasses.field(
         default_factory=lambda: Buckets(RECOVERY_BURST, RECOVERY_EVERY_MS)
+    )
+    choices: Buckets = dataclasses.field(
+        default_factory=lambda: Buckets(CHOICE_BURST, CHOICE_EVERY_MS)
+    )
+    reports: Buckets = dataclasses.field(
+        default_factory=lambda: Buckets(REPORT_BURST, REPORT_EVERY_MS)
     )
 
 

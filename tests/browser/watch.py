@@ -7,16 +7,22 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from avsession.config import Settings
+from avsession.privacy import stored
 from tests.browser.people import Person
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 LOOKS = os.environ.get("AVSESSION_LOOKS")
 """A folder for a picture of every state that is visited."""
-COOKIES = {"__Host-staff", "__Host-seat", "__Host-export"}
-"""Every cookie there is; the cookie page lists them."""
-
-STORED = {"avsession-allowed"}
-"""Every other item that a page keeps in the browser; listed there as well."""
+ITEMS = stored.items(Settings())
+"""Everything that may be kept; the cookie page is made from the same registry."""
+KEPT = """async () => ({
+    local: Object.keys(localStorage),
+    session: Object.keys(sessionStorage),
+    databases: (await indexedDB.databases()).map((one) => one.name),
+    caches: await caches.keys(),
+    workers: (await navigator.serviceWorker.getRegistrations()).map((one) => one.scope),
+})"""
 
 
 class Watch:
@@ -26,6 +32,8 @@ class Watch:
         self.person = person
         self._host = urlsplit(origin).netloc
         self.wrong: list[str] = []
+        self.allowed: frozenset[str] = frozenset({stored.Group.NECESSARY})
+        """The classes that this window's user has allowed: nothing, until a test says more."""
         person.page.on("request", lambda request: self._request(request.url))
         person.page.on("websocket", lambda socket: self._request(socket.url))
         person.page.on("console", lambda message: self._console(message.type, message.text))
@@ -41,6 +49,29 @@ class Watch:
         if kind == "error" and "401" not in text:
             self.wrong.append(f"console: {text}")
 
+    async def unannounced(self) -> list[str]:
+        """What this window's browser keeps that the registry does not name, or keeps too early."""
+        kept: dict[str, list[str]] = await self.person.page.evaluate(KEPT)
+        wrong = [
+            f"{place}: {kept.pop(place)}"
+            for place in ("databases", "caches", "workers")
+            if kept[place]
+        ]
+        cookies = await self.person.context.cookies()
+        there = [(kind, name) for kind, names in kept.items() for name in names]
+        there += [("cookie", str(cookie.get("name"))) for cookie in cookies]
+        for kind, name in there:
+            item = next((one for one in ITEMS if (one.kind, one.name) == (kind, name)), None)
+            if item is None:
+                wrong.append(f"not in the registry: {kind} {name}")
+            elif item.group not in self.allowed:
+                wrong.append(f"not allowed: {kind} {name}")
+        return wrong + [
+            f"cookie flags: {cookie.get('name')}"
+            for cookie in cookies
+            if not (cookie.get("secure") and cookie.get("httpOnly"))
+        ]
+
     async def check(self, state: str) -> None:
         """Nothing wrong so far, axe finds nothing in this state, nothing is kept unannounced."""
         page = self.person.page
@@ -53,13 +84,7 @@ class Watch:
         for violation in found["violations"]:
             targets = [node["target"] for node in violation["nodes"]]
             self.wrong.append(f"axe {violation['id']}: {violation['help']} {targets}")
-        kept = await page.evaluate("[...Object.keys(localStorage), ...Object.keys(sessionStorage)]")
-        self.wrong += [f"stored: {name}" for name in kept if name not in STORED]
-        for cookie in await self.person.context.cookies():
-            if cookie.get("name") not in COOKIES:
-                self.wrong.append(f"cookie: {cookie.get('name')}")
-            if not (cookie.get("secure") and cookie.get("httpOnly")):
-                self.wrong.append(f"cookie flags: {cookie.get('name')}")
+        self.wrong += await self.unannounced()
         width = await page.evaluate(
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )

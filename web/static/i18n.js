@@ -1,4 +1,4 @@
-// What the pages say, by language. A language is a file in language/; nothing is remembered.
+// What the pages say, by language. A language is a file in language/.
 
 /** Each in its own language, as the select shows it. Adding a language is a file and a line here. */
 export const LANGUAGES = { en: "English", de: "Deutsch" };
@@ -62,6 +62,11 @@ function embedded(name) {
   return found ? JSON.parse(found.textContent ?? "") : null;
 }
 
+/** Whether this page came with its texts because it may connect to nothing. */
+export function isAlone() {
+  return document.getElementById("texts-en") !== null;
+}
+
 /** @param {string} name */
 async function fetched(name) {
   const response = await fetch(`/static/language/${name}.json`);
@@ -106,6 +111,12 @@ function region() {
 /** @param {number} ms since the Unix epoch */
 export function dateTime(ms) {
   return new Intl.DateTimeFormat(region(), { dateStyle: "medium", timeStyle: "medium" }).format(ms);
+}
+
+/** @param {string} day such as 2026-11-22, wherever it is read */
+export function date(day) {
+  const at = Date.parse(`${day}T00:00:00Z`);
+  return Number.isNaN(at) ? day : new Intl.DateTimeFormat(region(), { dateStyle: "long", timeZone: "UTC" }).format(at);
 }
 
 /** @param {number} ms since the Unix epoch */

@@ -3,6 +3,7 @@
 /** @import {Media} from "./media.js" */
 
 import { deviceTools } from "./controls.js";
+import { devicePicker, recallDevices } from "./devices.js";
 import { byId, onClick } from "./dom.js";
 import { onLanguage, sentence } from "./i18n.js";
 
@@ -18,6 +19,7 @@ export function openLobby(media, join, failed) {
   let missing = "";
   const draw = () => (note.textContent = missing ? sentence("devices", missing) : "");
   byId("lobby-tools", HTMLElement).replaceChildren(...deviceTools(media));
+  recallDevices(media);
   onLanguage(draw);
   const say = (/** @type {string} */ code) => {
     missing = code;
@@ -30,6 +32,7 @@ export function openLobby(media, join, failed) {
   const opened = media.open().then((code) => {
     say(code);
     show();
+    void devicePicker(media, say).then((picker) => note.before(...picker));
   });
   onClick(byId("join", HTMLButtonElement), async () => {
     const clickedAt = performance.now();

@@ -22,6 +22,50 @@ export class Media extends EventTarget {
     this.microphoneOn = true;
     this.cameraOn = true;
     this.closed = false;
+    /** The devices that were chosen, by the browser's names for them; "": the browser chooses. */
+    this.chosen = { audio: "", video: "" };
+  }
+
+  /**
+   * Ask the browser for the chosen devices, or for any where a chosen one is gone.
+   * @param {...("audio" | "video")} kinds
+   */
+  async capture(...kinds) {
+    const found = await capture(this.wanted(kinds));
+    if (found.reason !== "OverconstrainedError") return found;
+    for (const kind of kinds) this.chosen[kind] = "";
+    return capture(this.wanted(kinds));
+  }
+
+  /** @param {readonly ("audio" | "video")[]} kinds */
+  wanted(kinds) {
+    const usual = { audio: MICROPHONE, video: CAMERA };
+    const named = kinds.map((kind) => {
+      const device = this.chosen[kind];
+      return [kind, device ? { ...usual[kind], deviceId: { exact: device } } : usual[kind]];
+    });
+    return /** @type {MediaStreamConstraints} */ (Object.fromEntries(named));
+  }
+
+  /**
+   * Use another device from now on. Resolves with a code as of `open`.
+   * @param {"audio" | "video"} kind
+   * @param {string} device
+   */
+  async choose(kind, device) {
+    this.chosen[kind] = device;
+    if (kind === "video" && !this.cameraOn) return "";
+    const { stream, reason } = await this.capture(kind);
+    if (!stream) {
+      const what = kind === "audio" ? "microphone" : "camera";
+      return `${what}_${reason === "NotAllowedError" ? "denied" : "missing"}`;
+    }
+    const before = kind === "audio" ? this.audio : this.camera;
+    if (kind === "video") this.camera = null;
+    this.take(stream);
+    before?.stop();
+    this.replaced();
+    return "";
   }
 
   /** What is sent as picture: the screen while it is shared. */
@@ -36,14 +80,14 @@ export class Media extends EventTarget {
   async open() {
     this.closed = false;
     if (!navigator.mediaDevices) return "none";
-    const both = await capture({ video: CAMERA, audio: MICROPHONE });
+    const both = await this.capture("audio", "video");
     if (both.stream) {
       this.take(both.stream);
       return "";
     }
     // One device may be missing or taken while the other works.
-    const sound = await capture({ audio: MICROPHONE });
-    const picture = await capture({ video: CAMERA });
+    const sound = await this.capture("audio");
+    const picture = await this.capture("video");
     for (const { stream } of [sound, picture]) if (stream) this.take(stream);
     if (this.audio && (this.camera || !this.cameraOn)) return "";
     const denied = [both, sound, picture].some(({ reason }) => reason === "NotAllowedError");
@@ -82,7 +126,7 @@ export class Media extends EventTarget {
       return;
     }
     this.apply();
-    const { stream, reason } = await capture({ video: CAMERA });
+    const { stream, reason } = await this.capture("video");
     if (stream) this.take(stream);
     else this.cameraOn = this.camera !== null;
     const code = reason === "NotAllowedError" ? "camera_denied" : "camera_missing";

@@ -2,7 +2,9 @@
 
 import { ApiError } from "./api.js";
 import { byId, el } from "./dom.js";
-import { LANGUAGES, language, sentence, setLanguage, t, translate, wished } from "./i18n.js";
+import { LANGUAGES, isAlone, language, sentence, setLanguage, t, translate, wished } from "./i18n.js";
+import { loadPreferences, offer, onPreferences } from "./preferences.js";
+import { LANGUAGE, recall, remember } from "./stored.js";
 
 /** Make the page readable. Call first; the page is hidden until its texts are there. */
 export async function start() {
@@ -12,18 +14,23 @@ export async function start() {
   for (const [name, own] of Object.entries(LANGUAGES)) {
     select.append(el("option", { value: name, lang: name }, own));
   }
-  select.addEventListener("change", () => void setLanguage(select.value));
-  await setLanguage(wished());
+  select.addEventListener("change", () => void switchLanguage(select.value));
+  await Promise.all([loadPreferences(isAlone()), setLanguage(wished())]);
+  const kept = recall(LANGUAGE);
+  if (kept && kept !== language()) await setLanguage(kept);
   select.value = language();
+  onPreferences(() => language() !== wished() && remember(LANGUAGE, language()));
+  offer((error) => say(explain(error)));
   document.documentElement.classList.remove("loading");
 }
 
 /**
- * The language changed elsewhere (in the consent dialog): show it in the page's select too.
+ * The person chose a language, here or in the consent dialog: show it, and remember it if allowed.
  * @param {string} name
  */
 export async function switchLanguage(name) {
   await setLanguage(name);
+  remember(LANGUAGE, language());
   byId("language", HTMLSelectElement).value = language();
 }
 

@@ -143,6 +143,70 @@ export interface About {
   consent: { answer_s: number; warn_s: number; fate_s: number };
 }
 
+/** A line of the registry; as avsession/privacy/stored.py. */
+export interface StoredItem {
+  name: string;
+  kind: string;
+  group: string;
+  purpose: string;
+  seconds: number | null;
+  seen_by: string;
+}
+
+export interface Preferences {
+  version: string;
+  policy: string;
+  items: StoredItem[];
+  signal: boolean;
+  ask: boolean;
+  allowed: string[];
+  choice: {
+    given: string[];
+    at_ms: number;
+    until_ms: number;
+    version: string;
+    policy: string;
+    leaf: number;
+    pseudonym: string;
+  } | null;
+}
+
+export interface PolicyVersion {
+  version: string;
+  updated: string;
+  material: boolean;
+  texts: Record<string, string>;
+  published_ms: number | null;
+}
+
+export interface PolicyDocument {
+  document: string;
+  versions: PolicyVersion[];
+}
+
+export interface PolicyText {
+  document: string;
+  version: string;
+  language: string;
+  sha256: string;
+  text: string;
+}
+
+export interface PolicyChanges {
+  document: string;
+  from: string;
+  to: string;
+  language: string;
+  blocks: { kind: string; text: string }[][];
+}
+
+export interface QualityStatistics {
+  days: { day: string; calls: number }[];
+  enough: boolean;
+  needed: number;
+  figures: { figure: string; unit: string; bounds: number[]; calls: number[] }[];
+}
+
 export interface ConsentEvent {
   event: string;
   kind: string;

@@ -63,7 +63,7 @@ def test_every_language_says_everything(language: str) -> None:
         "authority",
     }  # fmt: skip
     phrases = {line.split()[0] for line in template(language).splitlines() if line[:1] == "@"}
-    assert phrases == {"@day", "@days", "@each"}
+    assert phrases == {"@updated", "@material", "@day", "@days", "@each"}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

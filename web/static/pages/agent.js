@@ -10,6 +10,7 @@ import { dateTime, language, list, onLanguage, t } from "../i18n.js";
 import { openLobby } from "../lobby.js";
 import { Media } from "../media.js";
 import { namePurposes } from "../mydata.js";
+import { Quality } from "../quality.js";
 import { Room } from "../room.js";
 import { explain, say, start } from "../shell.js";
 import { exposeStats } from "../stats.js";
@@ -28,6 +29,7 @@ const about = await get("/api/about");
 await signOutButton();
 namePurposes(about, language);
 const receiptPath = () => `/api/sessions/${session}/receipt`;
+const quality = new Quality(() => room, () => `/api/sessions/${session}/quality`);
 const ending = new Ending(() => `/api/sessions/${session}/data-link`, receiptPath);
 copies(byId("invitation", HTMLInputElement), byId("copy", HTMLButtonElement));
 onClick(byId("new-session", HTMLButtonElement), guarded(create));
@@ -78,6 +80,7 @@ function begin(media, clickedAt) {
   document.body.classList.add("in-call");
   room = new Room({ ticket, about, media, agent: true, receiptPath, ended, met });
   room.start(clickedAt);
+  quality.start();
 }
 
 /** The invitation was used; handed out again, it would open nothing. */
@@ -87,6 +90,7 @@ function met() {
 
 /** @param {string} reason */
 function ended(reason) {
+  quality.end();
   show(byId("hand-over", HTMLElement), false);
   ending.open(reason, "", room?.recording.receipt);
 }

@@ -11,9 +11,12 @@ import { language, t } from "../i18n.js";
 import { openLobby } from "../lobby.js";
 import { Media } from "../media.js";
 import { namePurposes } from "../mydata.js";
+import { onPreferences } from "../preferences.js";
+import { Quality } from "../quality.js";
 import { Room } from "../room.js";
 import { explain, say, start } from "../shell.js";
 import { exposeStats } from "../stats.js";
+import { NAME, recall, remember } from "../stored.js";
 
 /** The secrets stay in this page's memory: nothing is stored. */
 const invitation = location.hash.slice(1);
@@ -35,6 +38,7 @@ const name = byId("name", HTMLInputElement);
 byId("controller", HTMLElement).textContent = about.controller.name;
 copies(byId("kept-link", HTMLInputElement), byId("kept-copy", HTMLButtonElement));
 const receiptPath = () => "/api/seat/receipt";
+const quality = new Quality(() => room, () => "/api/seat/quality");
 const ending = new Ending(() => "/api/seat/data-link", receiptPath);
 if (invitation || seat) {
   lobby();
@@ -48,6 +52,8 @@ function lobby() {
   if (seat && !invitation) {
     name.value = seat.name;
     name.readOnly = true;
+  } else {
+    name.value = recall(NAME) ?? "";
   }
   show(byId("lobby", HTMLElement), true);
   if (invitation) statement(about, media);
@@ -86,6 +92,10 @@ async function begin(clickedAt) {
   const ticket = () => post("/api/seat/ticket");
   room = new Room({ ticket, about, media, agent: false, receiptPath, ended });
   room.start(clickedAt);
+  quality.start();
+  remember(NAME, called);
+  // Allowed only now, in the call.
+  onPreferences(() => remember(NAME, called));
 }
 
 /** @param {string} called */
@@ -106,6 +116,7 @@ async function claim(called) {
 
 /** @param {string} reason */
 function ended(reason) {
+  quality.end();
   show(byId("kept", HTMLElement), false);
   ending.open(reason, dataUrl, room?.recording.receipt);
 }

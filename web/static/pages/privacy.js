@@ -1,13 +1,14 @@
-// The privacy page: who is responsible; and with the private link in the fragment, one's own data.
+// The privacy page: the policy; and with the private link in the fragment, one's own data.
 
 /** @import {About, Erasure, MyData} from "../types.js" */
 
 import { ApiError, get } from "../api.js";
 import { disclosed } from "../disclosed.js";
-import { byId, el, show } from "../dom.js";
+import { byId, show } from "../dom.js";
 import { ExportPanel } from "../export.js";
 import { language, onLanguage, t } from "../i18n.js";
 import { fetchMyData, namePurposes, summary } from "../mydata.js";
+import { showPolicy } from "../policy.js";
 import { recover } from "../recover.js";
 import { erased, rights } from "../rights.js";
 import { explain, guarded, say, start } from "../shell.js";
@@ -30,6 +31,7 @@ const about = await get("/api/about");
 namePurposes(about, language);
 onLanguage(draw);
 draw();
+void showPolicy(byId("policy", HTMLElement), (error) => say(explain(error)));
 recover((found) => {
   secret = found;
   fresh = true;
@@ -61,16 +63,6 @@ function goodbye(answer) {
 }
 
 function draw() {
-  const { name, address, contact, dpo, authority } = about.controller;
-  const rows = [
-    ["privacy.controller", `${name}, ${address}`],
-    ["privacy.contact", contact],
-    ["privacy.dpo", dpo],
-    ["privacy.authority", authority[language()] ?? authority["en"]],
-  ];
-  byId("controller", HTMLElement).replaceChildren(
-    ...rows.flatMap(([key = "", text = ""]) => [el("dt", {}, t(key)), el("dd", {}, text)]),
-  );
   const failed = (/** @type {unknown} */ error) => say(explain(error));
   show(byId("mine", HTMLElement), data !== null);
   show(byId("lost", HTMLElement), data === null && gone === null);
