@@ -4,8 +4,9 @@ import pytest
 from msgspec.structs import replace
 
 from avsession.errors import Held
+from avsession.privacy.requests import Right
 from avsession.session import Party, Session
-from avsession.usecases import holds, persons, sessions
+from avsession.usecases import holds, persons, retention, rights, sessions
 from avsession.usecases.persons import erase_child, is_nobody
 from tests.avsession.usecases.world import AGENT_NAME, World
 
@@ -57,3 +58,24 @@ async def test_a_hold_keeps_a_child_and_its_release_lets_it_go(world: World) -> 
 
 def test_few_persons_go_in_one_turn() -> None:
     assert persons.AT_ONCE <= 20, "the timers of calls wait meanwhile"
+
+
+async def sessions_of(world: World) -> retention.Tally:
+    found = await retention.run(world.app, dry=True)
+    return next(one for one in found if one.rule.what == "sessions")
+
+
+async def test_who_restricted_or_waits_for_an_answer_is_not_forgotten_by_time(
+    world: World,
+) -> None:
+    await sessions.end_session(world.app, world.session, "test")
+    secret = world.customer.data_secret
+    asked = await rights.ask(world.app, secret, Right.COMPLAIN, "It hurt", (), "k" * 32)
+    world.clock.forward(366 * 86_400)
+    assert (await sessions_of(world)).kept == {"request": 1}
+    await rights.withdraw_request(world.app, secret, str(asked["request"]))
+    assert (await sessions_of(world)).count == 1
+    await rights.restrict(world.app, secret)
+    assert (await sessions_of(world)).kept == {"restriction": 1}
+    await retention.run(world.app)
+    assert AGENT_NAME in {party.name for party in await world.find(Party)}
