@@ -63,13 +63,13 @@ def test_a_log_verifies_step_by_step(
     assert "5. the log extends the checkpoint that was given: none was given\n" in alone
     since = ["--since", str(tmp_path / "kept.txt")]
     assert run(["audit", "verify", "--data", str(data), *since]) == 0
-    said = capsys.readouterr()
-    assert "localhost/avsession: 1 leaves, 1 checkpoints" in said.out
+    printed = capsys.readouterr()
+    assert "localhost/avsession: 1 leaves, 1 checkpoints" in printed.out
     for step in range(1, 8):
-        assert f"\n{step}. " in said.out
-    assert said.out.count(": ok\n") == 7
-    assert said.out.endswith("The log verifies.\n")
-    assert said.err == "1 of 1 leaves\n"
+        assert f"\n{step}. " in printed.out
+    assert printed.out.count(": ok\n") == 7
+    assert printed.out.endswith("The log verifies.\n")
+    assert printed.err == "1 of 1 leaves\n"
 
 
 def test_it_extends_what_somebody_kept(
