@@ -76,7 +76,7 @@ async def test_a_person_and_the_desk(browser: Browser, product: Product, tmp_pat
     await sees(person, "Eingeschränkt, weil Sie")
     await uses(person, "Beschweren", "Senden", Ihre_Worte="Niemand war freundlich")
     await sees(person, "Niemand war freundlich")
-    await sees(person, "Eine Antwort erfolgt bis")
+    await sees(person, "Sie erhalten bis")
     await shown.check("rights-used-de")
     saved = await receipt(person, tmp_path / "receipt.html")
 
