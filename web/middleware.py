@@ -13,7 +13,8 @@ from avsession import errors
 from avsession.config import Settings
 from avsession.usecases import accounts
 from web import auth
-from web.routing import ACTOR, SERVICES, BodyLate, BodyTooLarge, ContentTypeRefused, answer
+from web.problems import refusal
+from web.routing import ACTOR, SERVICES, BodyLate, BodyTooLarge, ContentTypeRefused
 
 access_log = logging.getLogger("avsession.web.access")
 log = logging.getLogger("avsession.web")
@@ -163,10 +164,9 @@ async def name_errors(request: web.Request, handler: Handler) -> web.StreamRespo
 
 def _error(request: web.Request, status: int, code: str, sentence: str) -> web.Response:
     if is_api(request):
-        response = answer({"code": code, "message": sentence})
+        response = refusal(status, code, sentence)
     else:
-        response = web.Response(text=f"{sentence}\n")
-    response.set_status(status)
+        response = web.Response(status=status, text=f"{sentence}\n")
     if status in (408, 413):
         response.force_close()  # rather than read the rest of it
     return response

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from avsession import __version__
 from avsession.errors import AvsessionError
-from web import auth
+from web import auth, problems
 from web.middleware import status_of
 from web.routing import Call, Needs, Nothing, Route
 
@@ -139,10 +139,10 @@ def _bad(errors: Sequence[type[AvsessionError]]) -> dict[str, Any]:
         str(status): {
             "description": " ".join(error.sentence for error in found),
             "content": {
-                "application/json": {
+                problems.MEDIA: {
                     "schema": {"$ref": REF.format(name="Error")},
                     "examples": {
-                        error.code: {"value": {"code": error.code, "message": error.sentence}}
+                        error.code: {"value": problems.problem(status, error.code, error.sentence)}
                         for error in found
                     },
                 }
@@ -155,7 +155,13 @@ def _bad(errors: Sequence[type[AvsessionError]]) -> dict[str, Any]:
 def _error_schema() -> dict[str, Any]:
     return {
         "type": "object",
-        "description": "A stable code, and a sentence for a person.",
-        "required": ["code", "message"],
-        "properties": {"code": {"type": "string"}, "message": {"type": "string"}},
+        "description": "A problem (RFC 9457): a stable code, and a sentence for a person.",
+        "required": ["type", "title", "status", "detail", "code"],
+        "properties": {
+            "type": {"type": "string", "format": "uri-reference"},
+            "title": {"type": "string"},
+            "status": {"type": "integer", "minimum": 400, "maximum": 599},
+            "detail": {"type": "string"},
+            "code": {"type": "string"},
+        },
     }

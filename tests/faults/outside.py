@@ -22,6 +22,7 @@ from websockets.typing import Origin, Subprotocol
 
 from tests.browser.product import Product
 from tests.support.signer import ACTIONS, Signer, statement_of
+from web.problems import MEDIA
 
 PATIENCE_S = 10.0
 Said = dict[str, Any]
@@ -166,7 +167,7 @@ class Outside:
             method, url, headers=headers, allow_redirects=False, **options
         ) as response:
             data = await response.read()
-        is_json = response.content_type == "application/json"
+        is_json = response.content_type in ("application/json", MEDIA)
         return response.status, json.loads(data) if is_json else data, response
 
     async def post(self, path: str, body: object, **options: Any) -> tuple[int, Any]:

@@ -45,14 +45,16 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        assert self.headers["Content-Type"] == "application/json"
+        kind = "application/json" if self.status < 400 else "application/problem+json"
+        assert self.headers["Content-Type"] == kind
         return json.loads(self.body)
 
     @property
     def code(self) -> str:
-        """The error's code; an error says a code and a sentence, no more."""
-        assert set(self.json) == {"code", "message"}
-        assert self.json["message"]
+        """The error's code; an error is a problem of RFC 9457 with a code, and no more."""
+        assert self.json.keys() == {"type", "title", "status", "detail", "code"}
+        assert self.json["detail"]
+        assert self.json["status"] == self.status
         code: str = self.json["code"]
         return code
 

@@ -1,5 +1,6 @@
 """What stands in front of every handler: host, origin, errors with a name, and a discreet log."""
 
+import json
 import logging
 
 import pytest
@@ -11,6 +12,7 @@ from avsession.records import Leaf
 from tests.web.support import HOST, ORIGIN, Site, serve
 from web import middleware
 from web.middleware import headers_for, status_of
+from web.problems import problem
 
 # --- host
 
@@ -203,13 +205,13 @@ async def failing(error: BaseException, path: str = "/api/x") -> tuple[int, byte
 
 async def test_an_error_without_a_name_tells_nothing(caplog: pytest.LogCaptureFixture) -> None:
     status, body, _ = await failing(ValueError("the database password is hunter2"))
-    assert (status, body) == (500, b'{"code":"error","message":"Something went wrong."}')
+    assert (status, json.loads(body)) == (500, problem(500, "error", "Something went wrong."))
     assert "Traceback" in caplog.text
 
 
 async def test_an_error_says_its_own_sentence() -> None:
     status, body, _ = await failing(errors.Conflict("That login is taken."))
-    assert (status, body) == (409, b'{"code":"conflict","message":"That login is taken."}')
+    assert (status, json.loads(body)) == (409, problem(409, "conflict", "That login is taken."))
 
 
 @pytest.mark.parametrize("error", [errors.Unavailable(), errors.TooMany()])

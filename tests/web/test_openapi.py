@@ -8,6 +8,7 @@ import pytest
 from tests.web.support import ORIGIN, Site
 from web.app import TABLE
 from web.openapi import document
+from web.problems import MEDIA
 from web.routing import Needs, Nothing
 
 DOCUMENT = document(TABLE, ORIGIN)
@@ -92,5 +93,5 @@ async def test_the_status_it_names_is_the_one_that_is_given(site: Site) -> None:
             path = re.sub(r"{\w+}", "ses_" + "a" * 26, path)
             answer = await site.ask(route.method, path, json={} if route.writes else None)
             responses = DOCUMENT["paths"][route.path][route.method.lower()]["responses"]
-            examples = responses[str(answer.status)]["content"]["application/json"]["examples"]
+            examples = responses[str(answer.status)]["content"][MEDIA]["examples"]
             assert examples[answer.code]["value"] == answer.json

@@ -17,7 +17,7 @@ from avsession.records import Account, AuthSession, Leaf, Recording
 from avsession.session import Party as PartyRow
 from avsession.session import Presence, Session
 from avsession.usecases import requests
-from web import auth
+from web import auth, problems
 from web.routing import Call, Nothing, Route
 
 
@@ -140,7 +140,19 @@ async def _gauges(call: Call[Nothing], tx: Reader) -> list[str]:
     return lines
 
 
+async def get_errors(call: Call[Nothing]) -> object:
+    """Every code that an error can have."""
+    return {"errors": problems.listed()}
+
+
 ROUTES = (
+    Route(
+        method="GET",
+        path=problems.TYPES,
+        handle=get_errors,
+        summary="Every code that an error can have, with its usual sentence",
+        answer={"errors": {"not_found": "There is no such thing here."}},
+    ),
     Route(
         method="GET",
         path="/api/about",

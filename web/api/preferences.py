@@ -20,6 +20,7 @@ from avsession.usecases.services import Services
 from web import auth
 from web.api import examples
 from web.middleware import status_of
+from web.problems import refusal
 from web.routing import Body, Call, Nothing, Route, answer
 
 
@@ -68,8 +69,7 @@ async def _takes_back(app: Services, given: list[Any], token: str) -> bool:
 
 def _forgotten(error: AvsessionError) -> web.Response:
     """The error; and the browser forgets the choice before, since no choice is a no."""
-    response = answer({"code": error.code, "message": str(error)})
-    response.set_status(status_of(type(error)))
+    response = refusal(status_of(type(error)), error.code, str(error))
     auth.take_back(response, auth.CHOICE)
     return response
 

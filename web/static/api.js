@@ -98,7 +98,7 @@ async function answer(path, init) {
   noteClock(response.headers.get("Date"), sent);
   if (response.ok) return response;
   const said = await response.json().catch(() => ({}));
-  throw new ApiError(response.status, said.code ?? "error", said.message ?? response.statusText);
+  throw new ApiError(response.status, said.code ?? "error", said.detail ?? response.statusText);
 }
 
 /**
