@@ -222,7 +222,7 @@ class TooYoung(Refused):
     """Who joins is younger than the service is for. Nothing was stored."""
 
     code = "age.too_young"
-    sentence = "This service is for people who are older. Nothing about you was stored."
+    sentence = "You are too young for this service. Nothing about you was stored."
 
 
 class NotFound(AvsessionError):

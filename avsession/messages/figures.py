@@ -22,7 +22,7 @@ FIGURES: dict[str, tuple[str, str]] = {
     "frames_discarded_total": (COUNTER, "Frames not stored: incomplete, or not decodable."),
     "stalls_total": (COUNTER, "Times a connected party's video stood still for over a second."),
     "legs_failed_total": (COUNTER, "Legs that failed; each is made anew while its gate is open."),
-    "segments_total": (COUNTER, "Clusters handed to the disk."),
+    "segments_total": (COUNTER, "Segments handed to the disk."),
     "store_seconds_total": (COUNTER, "Time spent sealing, writing and listing, fsync included."),
     "fsync_seconds_total": (COUNTER, "Time spent waiting for the disk to have it."),
     "fsyncs_total": (COUNTER, "Times it was waited for."),

@@ -25,6 +25,7 @@ import msgspec
 from avsession.canonical import sha256_hex
 from avsession.config import PurposeSetting, Settings, phrase
 from avsession.errors import NotFound
+from avsession.privacy import quality
 
 RECORDING = "recording"
 """The notice that asks for consent to record."""
@@ -137,6 +138,9 @@ def render(
         keep=_keep(phrases, purposes, language),
         purposes="\n".join(f"[ ] {p.id} {phrase(p.label, language)}" for p in purposes),
         processors=_processors(phrases, settings, language),
+        session_days=settings.retention.session_days,
+        login_days=settings.retention.login_days,
+        quality_days=quality.KEEP_DAYS,
         version=version,
         updated=head(notice, version).updated,
     )

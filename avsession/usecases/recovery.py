@@ -2,8 +2,9 @@
 
 The receipt is verified in full, against this log's own key, and must be of something that the
 person themselves said: a certificate of destruction both parties have. Whoever holds such a
-receipt counts as the person, as with the link itself, so tries are few, each is logged, and the
-person sees on their page when it was done. The link before stops working.
+receipt counts as the person, as with the link itself, so tries are few, refusals are logged (with
+their count, once a minute), and the person sees on their page when it was done. The link before
+stops working.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ async def test_too_young_then_a_child_then_an_agent_leaves(
     await expect(admin.dialog("Disable account")).to_be_visible()
     await seen.check("admin-disable")
     await admin.dialog("Disable account").get_by_role("button", name="Disable account").click()
-    table = admin.page.get_by_role("table", name="People of the house")
+    table = admin.page.get_by_role("table", name="Staff accounts")
     await expect(table.get_by_text("disabled on")).to_be_visible()
     await seen.check("admin-accounts")
     await agent.page.goto(f"{product.url}/")

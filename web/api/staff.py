@@ -1,4 +1,4 @@
-"""People of the house: their accounts, their own data; and the fast path for a child's."""
+"""The staff: their accounts, their own data; and the fast path for a child's."""
 
 from __future__ import annotations
 

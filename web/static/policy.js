@@ -142,7 +142,7 @@ function compared({ from, to, language: written, blocks }) {
   /** @type {[string, Node[]][]} */
   const lines = blocks.map((block) => [block.map(({ text }) => text).join(""), block.map(marked)]);
   return [
-    el("p", { role: "status" }, changed ? t("policy.changed", { n: changed, from, to }) : t("policy.same", { from, to })),
+    el("p", { role: "status" }, said(changed, from, to)),
     el("p", { class: "hint" }, t("policy.marks")),
     el("div", { lang: written }, ...paragraphs(lines)),
   ];
@@ -159,4 +159,14 @@ function marked({ kind, text }, n) {
   const sign = kind === "added" ? "+" : "−";
   const spoken = el("span", { class: "quiet" }, sentence("policy", kind));
   return el(kind === "added" ? "ins" : "del", {}, spoken, `[${sign} ${plain} ${sign}]`);
+}
+
+/**
+ * @param {number} changed how many paragraphs differ
+ * @param {string} from
+ * @param {string} to
+ */
+function said(changed, from, to) {
+  if (changed === 0) return t("policy.same", { from, to });
+  return changed === 1 ? t("policy.changed_one", { from, to }) : t("policy.changed", { n: changed, from, to });
 }

@@ -63,9 +63,9 @@ function lifetime({ kind, seconds, group }) {
   const days = Math.floor(seconds / DAY_S);
   const hours = Math.floor((seconds % DAY_S) / HOUR_S);
   const minutes = Math.ceil((seconds % HOUR_S) / 60);
-  if (days) parts.push(t("lifetime.days", { n: days }));
-  if (hours && days < 2) parts.push(t("lifetime.hours", { n: hours }));
-  if (minutes && !days) parts.push(t("lifetime.minutes", { n: minutes }));
+  if (days) parts.push(days === 1 ? t("lifetime.day") : t("lifetime.days", { n: days }));
+  if (hours && days < 2) parts.push(hours === 1 ? t("lifetime.hour") : t("lifetime.hours", { n: hours }));
+  if (minutes && !days) parts.push(minutes === 1 ? t("lifetime.minute") : t("lifetime.minutes", { n: minutes }));
   const long = list(parts);
   if (kind === "report") return t("lifetime.counts", { long });
   return group === "necessary" ? t("lifetime.most", { long }) : t("lifetime.until_refused", { long });
