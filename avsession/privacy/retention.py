@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from avsession.config import Settings
+from avsession.privacy import quality
 
 DAY_MS = 86_400_000
 
@@ -39,7 +40,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 RECORDINGS, SESSIONS, CHILDREN, LEAVERS = "recordings", "sessions", "children", "leavers"
 LOGINS, INVITATIONS, SPOOL = "logins", "invitations", "spool"
-EXPORTS, PACKAGES = "exports", "packages"
+EXPORTS, PACKAGES, QUALITY = "exports", "packages", "call quality"
 TICKETS, LINKS, STAFF_SESSIONS, KEYS = "tickets", "sign-in links", "staff sessions", "answers"
 
 
@@ -56,6 +57,7 @@ def table(settings: Settings) -> tuple[Rule, ...]:
         (KEYS, "the answer to a page's message", 1, REMOVED),
         (EXPORTS, "the last moment of its download", 0, REMOVED),
         (PACKAGES, "the last moment of its download", 0, REMOVED),
+        (QUALITY, "the day that was counted", quality.KEEP_DAYS, REMOVED),
         (RECORDINGS, "the end of the recording", None, DESTROYED),
         (CHILDREN, "the moment an admin said that it was a child", 0, ANONYMISED),
         (SESSIONS, "the end of the session", kept.session_days, ANONYMISED),

@@ -6,19 +6,21 @@ the request lasts, so that only a party can, and not again and again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
 from avsession.errors import ConsentRequired
-from avsession.ports import Writer
+from avsession.ports import Reader, Writer
 from avsession.privacy.quality import CALLS, ENOUGH, FIGURES, day_of, oldest
+from avsession.privacy.retention import QUALITY, Rule
 from avsession.privacy.stored import Choice, Group
 from avsession.records import QualityCount
 from avsession.session import Party
 from avsession.usecases.permissions import REVIEW_READ, Principal, require
 from avsession.usecases.services import Services
+from avsession.usecases.sweep import Cursor, Look, Sweep, applied
 
 MOST = 10_000
 """Rows that are read at once: 90 days of seven figures in five ranges are 3,240."""
@@ -90,14 +92,29 @@ def _ranges(rows: list[QualityCount], name: str, ranges: int) -> list[int]:
     return sums
 
 
-async def forget_old(app: Services) -> None:
-    """Remove the counts of days that are too long ago."""
-    async with app.store.read() as tx:
-        old = await tx.find(
-            QualityCount, order="day", below=oldest(app.clock.now_ms()), limit=BATCH
-        )
-    if not old:
-        return
+# --- counts of days that are too long ago
+
+
+async def _old(app: Services, tx: Reader, rule: Rule, now_ms: int, after: Cursor | None) -> Look:
+    """Days; a page of rows is of a few, and the last of them may have more on the next."""
+    first = oldest(now_ms)
+    rows = await tx.find(QualityCount, order="day", below=first, above=_last(after), limit=BATCH)
+    days = tuple(sorted({row.day for row in rows}))
+    more = (days[-1],) if len(rows) == BATCH else None
+    return Look(due=days, after=more)
+
+
+def _last(after: Cursor | None) -> str | None:
+    return after[0] if after else None
+
+
+async def _remove(app: Services, rule: Rule, ids: Sequence[str], now_ms: int) -> list[str]:
     async with app.store.write() as tx:
-        for day in sorted({row.day for row in old}):
-            await tx.remove(QualityCount, day=day)
+        due = [day for day in ids if day < oldest(now_ms)]
+        gone = [day for day in due if await tx.remove(QualityCount, day=day)]
+        if gone:
+            await applied(app, tx, rule, len(gone))
+    return gone
+
+
+COUNTS = Sweep(QUALITY, _old, _remove)

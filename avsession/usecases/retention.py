@@ -28,6 +28,7 @@ from avsession.usecases import (
     outdated,
     packages,
     persons,
+    quality,
     restricting,
     spool,
 )
@@ -88,6 +89,7 @@ RECORDINGS = Sweep(rules.RECORDINGS, _over, _destroy)
 SWEEPS: tuple[Sweep, ...] = (
     *outdated.SWEEPS,
     *packages.SWEEPS,
+    quality.COUNTS,
     RECORDINGS,
     persons.CHILDREN,
     persons.SESSIONS,

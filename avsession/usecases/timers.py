@@ -22,7 +22,6 @@ from avsession.usecases import (
     exports,
     holds,
     leaving,
-    quality,
     resetting,
     retention,
     withdrawals,
@@ -56,7 +55,7 @@ async def tick(app: Services) -> None:
     steps = (
         resetting.follow, stop_again, _answers, _seats, _choices, _erasures, _drains,
         leaving.follow, retention.apply, erasure.resume, erasing.carry_on, exports.expire,
-        disclosures.expire, _scrub, _invitations, quality.forget_old, evidence.keep_signing,
+        disclosures.expire, _scrub, _invitations, evidence.keep_signing,
     )  # fmt: skip
     for step in steps:
         await _guarded(step(app))

@@ -5,10 +5,11 @@ import pytest
 
 from avsession.errors import ConsentRequired, NotPermitted
 from avsession.privacy.quality import ENOUGH, FIGURES, KEEP_DAYS
+from avsession.privacy.retention import QUALITY
 from avsession.privacy.stored import Choice
 from avsession.records import Leaf, QualityCount
 from avsession.storage.tables import TABLES
-from avsession.usecases import preferences, quality
+from avsession.usecases import preferences, quality, retention
 from tests.avsession.usecases.world import World
 
 GOOD = {"first_frame": 480, "round_trip": 60, "jitter": 3, "loss": 0, "height": 720, "frames": 30}
@@ -20,6 +21,12 @@ async def allowing(world: World) -> Choice:
 
 async def counts(world: World) -> dict[tuple[str, str, int], int]:
     return {(r.day, r.figure, r.number): r.calls for r in await world.find(QualityCount)}
+
+
+async def went(world: World, *, dry: bool = False) -> list[str]:
+    """What retention has to say of these counts."""
+    (tally,) = [t for t in await retention.run(world.app, dry=dry) if t.rule.what == QUALITY]
+    return tally.gone
 
 
 async def test_nothing_is_counted_without_a_choice_that_allows_it(world: World) -> None:
@@ -96,12 +103,14 @@ async def test_an_agent_does_not_see_them(world: World) -> None:
 
 
 async def test_a_day_s_counts_go_when_their_time_is_over(world: World) -> None:
+    day = "2025-06-15"
     choice = await allowing(world)
     await quality.count(world.app, world.customer.party, choice, GOOD)
     world.clock.forward(86_400 * (KEEP_DAYS - 1))
-    await quality.forget_old(world.app)
+    await retention.run(world.app)
     assert await counts(world)
     world.clock.forward(86_400)
     assert (await quality.statistics(world.app, world.admin))["days"] == []
-    await world.later(1)
+    assert await went(world, dry=True) == await went(world) == [day]
     assert await counts(world) == {}
+    assert await went(world) == []
