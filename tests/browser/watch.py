@@ -16,13 +16,18 @@ LOOKS = os.environ.get("AVSESSION_LOOKS")
 """A folder for a picture of every state that is visited."""
 ITEMS = stored.items(Settings())
 """Everything that may be kept; the cookie page is made from the same registry."""
-KEPT = """async () => ({
-    local: Object.keys(localStorage),
-    session: Object.keys(sessionStorage),
-    databases: (await indexedDB.databases()).map((one) => one.name),
-    caches: await caches.keys(),
-    workers: (await navigator.serviceWorker.getRegistrations()).map((one) => one.scope),
-})"""
+KEPT = """async () => {
+    // a file on a disk is no origin: there is no service worker to ask for
+    const file = location.protocol === "file:";
+    const workers = file ? [] : await navigator.serviceWorker.getRegistrations();
+    return {
+        local: Object.keys(localStorage),
+        session: Object.keys(sessionStorage),
+        databases: (await indexedDB.databases()).map((one) => one.name),
+        caches: file ? [] : await caches.keys(),
+        workers: workers.map((one) => one.scope),
+    };
+}"""
 
 
 class Watch:
