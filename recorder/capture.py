@@ -326,9 +326,12 @@ class Capture:
                 job = partial(writer.write, grant.generation, frames, gap_reason)
                 self.journal.post(self._metrics.timed(job))
 
+        begun = (self._legs.now_ms(), self._gap_reason)
+
         def ended(losing: dict[Kind, float], legless: bool, moment_ms: float) -> None:
             if not self._broken and math.isfinite(moment_ms):
-                self.journal.post(partial(writer.tail, losing, moment_ms, legless=legless))
+                tail = partial(writer.tail, losing, moment_ms, legless=legless, begun=begun)
+                self.journal.post(tail)
 
         return Party(
             grant,

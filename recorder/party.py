@@ -14,7 +14,8 @@ from avsession.tasks import Tasks
 from recorder.frames import EncodedFrame, Kind
 from recorder.leg import Certificate, Leg, LegState
 from recorder.receive import Receiver
-from recorder.track import LEG_LOST, CutSegment, SegmentWriter, TrackBuffer
+from recorder.spool import LEG_LOST
+from recorder.track import CutSegment, SegmentWriter, TrackBuffer
 from recorder.webm import SEGMENT_MS
 
 log = logging.getLogger("recorder.party")

@@ -46,6 +46,8 @@ E = TypeVar("E", bound=AnyEntry)
 MAX_ENTRIES = 200_000
 """Of one recording: about a day of two parties."""
 MANIFEST = "manifest.jsonl"
+LEG_LOST = "leg.lost"
+"""The reason of a gap that begins with a leg's end: its path was gone, or its browser closed it."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SEGMENT = re.compile(r"\d{6,9}\.age")
 
@@ -152,6 +154,8 @@ class Chain:
         self.next_index: dict[str, int] = {}
         self.end_ms: dict[str, int] = {}
         """Where each track's last listed segment ends, on the timeline."""
+        self.lost_until_ms: dict[str, int] = {}
+        """Until when each track's last leg.lost reaches: the next gap begins no earlier."""
         self._folder, self._key, self._disk, self._now_ms = folder, key, disk, now_ms
         self._digest = ""
         """Of the last entry, if it was made here."""
@@ -342,6 +346,8 @@ class Chain:
             self._live.add((entry.track, entry.index))
             if not entry.clusters:
                 self._headers[entry.track] = entry.index
+        elif isinstance(entry, Gap) and entry.reason == LEG_LOST:
+            self.lost_until_ms[entry.track] = entry.end_ms
         elif isinstance(entry, Dropped):
             self._live.discard((entry.track, entry.index))
             if self._headers.get(entry.track) == entry.index:

@@ -16,12 +16,10 @@ from avsession.sealing.seal import Sealer
 from recorder import webm
 from recorder.frames import EncodedFrame, Kind
 from recorder.gate import DelayLine, Gate
-from recorder.spool import Chain
+from recorder.spool import LEG_LOST, Chain
 
 GAP_MS = 500
 """Nothing stored for longer than this is a gap, even if no leg or gate explains it."""
-LEG_LOST = "leg.lost"
-"""The reason of a gap that begins with a leg's end: its path was gone, or its browser closed it."""
 NO_MEDIA = "no.media"
 """The reason of a gap that nothing explains: the browser sent nothing."""
 LOST = {Kind.VIDEO: "video.lost", Kind.AUDIO: "audio.lost"}
@@ -166,12 +164,20 @@ class SegmentWriter:
             **common,
         )
 
-    def tail(self, losing: Mapping[Kind, float], moment_ms: float, *, legless: bool) -> None:
+    def tail(
+        self,
+        losing: Mapping[Kind, float],
+        moment_ms: float,
+        *,
+        legless: bool,
+        begun: tuple[float, str] | None = None,
+    ) -> None:
         """Say what is missing between the last frames and the gate's closing; raises OSError.
 
         ``losing``: kinds that something is lost of, and since when if nothing of it was stored.
-        ``legless``: the leg itself was lost, and no other has brought anything. Both times are
-        monotonic ms.
+        ``legless``: the leg itself was lost, and no other has brought anything. ``begun``: when
+        the generation began, and why there is a gap before it, for one of which nothing is
+        stored. All times are monotonic ms.
         """
         shift_ms = self._timeline.shift_ms
         end = int(moment_ms) + shift_ms
@@ -179,12 +185,34 @@ class SegmentWriter:
             (max(0, self._until.get(kind, int(since_ms) + shift_ms)), LOST[kind])
             for kind, since_ms in sorted(losing.items())
         ]
-        if legless and self._until and end - max(self._until.values()) > GAP_MS:
-            gaps.append((max(self._until.values()), LEG_LOST))
+        if legless:
+            since = max(self._until.values(), default=None)
+            if since is None and begun is not None:
+                since = self._never(int(begun[0]) + shift_ms, begun[1])
+            if since is not None and end - since > GAP_MS:
+                gaps.append((since, LEG_LOST))
         for start, reason in gaps:
-            if start < end:
-                gap = {"start_ms": start, "end_ms": end, "reason": reason}
-                self._chain.append(Gap, track=self.track, **gap)
+            self._missing(start, end, reason)
+
+    def _never(self, began_ms: int, reason: str) -> int | None:
+        """Nothing of this generation is stored: say what is missing before it; since when it is.
+
+        None if nothing of the track is stored at all.
+        """
+        self._chain.list_stored()
+        before = self._chain.end_ms.get(self.track)
+        if before is None:
+            return None
+        before = max(before, self._chain.lost_until_ms.get(self.track, 0))
+        if began_ms - before <= GAP_MS and reason == NO_MEDIA:
+            return before
+        self._missing(before, began_ms, reason)
+        return max(before, began_ms)
+
+    def _missing(self, start: int, end: int, reason: str) -> None:
+        if start < end:
+            gap = {"start_ms": start, "end_ms": end, "reason": reason}
+            self._chain.append(Gap, track=self.track, **gap)
 
     def _gaps(
         self, frames: list[EncodedFrame], before: int | None, reason: str
@@ -208,6 +236,7 @@ class SegmentWriter:
         gaps = list(lost.values())
         if before is None or (reason == NO_MEDIA and frames[0].after_loss):
             return gaps  # the beginning; or everything was lost, as said above, and not silence
+        before = max(before, self._chain.lost_until_ms.get(self.track, 0))  # as said at that end
         start = int(frames[0].timestamp_ms)
         if start - before > (GAP_MS if reason == NO_MEDIA else 0):
             gaps.insert(0, (before, start, reason))

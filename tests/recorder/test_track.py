@@ -11,10 +11,9 @@ from avsession.recording import AnyEntry, Attach, Begin, Gap, Sealed, decode_lin
 from recorder import webm
 from recorder.frames import EncodedFrame, Kind
 from recorder.gate import Gate
-from recorder.spool import Chain, Spool
+from recorder.spool import LEG_LOST, Chain, Spool
 from recorder.track import (
     GAP_MS,
-    LEG_LOST,
     NO_MEDIA,
     SegmentWriter,
     Timeline,
@@ -280,3 +279,30 @@ def test_a_leg_of_which_nothing_was_stored(chain: Chain, writer: SegmentWriter) 
     writer.tail({Kind.AUDIO: 10.0}, 100_900, legless=False)  # the timeline begins at 0
     writer.tail({}, 190_000, legless=True)
     assert said(chain) == [(50, 900, "video.lost"), (0, 900, "audio.lost")]
+
+
+def test_the_gap_after_a_lost_leg_begins_where_that_ends(
+    tmp_path: Path, chain: Chain, writer: SegmentWriter
+) -> None:
+    """Lost at 0 s, paused at 2 s, on at 10 s: not two words for the first two seconds."""
+    writer.write(1, [audio(100_000)], NO_MEDIA)
+    writer.tail({}, 102_000, legless=True)
+    again = Chain(tmp_path / "spool" / "rec_x", chain._key, chain._disk, lambda: 1)
+    assert again.lost_until_ms == {TRACK: 2_000}, "known after a restart, too"
+    writer.write(1, [audio(110_000)], "paused")
+    assert said(chain) == [(0, 2_000, LEG_LOST), (2_000, 10_000, "paused")]
+
+
+def test_a_generation_without_any_media_says_that_its_leg_was_lost(
+    chain: Chain, gate: Gate, writer: SegmentWriter
+) -> None:
+    """The pause before it stays a pause."""
+    timeline = Timeline(SHIFT, lambda: (1_000_000.0, 2.5))
+    next_one = SegmentWriter(TRACK, str(IDENTITY.to_public()), chain, gate, timeline)
+    next_one.tail({}, 100_900, legless=True, begun=(100_000, NO_MEDIA))
+    assert said(chain) == [], "nothing is stored at all: the beginning"
+    writer.write(1, [audio(100_010)], NO_MEDIA)
+    next_one.tail({}, 130_000, legless=True, begun=(120_000, "paused"))
+    assert said(chain) == [(10, 20_000, "paused"), (20_000, 30_000, LEG_LOST)]
+    next_one.tail({}, 150_000, legless=True, begun=(140_000, "gate.closed"))
+    assert said(chain)[2:] == [(30_000, 40_000, "gate.closed"), (40_000, 50_000, LEG_LOST)]
