@@ -68,10 +68,14 @@ def close_now(
 def expect(app: Services, party: Party, keys: Iterable[str]) -> None:
     """The party's page has changes to say again that close the gate, with these idempotency keys.
 
-    The server that it told them to may have died before they were written down. Until each has
-    had its answer the gate does not open.
+    The server that it told them to may have died before they were written down, or they were lost
+    on a connection that only seemed to stand. A gate that is open closes now, and until each has
+    had its answer none opens.
     """
-    app.gate.expect(party.session, party.id, keys)
+    waits = tuple(keys)
+    app.gate.expect(party.session, party.id, waits)
+    if waits and (gate := app.gate.of_party(party.id)) is not None:
+        close_now(app, gate.session, "presence_unknown", final=False)
 
 
 class Change(Protocol):

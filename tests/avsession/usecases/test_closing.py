@@ -139,3 +139,38 @@ async def test_what_a_page_says_again_is_waited_for(
             pass
     assert world.app.gate.barred(request, [world.customer.id]) is expected
     assert (world.session in world.app.gate.waiting) is not expected, "it may open again"
+
+
+async def test_what_a_page_says_again_closes_an_open_gate_until_it_has_its_answer(
+    world: World,
+) -> None:
+    """The page is back over a connection that nobody saw end: it was never lost."""
+    request = await world.record()
+    before, key = world.gate, world.key()
+    expect(world.app, world.customer.party, ())
+    assert world.live() is before, "nothing is said again: nothing closes"
+    expect(world.app, world.customer.party, (key,))
+    assert world.live() is None
+    order = world.recorder.last(CloseGate)
+    assert (order.generation, order.final) == (before.generation, False)
+    for person in (world.agent, world.customer):
+        status = person.last(RecordingChanged).recording
+        assert (status.state, status.reason, status.request) == ("off", "presence_unknown", request)
+    await world.connect(world.customer)
+    await world.later(1)
+    assert world.live() is None, "its answer is not there yet"
+    number = await world.pause(world.customer, request, key)
+    await world.resume(world.customer, request, number)
+    assert world.gate.generation > before.generation
+    assert world.agent.last(RecordingChanged).recording.state == "on"
+
+
+async def test_what_is_said_again_in_vain_lets_the_gate_open_anew(world: World) -> None:
+    await world.record()
+    before, change = world.gate, said("req_" + "a" * 26)
+    expect(world.app, world.agent.party, (change.key,))
+    with pytest.raises(Conflict), pausing(world.app, world.agent.id, change):
+        raise Conflict
+    assert world.live() is None
+    await world.later(1)
+    assert world.gate.generation > before.generation
