@@ -63,6 +63,8 @@ class UseCases:
     redeem_ticket: Callable[[str], Awaitable[Party]]
     expect: Callable[[Party, tuple[str, ...]], None]
     """Before ``joined``: what the party's page says again, by its keys."""
+    hold: Callable[[Party, str], None]
+    """A change that came too early, by its key: no gate opens before it has its answer."""
     joined: Callable[[str], Awaitable[None]]
     """Tells the party ``welcome`` through the bus, then everyone what has changed."""
     lost: Callable[[str], Awaitable[None]]
@@ -102,6 +104,7 @@ def bind(app: Services) -> UseCases:
     return UseCases(
         redeem_ticket=partial(sessions.redeem_ticket, app),
         expect=partial(closing.expect, app),
+        hold=partial(closing.hold, app),
         joined=partial(presence.joined, app),
         lost=partial(presence.lost, app),
         left=partial(presence.left, app),

@@ -91,6 +91,8 @@ class Seat:
     hub: Hub
     cases: UseCases
     limits: Limits
+    hold: Callable[[str], None] = lambda key: None
+    """Let no gate open before the change with this key has its answer. Waits for nothing."""
 
 
 @dataclass(frozen=True)
@@ -305,12 +307,15 @@ async def _answer(
 ) -> bool:
     """Carry a use case out and say what came of it: a reply, an acknowledgement or an error.
 
-    False when nothing was said, because ``early`` it did not fit what is there yet.
+    False when nothing was said, because ``early`` it did not fit what is there yet. It is held
+    then, so that what it has overtaken opens nothing before it is tried again.
     """
     try:
         outcome = await handle(seat, message)
     except AvsessionError as error:
         if early and isinstance(error, Conflict):
+            # nothing was awaited since the use case let go: no gate can have opened
+            seat.hold(getattr(message, "key", ""))
             return False
         _refuse(seat, message, error)
         await _write_down(seat, message, error)

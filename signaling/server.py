@@ -67,6 +67,8 @@ class Road:
     gone: Callable[[], Awaitable[None]]
     receive: Callable[[Seat, str | bytes], None]
     waiting: int
+    hold: Callable[[str], None] = lambda key: None
+    """As a :class:`Seat` has it."""
 
 
 class SignalingServer:
@@ -160,6 +162,7 @@ class SignalingServer:
                 gone=lambda: cases.lost(party.id),
                 receive=receive_party,
                 waiting=limits.waiting,
+                hold=lambda key: cases.hold(party, key),
             )
             await self._attend(socket, peer, road)
 
@@ -229,7 +232,7 @@ class SignalingServer:
     async def _attend(self, socket: Socket, peer: Peer, road: Road) -> None:
         """From a valid hello until the owner is gone and that is written down."""
         lanes = Lanes(self._tasks, peer.name, road.waiting)
-        seat = Seat(road.owner, peer, lanes, self._hub, self._cases, self._limits)
+        seat = Seat(road.owner, peer, lanes, self._hub, self._cases, self._limits, hold=road.hold)
         try:
             await self._join(peer, road)
             while peer.ending is None:

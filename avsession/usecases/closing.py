@@ -78,6 +78,15 @@ def expect(app: Services, party: Party, keys: Iterable[str]) -> None:
         close_now(app, gate.session, "presence_unknown", final=False)
 
 
+def hold(app: Services, party: Party, key: str) -> None:
+    """The party's change with this key did not fit what is there yet, and is tried again soon.
+
+    It may have overtaken the very consent that it takes back: until it has its answer no gate
+    opens with this party. Closes nothing; what it closes was closed when it was tried.
+    """
+    app.gate.hold(party.session, party.id, key)
+
+
 class Change(Protocol):
     """What of a party's message is needed here."""
 

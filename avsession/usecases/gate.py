@@ -129,6 +129,13 @@ class Gate:
         if waits := set(keys):
             self._expected[party] = (session, waits)
 
+    def hold(self, session: str, party: str, key: str) -> None:
+        """This change of the party's is here and has no answer yet; till then no gate opens with
+        it. One page holds :data:`MAX_BARS` at most: those bar until each has its answer."""
+        _, waits = self._expected.setdefault(party, (session, set()))
+        if len(waits) < MAX_BARS:
+            waits.add(key)
+
     def heard(self, party: str, key: str, now_ms: int) -> None:
         """That change has its answer. After the last of them the gate may open: it is waited for
         with the others."""

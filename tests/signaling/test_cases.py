@@ -8,7 +8,7 @@ from signaling.cases import UseCases, bind
 
 # Called with: a party's or worker's id (or a ticket, or a hello), and for the others a message.
 ALONE = {"redeem_ticket", "joined", "lost", "left", "worker_joined", "worker_ready", "worker_gone"}
-AT_ONCE = {"heartbeat", "expect"}
+AT_ONCE = {"heartbeat", "expect", "hold"}
 """Carried out while reading: they wait for nothing."""
 
 

@@ -190,6 +190,38 @@ async def test_a_withdrawal_waits_for_nothing_and_what_follows_waits_for_it(ther
         await there.domain.called("choose_fate")
 
 
+async def test_a_withdrawal_that_overtakes_its_consent_is_held_until_it_is_tried_again(
+    there: World,
+) -> None:
+    """Nothing opens in between: what it takes back is not there yet, and is about to be."""
+    stuck, tries = asyncio.Event(), 0
+
+    async def withdraw(owner: str, message: Any) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            assert there.domain.held == []
+            asyncio.get_running_loop().call_soon(stuck.set)
+            raise Conflict
+
+    async def give(owner: str, message: Any) -> None:
+        await stuck.wait()
+        assert there.domain.held == [(CUSTOMER, KEY)]
+
+    there.domain.does.update(give=give, withdraw=withdraw)
+    async with there.page(CUSTOMER) as page:
+        await page.say(type="consent.give", request=REQUEST, notice=HASH, language="en",
+                       purposes=["quality"], key="g" * 16)  # fmt: skip
+        await there.domain.called("give")
+        await page.say(type="consent.withdraw", request=REQUEST, key=KEY)
+        for key in ("g" * 16, KEY):
+            assert await page.next() == {"type": "ack", "key": key, "result": {}}
+        await page.say(type="consent.withdraw", request=REQUEST, key="w" * 16)
+        assert (await page.next())["type"] == "ack"
+    assert tries == 3
+    assert len(there.domain.held) == 1
+
+
 async def test_one_party_is_not_held_up_by_another(there: World) -> None:
     stuck = asyncio.Event()
 

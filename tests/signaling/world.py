@@ -102,10 +102,15 @@ class Domain:
         self.calls: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue()
         self.tickets: dict[str, Party] = {}
         self.expected: list[tuple[str, tuple[str, ...]]] = []
+        self.held: list[tuple[str, str]] = []
         self.does: dict[str, Callable[..., Awaitable[Any]]] = {}
 
     def cases(self) -> UseCases:
-        at_once: dict[str, Any] = {"heartbeat": self._heartbeat, "expect": self._expect}
+        at_once: dict[str, Any] = {
+            "heartbeat": self._heartbeat,
+            "expect": self._expect,
+            "hold": lambda party, key: self.held.append((party.id, key)),
+        }
         names = UseCases.__dataclass_fields__.keys() - at_once.keys()
         asynchronous: dict[str, Any] = {name: self._case(name) for name in names}
         return UseCases(**asynchronous, **at_once)

@@ -4,7 +4,7 @@ import pytest
 
 from avsession.errors import Conflict, Unavailable
 from avsession.messages import CloseGate, RecordingChanged, StopRecording
-from avsession.usecases.closing import close_now, ending, expect, going, pausing
+from avsession.usecases.closing import close_now, ending, expect, going, hold, pausing
 from tests.avsession.usecases.world import World
 
 
@@ -174,3 +174,35 @@ async def test_what_is_said_again_in_vain_lets_the_gate_open_anew(world: World) 
     assert world.live() is None
     await world.later(1)
     assert world.gate.generation > before.generation
+
+
+async def test_a_withdrawal_that_came_before_its_consent_lets_no_gate_open(world: World) -> None:
+    """Tried too early it is tried again; what it overtook is written down in between."""
+    await world.recorder.join()
+    request, key = await world.ask(), world.key()
+    await world.allow(world.agent)
+    with pytest.raises(Conflict):
+        await world.withdraw(world.customer, request, key)
+    hold(world.app, world.customer.party, key)
+    await world.allow(world.customer)
+    await world.later(1)
+    assert world.live() is None
+    await world.withdraw(world.customer, request, key)
+    await world.later(1)
+    assert world.live() is None
+    assert not world.recorder.all(CloseGate), "it had nothing to close"
+    await world.record()
+
+
+async def test_what_is_held_in_vain_lets_the_gate_open_after_its_answer(world: World) -> None:
+    await world.recorder.join()
+    await world.ask()
+    await world.allow(world.agent)
+    change = said("req_" + "a" * 26)
+    hold(world.app, world.customer.party, change.key)
+    await world.allow(world.customer)
+    assert world.live() is None
+    with pytest.raises(Conflict), pausing(world.app, world.customer.id, change):
+        raise Conflict
+    await world.later(1)
+    assert world.live() is not None

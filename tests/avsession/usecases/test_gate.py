@@ -237,6 +237,19 @@ def test_what_a_page_says_again_bars_until_all_of_it_was_heard() -> None:
     assert not gate.barred("req_1", ["agent"])
 
 
+def test_what_is_held_bars_until_it_was_heard() -> None:
+    gate = Gate()
+    gate.expect("ses_1", "agent", ("one",))
+    for number in range(MAX_BARS + 1):
+        gate.hold("ses_1", "agent", f"key_{number}")
+    assert not gate.waiting
+    for key in ("one", *(f"key_{number}" for number in range(MAX_BARS - 1))):
+        assert gate.barred("req_1", ["agent"])
+        gate.heard("agent", key, NOW)
+    assert not gate.barred("req_1", ["agent"])
+    assert gate.waiting == {"ses_1": NOW}
+
+
 def test_who_is_about_to_capture_is_found_by_the_worker() -> None:
     gate = opened(FIRST)
     gate.prepare(OTHER)
