@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from avsession import errors
-from avsession.errors import AvsessionError, Invalid
+from avsession.errors import AvsessionError, Invalid, TooMany, Unavailable
 
 
 def below(kind: type[AvsessionError]) -> Iterator[type[AvsessionError]]:
@@ -70,3 +71,12 @@ def test_every_error_has_a_sentence_for_a_person(kind: type[AvsessionError]) -> 
 
 def test_a_better_sentence_takes_the_place_of_the_usual_one() -> None:
     assert str(Invalid("The third one.")) == "The third one."
+
+
+def test_the_page_says_again_what_was_not_refused_for_good() -> None:
+    """The gate stays closed until it has: what took nothing back may not be the last word."""
+    page = (Path(__file__).parents[2] / "web/static/signaling.js").read_text()
+    found = re.search(r"RETRY_CODES = new Set\(\[(.*?)\]\)", page, re.DOTALL)
+    assert found
+    passing = (AvsessionError, TooMany, Unavailable, *below(Unavailable))
+    assert sorted(re.findall(r'"(.*?)"', found[1])) == sorted(kind.code for kind in passing)

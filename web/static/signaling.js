@@ -25,8 +25,21 @@ const FINAL_CODES = new Map([
 const CLOSING = new Set(["recording.pause", "recording.stop", "consent.withdraw"]);
 const MAX_UNSAID = 16;
 
-/** Refused only for now: the same change, with the same key, is said again. */
-const RETRY_CODES = new Set(["unavailable", "too_many", "error"]);
+/** Refused only for now, every kind of unavailable among them: the same change, with the same key,
+ * is said again. The server waits for it. */
+const RETRY_CODES = new Set([
+  "error",
+  "too_many",
+  "unavailable",
+  "storage.full",
+  "recorder.stopping",
+  "log.signer",
+  "log.broken",
+  "log.shrunk",
+  "log.forked",
+  "log.anchor_missing",
+  "log.anchor_invalid",
+]);
 const RETRY_MS = 2_000;
 /** On leaving, changes that are not yet acknowledged have so long. */
 const LEAVE_MS = 2_000;
