@@ -78,5 +78,10 @@ def test_the_page_says_again_what_was_not_refused_for_good() -> None:
     page = (Path(__file__).parents[2] / "web/static/signaling.js").read_text()
     found = re.search(r"RETRY_CODES = new Set\(\[(.*?)\]\)", page, re.DOTALL)
     assert found
-    passing = (AvsessionError, TooMany, Unavailable, *below(Unavailable))
+    passing: list[type[AvsessionError]] = [
+        AvsessionError,
+        TooMany,
+        Unavailable,
+        *below(Unavailable),
+    ]
     assert sorted(re.findall(r'"(.*?)"', found[1])) == sorted(kind.code for kind in passing)
