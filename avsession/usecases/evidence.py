@@ -99,7 +99,9 @@ async def _sign(app: Services, wanted: int) -> Checkpoint:
         async with app.store.write() as tx:
             stored = await _newest(tx, notary)
             if stored is not None and stored.size >= size:
-                head = stored  # another process was faster; leaves name heads as they grow
+                # another process was faster; leaves name heads as they grow
+                await _check(tx, stored, await log.size(tx), "the newest checkpoint")
+                head = stored
             else:
                 await tx.add(SignedHead(size=size, note=head.note, at_ms=now))
     for anchor in notary.anchors:

@@ -120,6 +120,34 @@ async def test_heads_are_stored_as_they_grow_whichever_process_is_faster(
             assert await evidence.covered(app, tx, 2)
 
 
+@pytest.mark.parametrize(("size", "error"), [(3, LogForked), (4, LogShrunk)])
+async def test_a_head_of_another_process_is_anchored_only_if_this_log_is_its(
+    tmp_path: Path,
+    signer: Signer,
+    monkeypatch: pytest.MonkeyPatch,
+    size: int,
+    error: type[Exception],
+) -> None:
+    """It has the key and another history; it was faster while this one was signing."""
+    async with world(tmp_path, signer=signer) as (app, _):
+        await more(app, 2)
+        before = await evidence.checkpoint(app)
+        await more(app)
+        sign = Notary.sign
+
+        async def slow(self: Notary, wanted: int, root: bytes) -> Checkpoint:
+            foreign = await sign(self, size, bytes(merkle.HASH))
+            async with app.store.write() as tx:
+                await tx.add(SignedHead(size=size, note=foreign.note, at_ms=1))
+            return await sign(self, wanted, root)
+
+        monkeypatch.setattr(Notary, "sign", slow)
+        with pytest.raises(error):
+            await evidence.checkpoint(app, covering=2)
+        assert await anchored(app) == before.note
+        assert app.notary.newest == before
+
+
 async def test_every_leaf_has_its_proof(tmp_path: Path) -> None:
     async with world(tmp_path) as (app, _):
         await more(app, 11)
