@@ -96,9 +96,7 @@ class Change(Protocol):
     def key(self) -> str: ...
 
 
-def ending(
-    app: Services, party: str, change: Change, reason: str
-) -> AbstractContextManager[OpenGate | None]:
+def ending(app: Services, party: str, change: Change, reason: str) -> AbstractContextManager[None]:
     """Close the gate that ``party`` is recorded under by the change's request, if it is open;
     record it in the block.
 
@@ -108,15 +106,13 @@ def ending(
     return _closing(app, party, change, change.request, reason)
 
 
-def pausing(app: Services, party: str, change: Change) -> AbstractContextManager[OpenGate | None]:
+def pausing(app: Services, party: str, change: Change) -> AbstractContextManager[None]:
     """As :func:`ending`, but consent and request stand: another generation may follow."""
     return _closing(app, party, change, pause_of(change.request), PAUSED)
 
 
 @contextmanager
-def _closing(
-    app: Services, party: str, change: Change, bar: str, reason: str
-) -> Iterator[OpenGate | None]:
+def _closing(app: Services, party: str, change: Change, bar: str, reason: str) -> Iterator[None]:
     gate = app.gate.of_party(party)
     if gate is not None and gate.request != change.request:
         gate = None
@@ -125,7 +121,7 @@ def _closing(
         close_now(app, gate.session, reason, final=pauser is None, pauser=pauser)
     first = app.gate.bar(party, bar)
     try:
-        yield gate
+        yield
     except Unavailable:
         raise
     except AvsessionError:
