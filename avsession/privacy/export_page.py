@@ -74,6 +74,7 @@ def page(document: Document, files: Sequence[File]) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         f"<title>{title}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
         f'<h1>{title}</h1>\n<p class="lead">{say("lead", time=_time(document.made))}</p>\n'
+        f"<p><strong>{say('safe')}</strong></p>\n"
         f"{''.join(parts)}</main>\n</body>\n</html>\n"
     )
 

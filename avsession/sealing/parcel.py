@@ -4,8 +4,11 @@ Every choice, with its reason:
 
 - The key comes from the secret of the private link (HKDF-SHA-256): the server keeps only the
   hashes of both, so that the database and the disk together open nothing.
-- It is not the secret itself: the browser holds it in a cookie, and whoever had that cookie could
-  download what was prepared, but neither withdraw nor see what the link shows.
+- It is not the secret itself: the browser holds it in a cookie, and the secret cannot be had from
+  that. But an archive holds the person's receipts, and a receipt opens a fresh private link
+  (``usecases/recovery.py``): whoever has the cookie and downloads, or has the archive, can become
+  the person. So the archive is to be kept like a key, which its page and the button say; a fresh
+  link shows on the person's page, and ends every export that was prepared before it.
 - A parcel is sealed with AES-256-GCM under a key of its own (HKDF with the export's id), used once;
   the id is authenticated too, so that no parcel can be passed off as another's.
 - It is held whole in memory when it is opened: documents only, :data:`MAX_PARCEL` at most. Media is

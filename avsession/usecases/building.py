@@ -35,6 +35,15 @@ class Building:
         """The export's key, if it is known here."""
         return self._keys.get(export)
 
+    def waiting(self) -> list[str]:
+        """The exports whose key is known here, in the order in which they are to be tried."""
+        return list(self._keys)
+
+    def later(self, export: str) -> None:
+        """It cannot be prepared now: the others come first."""
+        if export in self._keys:
+            self._keys[export] = self._keys.pop(export)
+
     def over(self, name: str) -> None:
         """It is sealed, or will not be: its key and progress go."""
         self._keys.pop(name, None)

@@ -16,12 +16,11 @@ from avsession.recording import State
 from avsession.records import Account, EntryRecord, Recording, TrackRecord
 from avsession.sealing.open import VirtualFile
 from avsession.session import Party
-from avsession.usecases import taking, tracks
+from avsession.usecases import outgoing, taking, tracks
 from avsession.usecases.holds import MAX_REASON, MIN_REASON, checked_text
 from avsession.usecases.packing import measured_all
 from avsession.usecases.permissions import PERMISSIONS, RECORDING_EXPORT
 from avsession.usecases.services import Services
-from avsession.usecases.withdrawals import withheld
 
 SCHEMA = "avsession.recording.v1"
 FOREVER_MS = 2**53
@@ -51,12 +50,7 @@ async def take(app: Services, login: str, recording: str, purpose: str, reason: 
         if purpose not in row.purposes:
             allowed = ", ".join(row.purposes) or "none"
             raise ConsentRequired(f"Not everyone consented to that purpose; to these: {allowed}.")
-        hidden = await withheld(tx, row)
-        found = [
-            track
-            for track in await tx.find(TrackRecord, recording=row.id)
-            if track.erased_ms is None and track.party not in hidden
-        ]
+        found = await outgoing.for_admin(tx, row)
         if not found:
             raise ConsentRequired("Consent was taken back; it is not decided yet what is kept.")
         return await taking.take(

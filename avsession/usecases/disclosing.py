@@ -12,6 +12,7 @@ from avsession.audit.log import rfc3339
 from avsession.audit.verify_exports import sealed_refs
 from avsession.errors import (
     AvsessionError,
+    ConsentRequired,
     Erased,
     ManifestBroken,
     NotFound,
@@ -66,21 +67,28 @@ async def prepare(app: Services, row: Disclosure) -> None:
     except Exception as error:
         known = error.code if isinstance(error, AvsessionError) else None
         log.error("a disclosure failed: %s", known, exc_info=None if known else error)
-        await _settle(app, replace(row, state=FAILED))
+        await _settle(app, replace(row, state=FAILED), [])
     else:
         sealed = {"size": size, "sha256": digest.hexdigest(), "manifest": made.digest}
-        await _settle(app, replace(row, state=READY, **sealed))
+        inside = [one.track for one in made.files if one.track]
+        await _settle(app, replace(row, state=READY, **sealed), inside)
     app.building.over(row.id)
 
 
-async def _settle(app: Services, row: Disclosure) -> None:
-    """The second ``disclosure.made``, with the digests; for one that failed only its state."""
+async def _settle(app: Services, row: Disclosure, inside: list[str]) -> None:
+    """The second ``disclosure.made``, with the digests; for one that failed only its state.
+
+    ``inside``: the tracks in the package; when one was destroyed meanwhile, the package goes, too.
+    """
     async with app.store.write() as tx:
         fresh = await tx.get(Disclosure, row.id)
         if fresh is None or fresh.state != WAITING:
             return
         # what an erasure took meanwhile stays away
         row = replace(row, reason=fresh.reason, basis_text=fresh.basis_text, target=fresh.target)
+        found = [await tx.get(TrackRecord, name) for name in inside]
+        if any(track is None or track.erased_ms is not None for track in found):
+            row = replace(row, state=FAILED, size=0, sha256="", manifest="")
         if row.state == READY:
             party = await tx.get(Party, row.target) if row.scope == "party" else None
             index = await leaf(
@@ -94,6 +102,8 @@ async def _settle(app: Services, row: Disclosure) -> None:
             )
             row = replace(row, leaf=index)
         await tx.put(row)
+    if row.state == FAILED:
+        await app.parcels.remove(row.id)
 
 
 async def _track(app: Services, row: Disclosure, one: File) -> VirtualFile:
@@ -122,7 +132,7 @@ async def _media(app: Services, row: Disclosure) -> list[File]:
         name = f"recordings/{one.recording}/{party.role if party else 'nobody'}.webm"
         try:
             file = await taking.track_file(app, one.id, track.id, row.expires_ms)
-        except (Erased, NotFound, RecordingTruncated, ManifestBroken) as error:
+        except (ConsentRequired, Erased, NotFound, RecordingTruncated, ManifestBroken) as error:
             log.warning("a track is not in a disclosure: %s", error.code)
             continue
         opened.append((name, one.id, track.id, file))

@@ -7,7 +7,7 @@ and of what is in it; only then can it be downloaded. The package stays for
 ``export.keep_days``; the record of the act stays.
 
 The person sees it among their data, unless the law forbids that for a time. Media whose consent
-was taken back goes along only while a legal hold keeps it.
+was taken back goes along only while a legal hold keeps it, and never to a processor.
 """
 
 from __future__ import annotations
@@ -26,14 +26,13 @@ from avsession.errors import (
 )
 from avsession.export_records import Disclosure
 from avsession.ports import Reader, Writer
-from avsession.records import Leaf, Recording, TrackRecord
+from avsession.records import Leaf, Recording
 from avsession.sealing.package import check_recipient
 from avsession.session import Session, new_id
-from avsession.usecases import holds, restricting, taking, tracks
+from avsession.usecases import holds, outgoing, taking
 from avsession.usecases.common import leaf
 from avsession.usecases.permissions import DISCLOSE, Principal, require
 from avsession.usecases.services import Services
-from avsession.usecases.withdrawals import withheld
 
 Category = Literal["authority", "processor"]
 Basis = Literal["order", "duty", "claim", "contract"]
@@ -166,7 +165,7 @@ async def _take(app: Services, tx: Writer, who: Principal, row: Disclosure) -> N
     """Write down what media is taken out. Raises Conflict when there is none."""
     some = False
     for recording in await tx.find(Recording, session=row.session, order="created_ms"):
-        found = await _disclosed(tx, row, recording)
+        found = await outgoing.for_disclosure(app, tx, row, recording)
         if found:
             some = True
             await taking.take(
@@ -176,25 +175,6 @@ async def _take(app: Services, tx: Writer, who: Principal, row: Disclosure) -> N
             )  # fmt: skip
     if not some:
         raise Conflict("There is no recording to disclose.")
-
-
-async def _disclosed(tx: Reader, row: Disclosure, recording: Recording) -> list[TrackRecord]:
-    """The tracks of a recording that the disclosure is about and may take along."""
-    if recording.state not in tracks.PLAYABLE:
-        return []
-    if row.scope == "recording" and recording.id != row.target:
-        return []
-    if row.basis == "contract" and await restricting.on_recording(tx, recording):
-        return []  # GDPR Art. 18(2): for claims and by law only
-    held = bool(await holds.on_recording(tx, recording))
-    hidden = frozenset() if held else await withheld(tx, recording)
-    return [
-        track
-        for track in await tx.find(TrackRecord, recording=recording.id)
-        if track.erased_ms is None
-        and track.party not in hidden
-        and (row.scope != "party" or track.party == row.target)
-    ]
 
 
 # --- afterwards
@@ -208,19 +188,27 @@ class Sealed:
         self.size = row.size
 
     async def read(self, start: int, end: int) -> bytes:
-        """Bytes ``start`` to ``end`` (exclusive); raises NotFound once it is deleted."""
+        """Bytes ``start`` to ``end`` (exclusive); raises NotFound once it is deleted, and what
+        :func:`file` raises for media that may not be given out any more."""
+        async with self._app.store.read() as tx:
+            await outgoing.check_all(self._app, tx, self._name)
         return await self._app.parcels.read(self._name, start, end)
 
 
 async def file(app: Services, who: Principal, disclosure: str) -> tuple[Disclosure, Sealed]:
-    """The sealed package. Raises NotFound, also once it is deleted; Conflict while it is built.
+    """The sealed package. Raises NotFound, also once it is deleted; Conflict while it is built;
+    Erased once a track that was taken out for it is destroyed, ConsentRequired once the consent to
+    one was taken back, or, for a processor, it was restricted.
 
     It is opened only if the log speaks of this very package.
     """
     require(who, DISCLOSE)
     async with app.store.read() as tx:
         row = await tx.get(Disclosure, disclosure)
-        if row is None or row.gone_ms is not None or row.expires_ms <= app.clock.now_ms():
+        if row is None or row.expires_ms <= app.clock.now_ms():
+            raise NotFound
+        await outgoing.check_all(app, tx, row.id)
+        if row.gone_ms is not None:
             raise NotFound
         if row.state != READY or row.leaf is None:
             raise Conflict("The package is not ready.")

@@ -6,7 +6,7 @@ In this order, each step harmless to repeat, so that a crash anywhere is mended 
    accepted, no hold can be placed any more, and what the database knew beside the media (the
    manifest, which says when somebody spoke, and the segments' rows) is removed.
 2. The keys go: from then on the segments are noise, wherever copies of them lie.
-3. The segments and the manifest's file go.
+3. The segments and the manifest's file go, and packages of disclosures that hold any of it.
 4. What the database's files keep behind what was removed goes.
 5. Only then it is done: ``key.destroyed``, ``recording.erased`` and the certificate that it
    commits to, in one transaction; and everyone is told.
@@ -38,7 +38,7 @@ from avsession.records import (
     Withdrawal,
 )
 from avsession.session import Party, Role, Session, new_id
-from avsession.usecases import effects, holds
+from avsession.usecases import effects, holds, outgoing
 from avsession.usecases.common import leaf
 from avsession.usecases.keeping import is_due
 from avsession.usecases.services import Services
@@ -213,6 +213,7 @@ async def _complete(app: Services, certificate: str) -> None:
         app.opened.forget(track.track)
         await app.custody.destroy(track.track)
     keys_ms = app.clock.now_ms()
+    await outgoing.drop_packages(app, recording.id, [track.track for track in tracks])
     if row.whole:
         app.gate.drains.over(recording.id)
         if recording.worker is not None:

@@ -19,19 +19,18 @@ import msgspec
 from msgspec.structs import replace
 
 from avsession.errors import Conflict, Erased, NotFound, TooMany
-from avsession.export_records import Export
+from avsession.export_records import Export, Taken
 from avsession.ports import Reader
 from avsession.privacy.recipe import File, Recipe, unpack
 from avsession.records import Recording, TrackRecord
 from avsession.sealing import parcel
 from avsession.sealing.open import VirtualFile
 from avsession.session import Party, new_id
-from avsession.usecases import mydata, restricting, taking, tracks
+from avsession.usecases import mydata, outgoing, taking
 from avsession.usecases.common import leaf, load
 from avsession.usecases.packing import Package
 from avsession.usecases.services import Services
 from avsession.usecases.tokens import secret_hash
-from avsession.usecases.withdrawals import withheld
 
 DAY_MS = 86_400_000
 WAITING, READY, FAILED = "waiting", "ready", "failed"
@@ -89,11 +88,9 @@ async def start(app: Services, secret: str, language: str) -> dict[str, Any]:
     now = app.clock.now_ms()
     async with app.store.write() as tx:
         session, fresh = await load(tx, party.id)
-        rows = await tx.find(Export, party=party.id)
         # an older link's exports open to nobody any more
-        for old in [row for row in rows if row.opens != secret_hash(key)]:
-            await tx.remove(Export, id=old.id)
-            rows.remove(old)
+        dropped = await outgoing.drop_exports(tx, party.id, but=secret_hash(key))
+        rows = await tx.find(Export, party=party.id)
         if any(row.state == WAITING for row in rows):
             raise Conflict("An export is being prepared already.")
         if len(rows) >= app.settings.export.at_once:
@@ -111,33 +108,14 @@ async def start(app: Services, secret: str, language: str) -> dict[str, Any]:
         refs = {"right": "export", "export": row.id}
         await leaf(app, tx, "privacy.requested", session=session, subject=fresh, refs=refs)
         for recording in await tx.find(Recording, session=session.id, order="created_ms"):
-            found = await theirs(app, tx, fresh, recording)
+            found = await outgoing.for_person(app, tx, fresh, recording)
             if found:
                 await taking.take(
                     app, tx, recording, found, why="person", what=row.id, subject=fresh
                 )
+    await outgoing.gone(app, dropped)
     app.building.want(row.id, key)
     return view(app, row)
-
-
-async def theirs(
-    app: Services, tx: Reader, party: Party, recording: Recording
-) -> list[TrackRecord]:
-    """The tracks of a recording that go into this party's export."""
-    if recording.state not in tracks.PLAYABLE:
-        return []
-    found = await tx.find(TrackRecord, recording=recording.id)
-    if not any(track.party == party.id for track in found):
-        return []
-    hidden = await withheld(tx, recording)
-    others = {one.party for one in await restricting.on_recording(tx, recording)} - {party.id}
-    both = app.settings.export.other_party == "always" and not others
-    return [
-        track
-        for track in found
-        if track.erased_ms is None
-        and (track.party == party.id or (both and track.party not in hidden))
-    ]
 
 
 async def allow(app: Services, secret: str, export: str) -> tuple[dict[str, Any], str]:
@@ -170,7 +148,8 @@ async def file(app: Services, export: str, key: str) -> tuple[Export, Package]:
     """The archive, ready to be read in any range.
 
     Raises NotFound when there is no such export for this key, or its time is over; Erased when a
-    track in it was destroyed since, so that it cannot be made again.
+    track in it was destroyed since, so that it cannot be made again; Conflict when the other
+    party's, which is in it, may not be given out any more.
     """
     now = app.clock.now_ms()
     async with app.store.read() as tx:
@@ -196,14 +175,17 @@ async def _recipe(app: Services, row: Export, key: str) -> Recipe:
 
 
 async def _whole(app: Services, recipe: Recipe) -> None:
-    """Raise Erased when a track of it is not there any more."""
+    """Raise Erased or Conflict when a track of it is not there, or not to be had, any more."""
     async with app.store.read() as tx:
         for one in recipe.files:
             if not one.track:
                 continue
             track = await tx.get(TrackRecord, one.track)
-            if track is None or track.erased_ms is not None:
+            row = await tx.get(Taken, one.taken)
+            recording = await tx.get(Recording, row.recording) if row else None
+            if track is None or row is None or recording is None:
                 raise Erased
+            await outgoing.check(app, tx, row, recording, track)
 
 
 def package(app: Services, recipe: Recipe, until_ms: int) -> Package:

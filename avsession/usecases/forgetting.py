@@ -42,7 +42,7 @@ from avsession.records import (
     Withdrawal,
 )
 from avsession.session import Party, Role, Session, new_id
-from avsession.usecases import erasure, exports, holds, requests, restricting
+from avsession.usecases import erasure, exports, holds, outgoing, requests, restricting
 from avsession.usecases.common import leaf, load
 from avsession.usecases.services import Services
 
@@ -79,7 +79,9 @@ async def forget(app: Services, party_id: str) -> None:
         for recording in await _theirs(tx, session, party):
             if not await _is_gone(tx, recording, party):
                 raise Unavailable
+        dropped = await outgoing.drop_exports(tx, party.id)
         await _forget(app, tx, session, party)
+    await outgoing.gone(app, dropped)
     app.gate.forget(party_id)
     await exports.sweep(app)
     await app.leftovers.scrub(app.store)

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from avsession import export_records, records
+from avsession.audit import rows as audit_rows
 from avsession.audit.log import rfc3339
 from avsession.canonical import b64
 from avsession.errors import AvsessionError, NotFound
@@ -78,9 +79,28 @@ NOT_HELD: dict[type, str] = {
     records.GrantRecord: "signed for both parties together; the log has its digest",
     records.TreeNode: "hashes of the log; the receipts hold the proofs",
     records.SignedHead: "heads of the log; the receipts hold the proofs",
+    records.QualityCount: "how many calls of a day were how good; nobody's in particular",
     export_records.Export: "this export itself",
 }
 """Kind of row -> why it does not go along."""
+
+
+TOLD: dict[str, frozenset[str]] = {
+    "session.created": frozenset({"account"}),
+    "access.granted": frozenset({"name", "language"}),
+    "key.created": frozenset({"enrolment"}),
+    "privacy.requested": frozenset({"text"}),
+    "privacy.answered": frozenset({"told"}),
+    "subject.rectified": frozenset({"old", "new"}),
+    "subject.restricted": frozenset({"reason"}),
+    "disclosure.made": frozenset({"given_to", "basis_text", "reason"}),
+    **dict.fromkeys(audit_rows.EVENT_LEAVES.values(), frozenset({"document", "purposes"})),
+}
+"""Kind of leaf -> the details that its person is told; of every other kind none.
+
+A hold's reason may be about somebody else, and who of the staff did something is not the person's
+own. ``session.created`` is about the agent who made it, whose account it names.
+"""
 
 
 def when(ms: int | None) -> str | None:
@@ -330,6 +350,7 @@ async def _log(tx: Reader, session: Session, party: Party, now_ms: int) -> list[
                 details=[
                     schema.Detail(field=d.field, value=json.loads(d.value), salt=b64(d.salt))
                     for d in details
+                    if d.field in TOLD.get(row.kind, ())
                 ],
             )
         )

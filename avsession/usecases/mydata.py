@@ -27,7 +27,16 @@ from avsession.records import (
 )
 from avsession.session import Party, Session
 from avsession.signed import Enrolment, Signed
-from avsession.usecases import certificates, consent, holds, keys, requests, restricting, told
+from avsession.usecases import (
+    certificates,
+    consent,
+    holds,
+    keys,
+    outgoing,
+    requests,
+    restricting,
+    told,
+)
 from avsession.usecases.services import Services
 from avsession.usecases.tokens import new_secret, secret_hash
 from avsession.usecases.withdrawals import may_withdraw
@@ -49,7 +58,8 @@ async def holder(app: Services, secret: str) -> Party:
 
 
 async def renew_link(app: Services, party: Party) -> str:
-    """A new private link for a seated party; the old one stops working. Raises TooMany."""
+    """A new private link for a seated party; the old one stops working, and so does what was
+    prepared under it: its download key may be in wrong hands, too. Raises TooMany."""
     if not app.limits.links.take(party.id, app.clock.now_ms()):
         raise TooMany
     secret = new_secret(app.entropy)
@@ -58,6 +68,8 @@ async def renew_link(app: Services, party: Party) -> str:
         if fresh is None:
             raise LinkSpent
         await tx.put(msgspec.structs.replace(fresh, data_hash=secret_hash(secret)))
+        dropped = await outgoing.drop_exports(tx, party.id)
+    await outgoing.gone(app, dropped)
     return secret
 
 

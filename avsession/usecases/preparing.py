@@ -13,7 +13,7 @@ from contextlib import suppress
 from avsession.audit import receipt as receipt_files
 from avsession.errors import (
     AvsessionError,
-    Erased,
+    Conflict,
     ManifestBroken,
     NotFound,
     RecordingTruncated,
@@ -27,7 +27,7 @@ from avsession.records import Certificate, ConsentEvent, Recording, TrackRecord
 from avsession.sealing import parcel
 from avsession.sealing.open import VirtualFile
 from avsession.session import Party
-from avsession.usecases import disclosing, exports, gathering, receipts, taking
+from avsession.usecases import disclosing, disclosures, exports, gathering, receipts, taking
 from avsession.usecases.packing import measured_all
 from avsession.usecases.services import Services
 
@@ -60,18 +60,39 @@ async def keep_preparing(app: Services) -> None:
 
 
 async def prepare_next(app: Services) -> bool:
-    """Prepare the oldest that waits; False when nothing does. Raises Unavailable."""
-    async with app.store.read() as tx:
-        waiting = await tx.find(Export, state=exports.WAITING, order="requested_ms", limit=1000)
-        disclosures = await tx.find(Disclosure, state=exports.WAITING, order="made_ms", limit=1)
-    for row in waiting:
-        key = app.building.key(row.id)
-        if key is not None:
+    """Prepare the next that waits; False when nothing does.
+
+    What cannot be prepared now keeps nobody else waiting: it goes to the back. Raises Unavailable
+    when there is only such.
+    """
+    late: Unavailable | None = None
+    for name in app.building.waiting():
+        async with app.store.read() as tx:
+            row = await tx.get(Export, name)
+        key = app.building.key(name)
+        if row is None or key is None or row.state != exports.WAITING:
+            app.building.over(name)
+            continue
+        try:
             await _export(app, row, key)
+        except Unavailable as error:
+            app.building.later(name)
+            late = error
+        else:
             return True
-    for disclosure in disclosures:
-        await disclosing.prepare(app, disclosure)
-        return True
+    async with app.store.read() as tx:
+        found = await tx.find(
+            Disclosure, state=exports.WAITING, order="made_ms", limit=disclosures.MAX_WAITING
+        )
+    for disclosure in found:
+        try:
+            await disclosing.prepare(app, disclosure)
+        except Unavailable as error:
+            late = error
+        else:
+            return True
+    if late is not None:
+        raise late
     return False
 
 
@@ -158,7 +179,7 @@ async def _media(app: Services, row: Export) -> list[File]:
         name = f"recordings/{recording}/{roles.get(track.id, 'nobody')}.webm"
         try:
             file = await taking.track_file(app, one.id, track.id, row.expires_ms)
-        except (Erased, NotFound, RecordingTruncated, ManifestBroken) as error:
+        except (Conflict, NotFound, RecordingTruncated, ManifestBroken) as error:
             log.warning("a track is not in an export: %s", error.code)
             continue
         opened.append((name, one.id, track.id, file))

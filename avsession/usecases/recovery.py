@@ -4,7 +4,7 @@ The receipt is verified in full, against this log's own key, and must be of some
 person themselves said: a certificate of destruction both parties have. Whoever holds such a
 receipt counts as the person, as with the link itself, so tries are few, refusals are logged (with
 their count, once a minute), and the person sees on their page when it was done. The link before
-stops working.
+stops working, with every export that was prepared under it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from avsession.errors import AvsessionError, NotFound, ReceiptInvalid, TooMany
 from avsession.ports import Reader
 from avsession.records import ConsentEvent, Leaf
 from avsession.session import Party
-from avsession.usecases import accounts
+from avsession.usecases import accounts, outgoing
 from avsession.usecases.common import leaf, load
 from avsession.usecases.limits import address_key
 from avsession.usecases.services import Services
@@ -50,6 +50,8 @@ async def by_receipt(app: Services, data: bytes, address: str) -> str:
         await tx.put(replace(party, data_hash=secret_hash(secret)))
         refs = {"what": "private_link", "method": "receipt", "event": event_id}
         await leaf(app, tx, "access.granted", session=session, subject=party, refs=refs)
+        dropped = await outgoing.drop_exports(tx, party.id)
+    await outgoing.gone(app, dropped)
     return secret
 
 

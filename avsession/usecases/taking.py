@@ -11,19 +11,17 @@ from collections.abc import Sequence
 import msgspec
 
 from avsession.audit.verify_exports import taken_refs
-from avsession.errors import Erased, NotFound
+from avsession.errors import NotFound
 from avsession.export_records import Taken
 from avsession.ports import Reader, Writer
-from avsession.recording import State
 from avsession.records import Access, Leaf, Recording, TrackRecord
 from avsession.sealing.open import VirtualFile
 from avsession.session import Party, Session, new_id
-from avsession.usecases import restricting, tracks
+from avsession.usecases import outgoing, restricting, tracks
 from avsession.usecases.common import leaf
 from avsession.usecases.services import Services
 
 KIND = "recording.exported"
-ADMIN = "admin"
 
 
 async def take(  # noqa: PLR0913 - its leaf has this many parts
@@ -46,7 +44,7 @@ async def take(  # noqa: PLR0913 - its leaf has this many parts
     (``account`` and ``actor`` say who). ``actor`` is a pseudonym or ``console``. Raises Restricted
     for an admin, while somebody in the recording has it restricted.
     """
-    if why == ADMIN:
+    if why == outgoing.ADMIN:
         await restricting.check(tx, recording, purpose)
     name = new_id("tak", app.entropy)
     row = Taken(
@@ -78,8 +76,8 @@ async def take(  # noqa: PLR0913 - its leaf has this many parts
 async def track_file(app: Services, taken: str, track: str, until_ms: int) -> VirtualFile:
     """A track as a file, under what was written down; it closes at ``until_ms``.
 
-    Raises NotFound when nothing was written down, or not this track; Erased once it is destroyed;
-    Restricted for an admin's, once somebody in it has it restricted; what ``tracks.opened`` raises.
+    Raises NotFound when nothing was written down, or not this track; what ``outgoing.check`` raises
+    when it may not be given out any more; what ``tracks.opened`` raises. Call it for every range.
     """
     async with app.store.read() as tx:
         row = await tx.get(Taken, taken)
@@ -89,11 +87,7 @@ async def track_file(app: Services, taken: str, track: str, until_ms: int) -> Vi
         recording = await tx.get(Recording, found.recording)
         if recording is None or not await is_logged(tx, recording, row):
             raise NotFound
-        if row.why == ADMIN:
-            await restricting.check(tx, recording, row.purpose)
-    if recording.state is State.ERASED or found.erased_ms is not None:
-        app.opened.forget(track)
-        raise Erased
+        await outgoing.check(app, tx, row, recording, found)
     # the same place as for players: an erasure closes it there, while it is being read
     access = Access(
         id=row.id,

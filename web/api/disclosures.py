@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from avsession.errors import Conflict, Erased, NotFound, NotPermitted
+from avsession.errors import Conflict, ConsentRequired, Erased, NotFound, NotPermitted
 from avsession.messages.common import Id
 from avsession.usecases import disclosures
 from web.api import examples
@@ -119,6 +119,6 @@ ROUTES = (
         needs=Needs.STAFF,
         media="application/octet-stream",
         answer="",
-        errors=(NotPermitted, NotFound, Conflict),
+        errors=(NotPermitted, NotFound, Conflict, Erased, ConsentRequired),
     ),
 )

@@ -144,6 +144,6 @@ ROUTES = (
         summary="An export that this browser may download; takes Range, one range at most",
         media="application/zip",
         answer="",
-        errors=(NotFound, Erased, RecordingTruncated),
+        errors=(NotFound, Conflict, Erased, RecordingTruncated),
     ),
 )

@@ -126,3 +126,10 @@ def test_both_languages_say_the_same_things_and_every_code_has_its_word() -> Non
         assert places.findall(text) == places.findall(texts["de"][key]), key
     for state in State:
         assert f"state.{state}" in texts["en"]
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "like a key"), ("de", "Schlüssel")])
+def test_it_says_that_it_is_like_a_key(language: str, words: str) -> None:
+    """A receipt in it opens a private link: who takes the archive along must know."""
+    page = export_page.page(said(language), [])
+    assert words in page.split("<section>")[0]

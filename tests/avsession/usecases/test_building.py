@@ -25,3 +25,15 @@ def test_there_is_a_limit() -> None:
     building.want("a", "k")
     with pytest.raises(TooMany):
         building.want("c", "k")
+
+
+def test_what_cannot_be_done_now_comes_last() -> None:
+    building = Building()
+    for name in ("a", "b", "c"):
+        building.want(name, f"key of {name}")
+    building.later("a")
+    assert building.waiting() == ["b", "c", "a"]
+    assert building.key("a") == "key of a"
+    building.over("a")
+    building.later("a")
+    assert building.waiting() == ["b", "c"]

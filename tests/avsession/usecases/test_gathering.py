@@ -4,9 +4,12 @@ import msgspec
 
 from avsession.export_records import Export, Taken
 from avsession.privacy.export import Document
+from avsession.privacy.requests import Right
 from avsession.records import Recording, TrackRecord
 from avsession.storage.tables import TABLES
-from avsession.usecases import gathering, review, taking
+from avsession.usecases import gathering, holds, review, rights, taking
+from avsession.usecases.common import leaf, load
+from tests.avsession.usecases.test_disclosures import prepared
 from tests.avsession.usecases.world import World
 
 
@@ -62,3 +65,38 @@ async def test_the_log_is_about_this_person_only(world: World) -> None:
     said = await document(world)
     assert all(world.customer.party.pseudonym in entry.entry for entry in said.log)
     assert f'"subject":"{world.agent.party.pseudonym}"' not in str(said.log)
+
+
+async def test_no_holds_reason_and_nobody_of_the_staff_is_told(world: World) -> None:
+    """Who asked for a hold, and why, may be about somebody else."""
+    recording = await world.sealed("quality")
+    hold = await holds.place(
+        world.app, world.admin, scope="party", target=world.customer.id, category="claim",
+        reason="secret reason", asked_by="secret asker",
+        review_ms=world.clock.now_ms() + 1_000_000,
+    )  # fmt: skip
+    await holds.release(world.app, world.admin, hold["hold"], "secret release")
+    await prepared(world, recording, scope="party", target=world.customer.id)
+    text = "I object."
+    secret = world.customer.data_secret
+    await rights.ask(world.app, secret, Right.OBJECT, text, ("quality",), "a key")
+    said = await document(world)
+    kinds = {entry.kind for entry in said.log}
+    assert kinds >= {"hold.placed", "hold.released", "disclosure.made", "privacy.requested"}
+    text = msgspec.json.encode(said).decode()
+    assert "secret" not in text
+    assert world.admin.account not in text
+    told = {(e.kind, d.field) for e in said.log for d in e.details}
+    assert {("disclosure.made", "given_to"), ("privacy.requested", "text")} <= told
+
+
+async def test_what_a_new_kind_of_leaf_says_is_not_told_by_itself(world: World) -> None:
+    async with world.store.write() as tx:
+        session, party = await load(tx, world.customer.id)
+        await leaf(
+            world.app, tx, "recording.paused", session=session, subject=party,
+            details={"account": "acc_x", "reason": "card"},
+        )  # fmt: skip
+    said = await document(world)
+    (entry,) = [entry for entry in said.log if entry.kind == "recording.paused"]
+    assert entry.details == []

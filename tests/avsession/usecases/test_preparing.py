@@ -3,10 +3,13 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from avsession.errors import Unavailable
+from avsession.export_records import Export
 from avsession.tasks import Tasks
-from avsession.usecases import exports, preparing
+from avsession.usecases import exports, mydata, preparing
+from tests.avsession.usecases.test_disclosures import disclose
 from tests.avsession.usecases.world import World
 
 
@@ -82,3 +85,49 @@ async def test_what_was_removed_meanwhile_is_not_kept(
     assert await preparing.prepare_next(world.app)
     assert world.files("exports") == []
     assert await state(world) == []
+
+
+async def test_one_that_cannot_be_made_now_keeps_nobody_waiting(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await exports.start(world.app, world.customer.data_secret, "en")
+    secret = await mydata.renew_link(world.app, world.agent.party)
+    second = await exports.start(world.app, secret, "en")
+    disclosure = await disclose(world, world.session, scope="session", parts=("records",))
+    put = world.app.parcels.put
+
+    async def away(name: str, data: bytes) -> None:
+        if name == first["export"]:
+            raise Unavailable
+        await put(name, data)
+
+    monkeypatch.setattr(world.app.parcels, "put", away)
+    assert await preparing.prepare_next(world.app)
+    assert [one["state"] for one in (await exports.listed(world.app, secret))["exports"]] == [
+        "ready"
+    ]
+    assert await preparing.prepare_next(world.app)
+    assert sorted(world.files("exports")) == sorted([disclosure["disclosure"], second["export"]])
+    with pytest.raises(Unavailable):
+        await preparing.prepare_next(world.app)
+    monkeypatch.setattr(world.app.parcels, "put", put)
+    assert await preparing.prepare_next(world.app)
+    assert await state(world) == ["ready"]
+
+
+async def test_a_key_of_an_export_that_is_gone_is_dropped(world: World) -> None:
+    world.app.building.want("exp_gone", "a key")
+    assert not await preparing.prepare_next(world.app)
+    assert world.app.building.waiting() == []
+
+
+async def test_only_those_whose_key_is_here_are_looked_at(world: World) -> None:
+    """However many wait for their person to look at the page."""
+    made = await exports.start(world.app, world.customer.data_secret, "en")
+    row = (await world.find(Export))[0]
+    async with world.store.write() as tx:
+        for n in range(1001):
+            await tx.add(replace(row, id=f"exp_{n:026}", requested_ms=row.requested_ms - 1))
+    assert await preparing.prepare_next(world.app)
+    (done,) = await world.find(Export, id=made["export"])
+    assert done.state == exports.READY

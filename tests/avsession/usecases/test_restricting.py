@@ -18,9 +18,9 @@ from avsession.recording import State
 from avsession.records import Leaf, Recording, Restriction
 from avsession.usecases import (
     desk,
-    exports,
     holds,
     mydata,
+    outgoing,
     review,
     rights,
     sessions,
@@ -248,6 +248,6 @@ async def test_ones_own_export_goes_on_without_who_has_restricted_theirs(world: 
         row = await tx.get(Recording, recording)
         assert row is not None
         for person in (world.customer, world.agent):
-            found = await exports.theirs(app, tx, person.party, row)
+            found = await outgoing.for_person(app, tx, person.party, row)
             own = [track.party for track in found]
             assert own == [world.customer.id] if person is world.customer else len(own) == 2
