@@ -77,6 +77,10 @@ class Keyframes:
         """Whether there has been one."""
         return self._came_ms > float("-inf")
 
+    def came_since(self, moment_ms: float) -> bool:
+        """Whether there has been one since then."""
+        return self._came_ms >= moment_ms
+
     def want(self) -> None:
         """Ask at the next occasion."""
         self._wanted = True

@@ -13,6 +13,26 @@ class Kind(IntEnum):
     AUDIO = 2
 
 
+MAX_A_SECOND = 500
+"""Frames of a kind: Opus has 400 at most, browsers send 50. With the 2 ms that FORMAT.md puts
+between two sounds, what comes in a second then never takes more than a second."""
+
+
+class EachSecond:
+    """Counts the frames of each kind in the running second."""
+
+    def __init__(self) -> None:
+        self._since_ms = float("-inf")
+        self._counts = [0, 0]
+
+    def count(self, kind: Kind, now_ms: float) -> int:
+        """Another one; the how manieth it is."""
+        if now_ms - self._since_ms >= 1_000.0:
+            self._since_ms, self._counts = now_ms, [0, 0]
+        self._counts[kind - 1] += 1
+        return self._counts[kind - 1]
+
+
 @dataclass(slots=True)
 class EncodedFrame:
     """One whole VP8 frame or one Opus packet, as the browser encoded it.
@@ -35,7 +55,8 @@ class EncodedFrame:
     after_loss: bool = False
     """Something of its kind should have come since the frame before it, and is lost."""
     lost_since_ms: float | None = None
-    """Of the first frame after a loss with which its leg began: when that leg was first heard."""
+    """After a loss: when its kind was first heard, or heard again after a pause, if no whole
+    frame need have come since."""
 
     @property
     def latest_ms(self) -> float:

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from recorder import rtp, vp8
 from recorder.asking import ROUND_TRIPS_OF_PATIENCE, Keyframes, RoundTrip
 from recorder.clock import SenderClock
-from recorder.frames import EncodedFrame, Kind
-from recorder.stream import OPUS_TICKS_PER_MS, VIDEO_TICKS_PER_MS, Stream
+from recorder.frames import MAX_A_SECOND, EachSecond, EncodedFrame, Kind
+from recorder.stream import MISSED, OPUS_TICKS_PER_MS, VIDEO_TICKS_PER_MS, Stream, begins_keyframe
 from recorder.webm import MAX_FRAME_BYTES
 
 VP8_PAYLOAD, RTX_PAYLOAD, OPUS_PAYLOAD = 96, 97, 111
@@ -23,9 +23,6 @@ REPORT_EVERY_MS = 1_000.0
 HURRY_AFTER_MS = 120.0
 """What has been missing for longer was probably lost twice, and every tick counts; till then the
 seldomer ticks of a calm leg do as well, if it loses little."""
-MISSED = 16
-"""So many packets before the first one of video are asked for: without its first packet the first
-keyframe is lost, and with it all until the next one."""
 STALE_MS = 200.0
 """A frame that began so long ago and has no end will have none, if nothing more comes."""
 MAX_OPUS_BYTES = 1_500
@@ -34,9 +31,6 @@ PLAIN_BYTES = 16
 MAX_PARTS = MAX_FRAME_BYTES // 1_500
 """Packets of one frame, each a datagram at most: a frame that never ends is given up by their
 number, since a million pieces of one byte weigh more than the bytes."""
-MAX_A_SECOND = 500
-"""Frames of a kind: Opus has 400 at most, browsers send 50. With the 2 ms that FORMAT.md puts
-between two sounds, what comes in a second then never takes more than a second."""
 MAX_SOURCES = 32
 """SSRCs in a leg's life: three and their changes. libsrtp keeps a state for each and searches them
 one by one, so the owner ends a leg that has more."""
@@ -70,7 +64,6 @@ class Receiver:
         self._parts_timestamp = 0
         self._needs_keyframe = True
         self._video_lost = self._sound_lost = self._thrown = False
-        self._heard_ms: float | None = None
         self._parts_ms = 0.0
         self._reported_ms = float("-inf")
         self.malformed = 0
@@ -78,9 +71,7 @@ class Receiver:
         self.discarded = 0
         """Frames not stored: incomplete, not decodable without a lost one, or too many."""
         self._sources: set[int] = set()
-        self._counted_ms = float("-inf")
-        self._counts = [0, 0]
-        """Video frames and sounds in the second since then."""
+        self._rate = EachSecond()
 
     def take(self, data: bytearray, start: int, end: int, now_ms: float) -> None:
         """A decrypted RTP packet in a buffer that is used again; its frames go to `ready`.
@@ -112,6 +103,8 @@ class Receiver:
                 and second & 0x7F == OPUS_PAYLOAD
                 and self.audio.reorder.advance(sequence)
             ):
+                if self.audio.heard(now_ms):
+                    self._sound_lost = False
                 self.audio.arrived(timestamp, now_ms)
                 self._sound(timestamp, bytes(data[start + 12 : end]), now_ms)
                 return
@@ -149,31 +142,18 @@ class Receiver:
         if len(self._sources) <= MAX_SOURCES:
             self._sources.add(int.from_bytes(ssrc, "big"))
 
-    def _too_many(self, kind: Kind, now_ms: float) -> bool:
-        """Count a frame; whether it is one too many."""
-        if now_ms - self._counted_ms >= 1_000.0:
-            self._counted_ms, self._counts = now_ms, [0, 0]
-        self._counts[kind - 1] += 1
-        return self._counts[kind - 1] > MAX_A_SECOND
-
     def _any(self, data: bytes, now_ms: float) -> None:
-        if self._heard_ms is None:
-            self._heard_ms = now_ms
         self._source(data[8:12])  # whatever the rest of it is, libsrtp has made a state for it
         packet = rtp.parse(data)
         if packet is None:
             self.malformed += 1
         elif packet.payload_type == VP8_PAYLOAD:
-            known = self.video.ssrc
-            if self.video.claim(packet.ssrc, now_ms):
-                if packet.ssrc != known:
-                    # an encoder that begins anew refers to nothing that came before
-                    self._parts, self._needs_keyframe = [], True
+            if self._claim(self.video, packet, now_ms):
                 self._video(self.video.reorder.push(packet, now_ms), now_ms)
-                if self._needs_keyframe and _begins_keyframe(packet):
+                if self._needs_keyframe and begins_keyframe(packet):
                     self._skip_to_keyframe(now_ms)
         elif packet.payload_type == OPUS_PAYLOAD:
-            if self.audio.claim(packet.ssrc, now_ms):
+            if self._claim(self.audio, packet, now_ms):
                 self.audio.arrived(packet.timestamp, now_ms)
                 self._audio(self.audio.reorder.push(packet, now_ms), now_ms)
         elif packet.payload_type == RTX_PAYLOAD and self.video.ssrc is not None:
@@ -187,6 +167,26 @@ class Receiver:
             self._video(pushed, now_ms)
         else:
             self.malformed += 1
+
+    def _claim(self, stream: Stream, packet: rtp.Packet, now_ms: float) -> bool:
+        """Whether its stream takes it. What begins anew, whole before, has lost nothing so far."""
+        known, video = stream.ssrc, stream is self.video
+        lost = self._thrown or bool(self._parts) if video else self._sound_lost
+        torn = (lost or stream.reorder.waiting) and not stream.pausing(now_ms)
+        if not stream.claim(packet.ssrc, now_ms, torn=torn):
+            return False
+        anew = packet.ssrc != known
+        if video and anew:  # an encoder that begins anew refers to nothing that came before
+            self._parts, self._needs_keyframe = [], True
+        if anew or stream.heard(now_ms, packet.sequence):
+            self._lost(stream, lost=anew and torn)
+        return True
+
+    def _lost(self, stream: Stream, *, lost: bool) -> None:
+        if stream is self.video:
+            self._thrown, self._video_lost = lost, False
+        else:
+            self._sound_lost = lost
 
     def _answered(self, took_ms: float) -> None:
         self._round_trip.answered(took_ms)
@@ -218,12 +218,14 @@ class Receiver:
 
     def losing(self, now_ms: float) -> dict[Kind, float]:
         """Of which kinds something is lost that no frame tells of, were this the leg's end; with
-        each, when the leg was first heard."""
+        each, when it was first heard, or again. Of what pauses, nothing."""
         stale = bool(self._parts) and now_ms - self._parts_ms > STALE_MS
-        video = self._thrown or stale or self.video.reorder.waiting
-        audio = self._sound_lost or self.audio.reorder.waiting
-        since_ms = self._heard_ms if self._heard_ms is not None else now_ms
-        return {kind: since_ms for kind, lost in zip(Kind, (video, audio), strict=True) if lost}
+        lost = ((self.video, self._thrown or stale), (self.audio, self._sound_lost))
+        return {
+            kind: stream.since_ms
+            for kind, (stream, known) in zip(Kind, lost, strict=True)
+            if (known or stream.reorder.waiting) and not stream.pausing(now_ms)
+        }
 
     def request_keyframe(self) -> None:
         """Ask for a keyframe with the next feedback."""
@@ -282,7 +284,7 @@ class Receiver:
         begun = bool(self._parts) and vp8.is_keyframe(self._parts[0])
         if begun and not self._doubtful(now_ms):
             return True
-        return self.video.reorder.holds(_begins_keyframe)
+        return self.video.reorder.holds(begins_keyframe)
 
     def _audio(self, packets: Iterable[rtp.Packet | None], now_ms: float) -> None:
         for packet in packets:
@@ -295,7 +297,7 @@ class Receiver:
         # silence (DTX) needs nothing: its packets are absent and the timestamps go on
         if not 0 < len(data) <= MAX_OPUS_BYTES:
             return
-        if self._too_many(Kind.AUDIO, now_ms):
+        if self._rate.count(Kind.AUDIO, now_ms) > MAX_A_SECOND:
             self.discarded += 1
             return
         if self._beginning and self._beginning[-1][2] != now_ms:
@@ -309,6 +311,7 @@ class Receiver:
             frame = EncodedFrame(Kind.AUDIO, captured_ms, now_ms, data)
             if self._sound_lost:
                 self._sound_lost, frame.after_loss = False, True
+                frame.lost_since_ms = self.audio.since_ms
             self.ready.append(frame)
 
     def _video(self, packets: Iterable[rtp.Packet | None], now_ms: float) -> None:
@@ -330,7 +333,7 @@ class Receiver:
         reorder = self.video.reorder
         underway = bool(self._parts) and vp8.is_keyframe(self._parts[0])
         if self._needs_keyframe and reorder.waiting and not underway:
-            self._video(reorder.skip_to(_begins_keyframe), now_ms)
+            self._video(reorder.skip_to(begins_keyframe), now_ms)
 
     def _piece(
         self, begins: bool, data: bytes | bytearray, timestamp: int, marker: bool, now_ms: float
@@ -339,6 +342,8 @@ class Receiver:
         if begins:
             if self._parts:
                 self._lose()  # the frame before had no end
+            if self.video.heard(now_ms):
+                self._lost(self.video, lost=False)
             self._parts_timestamp, self._parts_ms = timestamp, now_ms
         elif not self._parts or timestamp != self._parts_timestamp:
             self._thrown = True
@@ -356,7 +361,7 @@ class Receiver:
         """What follows cannot be decoded until a keyframe comes."""
         if self._parts:
             self.discarded += 1
-        self._video_lost = self._keyframes.seen
+        self._video_lost = self._keyframes.came_since(self.video.since_ms)
         self._thrown |= bool(self._parts) or self._video_lost
         self._parts = []
         self._needs_keyframe = True
@@ -364,7 +369,7 @@ class Receiver:
     def _finish(self, now_ms: float) -> None:
         data = b"".join(self._parts)
         self._parts = []
-        if len(data) > MAX_FRAME_BYTES or self._too_many(Kind.VIDEO, now_ms):
+        if len(data) > MAX_FRAME_BYTES or self._rate.count(Kind.VIDEO, now_ms) > MAX_A_SECOND:
             self.discarded += 1
             self._lose()
             return
@@ -382,13 +387,11 @@ class Receiver:
             self._lose()
             return
         lost = self._video_lost or self._thrown
-        since_ms = self._heard_ms if lost and not self._keyframes.seen else None
+        since_ms: float | None = self.video.since_ms
+        if not lost or self._keyframes.came_since(self.video.since_ms):
+            since_ms = None  # since the frame before
         self._needs_keyframe = self._video_lost = self._thrown = False
         self._keyframes.came(now_ms)
         at_ms = self.video.clock.at(self._parts_timestamp, now_ms)
         frame = EncodedFrame(Kind.VIDEO, at_ms, now_ms, data, True, *size, lost, since_ms)
         self.ready.append(frame)
-
-
-def _begins_keyframe(packet: rtp.Packet) -> bool:
-    return vp8.begins_keyframe(packet.payload)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recorder import rtp
+from recorder import rtp, vp8
 from recorder.clock import SenderClock, StreamClock
 from recorder.reorder import Reorder
 
@@ -12,9 +12,15 @@ MOST_IN_VAIN = 120
 OVERTAKEN_MS = 80.0
 """What is not sent again is waited for only as long as packets overtake each other."""
 LOSSY = 256 * 2 // 100
-"""In 256ths, as reports count it: more than 2 in a hundred lost."""
+"""In 256ths, as reports count it (rounded down): at least this, some 2 in a hundred, is lossy."""
 MAX_BEGINNING_MS = 1_000.0
 """What was read first and says it is older than this before the newest is stamped like it."""
+MISSED = 16
+"""So many packets before the first one of video are asked for: without its first packet the first
+keyframe is lost, and with it all until the next one."""
+PAUSE_MS = 1_500.0
+"""Nothing of a kind for longer is its sender's own pause (silence has a packet every 400 ms),
+unless more than MISSED packets are missing after it: then the path was gone so long."""
 SSRC_CHANGE_MS = 1_000.0
 """A stream may change its SSRC (a sender restarted) once in this time; more often is ignored."""
 
@@ -39,18 +45,25 @@ class Stream:
         self._sender = sender
         self.clock = StreamClock(ticks_per_ms, sender, leaps=ticks_per_ms == VIDEO_TICKS_PER_MS)
         self._since_ms = float("-inf")
+        self.since_ms = float("-inf")
+        """When it was heard first, or first after a pause: what is lost was lost after that."""
+        self._heard_ms = float("-inf")
         self._jitter = 0.0
         self._transit: float | None = None
         self._last_report: tuple[int, float] | None = None
         self._prior = (0, 0)
         self._fraction = 0
 
-    def claim(self, ssrc: int, now_ms: float) -> bool:
-        """Whether a packet with this SSRC belongs to the stream; a new one begins it anew."""
+    def claim(self, ssrc: int, now_ms: float, *, torn: bool = False) -> bool:
+        """Whether a packet with this SSRC belongs to the stream; a new one begins it anew.
+
+        ``torn``: what came under the old one ended with a loss, so `since_ms` stays.
+        """
         if ssrc == self.ssrc:
             return True
         if self.ssrc is not None and now_ms - self._since_ms < SSRC_CHANGE_MS:
             return False
+        since_ms = self.since_ms
         self.__init__(  # type: ignore[misc]
             self._ticks_per_ms,
             self.reorder.hold_ms,
@@ -59,7 +72,25 @@ class Stream:
             before=self.reorder.before,
         )
         self.ssrc, self._since_ms = ssrc, now_ms
+        self.since_ms, self._heard_ms = (since_ms if torn else now_ms), now_ms
         return True
+
+    def heard(self, now_ms: float, sequence: int | None = None) -> bool:
+        """A packet came, the next one if no ``sequence`` is told; whether the first after a pause.
+
+        Call it before the packet is given to the reorder buffer.
+        """
+        resumes = now_ms - self._heard_ms > PAUSE_MS
+        if resumes and sequence is not None:
+            resumes = (sequence - self.reorder.highest - 1) & 0xFFFF <= MISSED
+        if resumes:
+            self.since_ms = now_ms
+        self._heard_ms = now_ms
+        return resumes
+
+    def pausing(self, now_ms: float) -> bool:
+        """Whether nothing has come for so long that its sender has probably paused."""
+        return now_ms - self._heard_ms > PAUSE_MS
 
     def hold(self, hold_ms: float) -> None:
         """Wait so long for a gap from now on, unless what is missing here is not sent again."""
@@ -110,7 +141,7 @@ class Stream:
     @property
     def lossy(self) -> bool:
         """Whether the last report said that much was lost."""
-        return self._fraction > LOSSY
+        return self._fraction >= LOSSY
 
     def block(self, now_ms: float) -> rtp.ReportBlock | None:
         """This stream's part of a receiver report (RFC 3550 appendix A.3)."""
@@ -131,3 +162,8 @@ class Stream:
         return rtp.ReportBlock(
             self.ssrc, fraction, expected - received, highest, int(self._jitter), last, delay
         )
+
+
+def begins_keyframe(packet: rtp.Packet) -> bool:
+    """Whether this packet of video is the first of a keyframe."""
+    return vp8.begins_keyframe(packet.payload)

@@ -174,7 +174,7 @@ class SegmentWriter:
     ) -> None:
         """Say what is missing between the last frames and the gate's closing; raises OSError.
 
-        ``losing``: kinds that something is lost of, and since when if nothing of it was stored.
+        ``losing``: kinds that something is lost of, and since when at the earliest.
         ``legless``: the leg itself was lost, and no other has brought anything. ``begun``: when
         the generation began, and why there is a gap before it, for one of which nothing is
         stored. All times are monotonic ms.
@@ -182,7 +182,7 @@ class SegmentWriter:
         shift_ms = self._timeline.shift_ms
         end = int(moment_ms) + shift_ms
         gaps = [
-            (max(0, self._until.get(kind, int(since_ms) + shift_ms)), LOST[kind])
+            (max(0, self._until.get(kind, 0), int(since_ms) + shift_ms), LOST[kind])
             for kind, since_ms in sorted(losing.items())
         ]
         if legless:
@@ -227,15 +227,18 @@ class SegmentWriter:
             moment, kind = int(frame.timestamp_ms), frame.kind
             since = self._until.get(kind)
             if frame.lost_since_ms is not None:
-                # before the first of a leg: no earlier than what is stored of another one
+                # no earlier than what is stored: perhaps of another leg
                 since = max(0, since or 0, int(frame.lost_since_ms) + self._timeline.shift_ms)
             if frame.after_loss and since is not None and since < moment:
                 since = lost[kind][0] if kind in lost else since
                 lost[kind] = (since, moment, LOST[kind])
             self._until[kind] = moment
         gaps = list(lost.values())
-        if before is None or (reason == NO_MEDIA and frames[0].after_loss):
-            return gaps  # the beginning; or everything was lost, as said above, and not silence
+        if before is None:
+            return gaps  # the beginning
+        first = lost.get(frames[0].kind)
+        if reason == NO_MEDIA and frames[0].after_loss and first and first[0] <= before:
+            return gaps  # everything was lost, as said above, and not silence
         before = max(before, self._chain.lost_until_ms.get(self.track, 0))  # as said at that end
         start = int(frames[0].timestamp_ms)
         if start - before > (GAP_MS if reason == NO_MEDIA else 0):

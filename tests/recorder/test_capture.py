@@ -96,10 +96,10 @@ async def test_what_is_lost_at_the_end_is_said_before_the_generation_ends(room: 
     party = capture.party(1, "p")
     assert party is not None
     assert party.leg is not None
+    assert party.leg.receiver.audio.claim(1, room.ms)
     reorder = party.leg.receiver.audio.reorder
     for sequence in (7, 9):
         reorder.push(Packet(111, False, sequence, 0, 1, b"x"), room.ms)
-    party.leg.receiver._heard_ms = room.ms
     room.ms += 250
     capture.close(room.order(1))
     await capture.drain()

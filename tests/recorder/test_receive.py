@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder.asking import KEYFRAME_EVERY_MS, PLI_SPACING_MS
-from recorder.frames import EncodedFrame, Kind
-from recorder.receive import MAX_A_SECOND, MAX_PARTS, MAX_SOURCES, Receiver
+from recorder.frames import MAX_A_SECOND, EncodedFrame, Kind
+from recorder.receive import MAX_PARTS, MAX_SOURCES, Receiver
 from recorder.webm import MAX_FRAME_BYTES
 from tests.recorder.packets import (
     AUDIO_SSRC,

@@ -1,6 +1,7 @@
 """What a receiver asks for when packets are missing, and what it does with what stays missing."""
 
 import itertools
+import struct
 
 import pytest
 from aiortc.rtp import RtcpRtpfbPacket
@@ -8,6 +9,7 @@ from aiortc.rtp import RtcpRtpfbPacket
 from recorder.asking import PLI_SPACING_MS
 from recorder.frames import Kind
 from recorder.receive import HURRY_AFTER_MS, STALE_MS, Receiver
+from recorder.stream import PAUSE_MS
 from tests.recorder.packets import AUDIO_SSRC, VideoSource, as_rtx, audio_packet
 from tests.recorder.test_receive import feed, numbers, plis, said
 
@@ -186,3 +188,69 @@ def test_what_is_lost_at_the_end_is_known() -> None:
     assert receiver.losing(1701) == {Kind.VIDEO: 1000}
     receiver.tick(2100)
     assert receiver.losing(2101) == {Kind.VIDEO: 1000}
+
+
+def anew(packets: list[bytes], ssrc: int) -> list[bytes]:
+    """The same from an encoder that was made again."""
+    return [p[:8] + struct.pack("!L", ssrc) + p[12:] for p in packets]
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_camera_that_was_off_lost_nothing_meanwhile(lost: int) -> None:
+    """Ten minutes off, then on with a torn keyframe: lost since it was on again."""
+    receiver, source = Receiver(hold_ms=100), VideoSource()
+    receiver.on_rtp(audio_packet(0, 0), 1_000)
+    feed(receiver, source.frame(1, keyframe=True), 600_000)  # it was off at first, too
+    torn = source.frame(2, keyframe=True)
+    feed(receiver, [p for n, p in enumerate(torn) if n != lost], 1_200_000)
+    receiver.tick(1_200_150)
+    assert receiver.losing(1_200_200) == {Kind.VIDEO: 1_200_000}
+    (key,) = feed(receiver, source.frame(3, keyframe=True), 1_200_300)
+    assert (key.after_loss, key.lost_since_ms) == (True, 1_200_000)
+
+
+def test_a_camera_that_goes_off_after_a_loss_loses_nothing_while_it_is_off() -> None:
+    receiver, source = Receiver(hold_ms=100), VideoSource()
+    feed(receiver, source.frame(1, keyframe=True), 1_000)
+    feed(receiver, source.frame(2, keyframe=False)[1:], 1_033)
+    receiver.on_rtp(audio_packet(0, 0), 1_033)
+    receiver.on_rtp(audio_packet(2, 1920), 1_073)
+    receiver.tick(1_133)
+    assert receiver.losing(1_200) == {Kind.VIDEO: 1_000, Kind.AUDIO: 1_033}
+    assert receiver.losing(1_074 + PAUSE_MS) == {}
+    (key,) = feed(receiver, source.frame(3, keyframe=True), 60_000)
+    assert not key.after_loss
+
+
+def test_a_path_that_was_gone_is_no_pause() -> None:
+    """Its packets are missing afterwards."""
+    receiver, source = Receiver(hold_ms=100), VideoSource()
+    feed(receiver, source.frame(1, keyframe=True), 1_000)
+    for number in range(2, 92):
+        source.frame(number, keyframe=False)
+    feed(receiver, source.frame(92, keyframe=False), 4_000)
+    receiver.tick(4_150)
+    assert receiver.losing(4_200) == {Kind.VIDEO: 1_000}
+    (key,) = feed(receiver, source.frame(93, keyframe=True), 4_200)
+    assert (key.after_loss, key.lost_since_ms) == (True, None), "since the frame before"
+
+
+@pytest.mark.parametrize("how", ["whole", "in a frame", "behind a gap"])
+def test_an_encoder_that_begins_anew_is_a_loss_only_if_something_is_lost(how: str) -> None:
+    receiver, source = Receiver(hold_ms=400), VideoSource()
+    feed(receiver, source.frame(1, keyframe=True), 1_000)
+    last = source.frame(2, keyframe=False)
+    feed(receiver, {"whole": last, "in a frame": last[:1], "behind a gap": last[1:]}[how], 1_950)
+    fresh = anew(source.frame(3, keyframe=True), 0x9999)
+    (key,) = [*feed(receiver, fresh, 2_000), *receiver.tick(2_010)]
+    assert (key.after_loss, key.lost_since_ms) == (how != "whole", None)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_sound_that_begins_anew_is_a_loss_only_if_something_is_lost(lost: bool) -> None:
+    receiver = Receiver(hold_ms=400)
+    receiver.on_rtp(audio_packet(0, 0), 1_000)
+    receiver.on_rtp(audio_packet(2 if lost else 1, 1920), 1_950)
+    (packet,) = anew([audio_packet(500, 9_600)], 0x9999)
+    (sound,) = receiver.on_rtp(packet, 2_000)
+    assert sound.after_loss == lost

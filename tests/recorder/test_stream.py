@@ -1,6 +1,8 @@
+import pytest
+
 from recorder.clock import SenderClock
 from recorder.rtp import Packet, SenderReport
-from recorder.stream import MOST_IN_VAIN, OVERTAKEN_MS, SSRC_CHANGE_MS, Stream
+from recorder.stream import MISSED, MOST_IN_VAIN, OVERTAKEN_MS, PAUSE_MS, SSRC_CHANGE_MS, Stream
 
 
 def packet(sequence: int) -> Packet:
@@ -68,3 +70,25 @@ def test_nothing_missing_nothing_asked() -> None:
     made = stream()
     made.reorder.push(packet(1), 0)
     assert made.ask(1_000, 15) == []
+
+
+@pytest.mark.parametrize(("packets", "lossy"), [(50, True), (64, False)])
+def test_two_in_a_hundred_lost_are_much(packets: int, lossy: bool) -> None:
+    made = stream()
+    for sequence in range(packets):
+        if sequence != 1:
+            made.reorder.push(packet(sequence), 0)
+    made.block(1_000)
+    assert made.lossy == lossy
+
+
+def test_a_pause_is_told_from_a_path_that_was_gone() -> None:
+    made = stream()
+    made.reorder.push(packet(1), 0)
+    assert not made.heard(PAUSE_MS, 2)
+    assert made.heard(3 * PAUSE_MS, 2 + MISSED)
+    assert made.since_ms == 3 * PAUSE_MS
+    assert not made.heard(5 * PAUSE_MS, 3 + MISSED)
+    assert made.since_ms == 3 * PAUSE_MS
+    assert not made.pausing(6 * PAUSE_MS)
+    assert made.pausing(6 * PAUSE_MS + 1)

@@ -306,3 +306,13 @@ def test_a_generation_without_any_media_says_that_its_leg_was_lost(
     assert said(chain) == [(10, 20_000, "paused"), (20_000, 30_000, LEG_LOST)]
     next_one.tail({}, 150_000, legless=True, begun=(140_000, "gate.closed"))
     assert said(chain)[2:] == [(30_000, 40_000, "gate.closed"), (40_000, 50_000, LEG_LOST)]
+
+
+def test_a_loss_after_a_pause_does_not_reach_back_over_it(
+    chain: Chain, writer: SegmentWriter
+) -> None:
+    writer.write(1, [video(100_000, keyframe=True), audio(100_005)], NO_MEDIA)
+    writer.write(1, [since(audio(110_000), 109_900)], NO_MEDIA)
+    assert said(chain) == [(5, 10_000, NO_MEDIA), (9_900, 10_000, "audio.lost")]
+    writer.tail({Kind.VIDEO: 119_000}, 120_000, legless=False)
+    assert said(chain)[2:] == [(19_000, 20_000, "video.lost")]
