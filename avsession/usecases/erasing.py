@@ -8,11 +8,13 @@ person may end it.
 
 from __future__ import annotations
 
+import functools
 import logging
 from typing import Any
 
 from avsession.errors import AvsessionError, Conflict, Held, SessionLive, Unavailable
 from avsession.ports import Reader, Writer
+from avsession.privacy import requests as rules
 from avsession.privacy.requests import Right, State, Step
 from avsession.records import Certificate, Leaf, PrivacyRequest, Recording, Restriction, TrackRecord
 from avsession.session import Party
@@ -55,7 +57,8 @@ async def carry_out(
     ``state`` of the answer: ``erased``, with ``leaf``, the number of the log's entry that says
     so; ``held``, with why and until when; ``begun`` when a part of it waits for something that
     ends by itself. ``destructions`` and ``certificates`` are of what was destroyed. Raises
-    SessionLive, NotFound.
+    SessionLive, NotFound, and Conflict when the request was taken back or refused meanwhile: then
+    nothing more is erased.
     """
     async with app.store.read() as tx:
         session, party = await load(tx, row.party)
@@ -66,7 +69,7 @@ async def carry_out(
     state = "held"
     if not held:
         try:
-            await forgetting.forget(app, party.id)
+            await forgetting.forget(app, party.id, _asked(row))
             return await _done(app, party, session.pseudonym, theirs)
         except Held:
             pass  # placed this very moment
@@ -76,6 +79,10 @@ async def carry_out(
                 return await _done(app, party, session.pseudonym, theirs)
             state = "begun"
     return await _wait(app, row, party, theirs, state, who)
+
+
+def _asked(row: PrivacyRequest) -> forgetting.Check:
+    return functools.partial(requests.check_waiting, request=row.id)
 
 
 async def _is_gone(app: Services, party: Party) -> bool:
@@ -119,7 +126,7 @@ async def _wait(
     async with app.store.write() as tx:
         await _keep(app, tx, row, who)
     await restricting.hide(app, party.id)
-    await _spare(app, party, theirs)
+    await _spare(app, row, party, theirs)
     async with app.store.read() as tx:
         fresh = await requests.load(tx, row.id)
         return {
@@ -133,12 +140,13 @@ async def _wait(
 
 
 async def _keep(app: Services, tx: Writer, row: PrivacyRequest, who: Principal | None) -> None:
+    await requests.check_waiting(tx, row.id)
     standing = await restricting.of_request(tx, row.id)
     if not any(one.why == restricting.KEPT for one in standing):
         await restricting.place(app, tx, row, restricting.KEPT, who=who)
 
 
-async def _spare(app: Services, party: Party, theirs: list[str]) -> None:
+async def _spare(app: Services, row: PrivacyRequest, party: Party, theirs: list[str]) -> None:
     """Destroy the recordings that no hold is about; the others wait."""
     for recording_id in theirs:
         async with app.store.read() as tx:
@@ -147,7 +155,7 @@ async def _spare(app: Services, party: Party, theirs: list[str]) -> None:
         if recording is None or kept:
             continue
         try:
-            await forgetting.destroy(app, recording, party)
+            await forgetting.destroy(app, recording, party, _asked(row))
         except AvsessionError as error:
             log.warning("an erasure waits for its next turn: %s", error.code)
 
@@ -162,7 +170,9 @@ async def carry_on(app: Services) -> None:
         for one in waiting:
             party = await tx.get(Party, one.party)
             if party is not None and not await holds.on_party(tx, party):
-                free.append(await requests.load(tx, one.request))
+                row = await requests.load(tx, one.request)
+                if row.state in rules.WAITING:
+                    free.append(row)
     for row in free[:BATCH]:
         try:
             await carry_out(app, row)

@@ -15,7 +15,7 @@ audit tells this from details that somebody took away.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from msgspec.structs import replace
 
@@ -60,22 +60,27 @@ TYPED = (
 GOES = (Ticket, Idempotent, PartyKey, Export)
 """Rows of a party that nobody else needs."""
 
+Check = Callable[[Reader], Awaitable[None]]
+"""Asked inside each transaction that erases something: raises what keeps it from going by now."""
 
-async def forget(app: Services, party_id: str) -> None:
+
+async def forget(app: Services, party_id: str, still: Check | None = None) -> None:
     """Erase this party. Their recordings are destroyed first, each with its certificate.
 
     Raises NotFound, SessionLive while the call goes on, Held while a legal hold stands on
     anything of theirs, Conflict while a recorder still finishes a recording of theirs,
     Unavailable when a part of it cannot be done now. After either of the last two, ask again:
-    what was done is not done twice.
+    what was done is not done twice. Raises, too, what ``still`` raises.
     """
     async with app.store.read() as tx:
         session, party = await load(tx, party_id)
         recordings = await _theirs(tx, session, party)
     for recording in recordings:
-        await destroy(app, recording, party)
+        await destroy(app, recording, party, still)
     async with app.store.write() as tx:
         session, party = await load(tx, party_id)
+        if still is not None:
+            await still(tx)
         for recording in await _theirs(tx, session, party):
             if not await _is_gone(tx, recording, party):
                 raise Unavailable
@@ -98,13 +103,20 @@ async def _theirs(tx: Reader, session: Session, party: Party) -> list[Recording]
     return [recording for recording in found if recording is not None]
 
 
-async def destroy(app: Services, recording: Recording, party: Party) -> None:
-    """Destroy what is this party's of a recording. Raises Held, Conflict, Unavailable."""
+async def destroy(
+    app: Services, recording: Recording, party: Party, still: Check | None = None
+) -> None:
+    """Destroy what is this party's of a recording.
+
+    Raises Held, Conflict, Unavailable, and what ``still`` raises.
+    """
     whole = party.role is Role.CUSTOMER
     async with app.store.write() as tx:
         fresh = await tx.get(Recording, recording.id)
         if fresh is None:
             return
+        if still is not None:
+            await still(tx)
         if not whole and fresh.state not in (*erasure.FINAL, State.ERASED):
             raise Conflict("A recording is still being finished. Try again in a moment.")
         await erasure.decide(app, tx, fresh, party, "forgotten", whole=whole)

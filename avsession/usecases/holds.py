@@ -183,11 +183,18 @@ async def on_recording(tx: Reader, recording: Recording) -> list[Hold]:
 
 
 async def on_party(tx: Reader, party: Party) -> list[Hold]:
-    """The standing holds that keep what is known of this party."""
+    """The standing holds that keep what is known of this party: its own, its session's, and
+    those on each recording of it that is not destroyed, as :func:`on_recording` finds them.
+    """
     holds = await of_session(tx, party.session)
-    tracks = await tx.find(TrackRecord, party=party.id)
-    covered = {party.id, party.session, *(track.recording for track in tracks)}
-    return [hold for hold in holds if hold.target in covered]
+    if not holds:
+        return []
+    kept = {hold.id for hold in holds if hold.target in (party.id, party.session)}
+    for track in await tx.find(TrackRecord, party=party.id):
+        recording = await tx.get(Recording, track.recording)
+        if recording is not None and recording.state is not State.ERASED:
+            kept |= {hold.id for hold in await on_recording(tx, recording)}
+    return [hold for hold in holds if hold.id in kept]
 
 
 def told(holds: list[Hold]) -> dict[str, Any] | None:

@@ -151,6 +151,12 @@ async def load(tx: Reader, request: str) -> PrivacyRequest:
     return row
 
 
+async def check_waiting(tx: Reader, request: str) -> None:
+    """Raise Conflict when nobody waits for this request's answer any more."""
+    if (await load(tx, request)).state not in WAITING:
+        raise Conflict("This request has ended meanwhile.")
+
+
 async def waiting_for(tx: Reader, party: str, right: Right) -> PrivacyRequest | None:
     """This party's request for a right that waits for an answer, if there is one."""
     rows = await tx.find(PrivacyRequest, party=party, right=str(right), order="received_ms")

@@ -3,12 +3,24 @@
 import pytest
 
 from avsession.audit import certificate as certificates
-from avsession.errors import LinkSpent, Restricted, SessionLive, Unavailable
-from avsession.privacy.requests import Right
+from avsession.errors import Conflict, LinkSpent, Restricted, SessionLive, Unavailable
+from avsession.privacy.requests import Right, Step
 from avsession.recording import State
 from avsession.records import PrivacyRequest, Recording, Restriction, TrackRecord
 from avsession.session import Party
-from avsession.usecases import desk, erasing, evidence, holds, mydata, review, rights, sessions
+from avsession.usecases import (
+    desk,
+    erasing,
+    evidence,
+    holds,
+    mydata,
+    requests,
+    restricting,
+    review,
+    rights,
+    sessions,
+)
+from avsession.usecases.common import load
 from tests.avsession.usecases.test_forgetting import traces, where
 from tests.avsession.usecases.world import CUSTOMER_NAME, World
 
@@ -143,6 +155,97 @@ async def test_taken_back_while_it_waits_nothing_is_erased(world: World) -> None
     await holds.release(world.app, world.admin, hold, "the case is over")
     await world.later(1)
     assert (await mydata.my_data(world.app, secret))["name"] == "Kuno Kundig-Klein"
+
+
+async def asked(world: World) -> PrivacyRequest:
+    """The customer's request to be erased, as it was read before anything was done."""
+    async with world.store.write() as tx:
+        session, party = await load(tx, world.customer.id)
+        return await requests.receive(world.app, tx, session, party, Right.ERASE)
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["free", "held"])
+async def test_taken_back_just_before_it_is_carried_out(world: World, kept: bool) -> None:
+    recording = await world.sealed()
+    spare = await world.sealed()
+    await sessions.end_session(world.app, world.session, "test")
+    if kept:
+        await held(world, "recording", recording)
+    row = await asked(world)
+    await rights.withdraw_request(world.app, world.customer.data_secret, row.id)
+    with pytest.raises(Conflict):
+        await erasing.carry_out(world.app, row)
+    assert {(await world.only(Recording, id=one)).state for one in (recording, spare)} == {
+        State.SEALED
+    }
+    assert await world.find(Restriction) == []
+    assert (await world.only(Party, id=world.customer.id)).name == CUSTOMER_NAME
+
+
+async def test_taken_back_while_the_recordings_go_the_rest_stays(world: World) -> None:
+    gone = await world.sealed()
+    left = await world.sealed()
+    await sessions.end_session(world.app, world.session, "test")
+    row = await asked(world)
+    destroy, calls = world.app.custody.destroy, iter(range(9))
+
+    async def and_back(track: str) -> bool:
+        if next(calls) == 0:
+            await rights.withdraw_request(world.app, world.customer.data_secret, row.id)
+        return await destroy(track)
+
+    world.app.custody.destroy = and_back  # type: ignore[method-assign]
+    with pytest.raises(Conflict):
+        await erasing.carry_out(world.app, row)
+    states = [(await world.only(Recording, id=one)).state for one in (gone, left)]
+    assert sorted(states) == sorted([State.ERASED, State.SEALED])
+    assert (await world.only(Party, id=world.customer.id)).name == CUSTOMER_NAME
+
+
+async def test_one_recording_gone_and_taken_back_the_person_stays(world: World) -> None:
+    await world.sealed()
+    await sessions.end_session(world.app, world.session, "test")
+    row = await asked(world)
+    remove = world.app.objects.remove
+
+    async def and_back(place: str) -> None:
+        await rights.withdraw_request(world.app, world.customer.data_secret, row.id)
+        await remove(place)
+
+    world.app.objects.remove = and_back  # type: ignore[method-assign]
+    with pytest.raises(Conflict):
+        await erasing.carry_out(world.app, row)
+    assert (await world.only(Party, id=world.customer.id)).name == CUSTOMER_NAME
+
+
+async def test_what_was_taken_back_is_not_tried_again(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    await sessions.end_session(world.app, world.session, "test")
+    row = await asked(world)
+    async with world.store.write() as tx:
+        await restricting.place(world.app, tx, row, restricting.KEPT)
+        await requests.step(world.app, tx, row, Step.WITHDRAW)
+    await erasing.carry_on(world.app)
+    assert caplog.messages == []
+    assert (await world.only(Party, id=world.customer.id)).name == CUSTOMER_NAME
+
+
+async def test_a_hold_on_the_customer_is_told_to_the_agent_and_ends(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    await world.sealed()
+    link = await mydata.renew_link(world.app, world.agent.party)
+    await sessions.end_session(world.app, world.session, "test")
+    hold = await held(world, "party", world.customer.id)
+    answer = await erasing.by_holder(world.app, link)
+    assert (answer["state"], answer["held"]["category"]) == ("held", "duty")
+    caplog.clear()
+    await erasing.carry_on(world.app)
+    assert caplog.messages == [], "nothing is tried while it stands"
+    await holds.release(world.app, world.admin, hold, "the case is over")
+    await world.later(1)
+    assert await world.find(Party, id=world.agent.id) == []
 
 
 async def test_the_other_partys_data_stays_whole(world: World) -> None:
