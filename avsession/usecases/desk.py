@@ -21,7 +21,7 @@ MOST = 500
 """Requests that wait and are shown; the figures count all of them."""
 SOON_MS = 7 * 86_400_000
 """A request is due soon when its answer is owed within a week."""
-CARRIED_OUT = (Right.ERASE, Right.RESTRICT)
+CARRIED_OUT = requests.DONE_AT_ONCE
 """What is answered by doing it."""
 
 
@@ -82,6 +82,8 @@ async def enter(
 ) -> dict[str, Any]:
     """Enter a request that came by another way; it waits until it is verified who asks.
 
+    An erasure or a restriction that waits already is not entered again: it is answered with.
+
     Raises NotFound, Invalid, TooMany.
     """
     require(who, PRIVACY_DESK)
@@ -90,7 +92,11 @@ async def enter(
         session, party = await load(tx, party_id)
         if not party.name:
             raise NotFound("This person was erased.")
-        row = await requests.receive(app, tx, session, party, right, text=text, who=who)
+        row = None
+        if right in CARRIED_OUT:
+            row = await requests.waiting_for(tx, party.id, right)
+        if row is None:
+            row = await requests.receive(app, tx, session, party, right, text=text, who=who)
         return await _view(tx, row, app.clock.now_ms())
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from avsession.errors import AvsessionError, Conflict, Held, SessionLive, Unavailable
 from avsession.ports import Reader, Writer
 from avsession.privacy import requests as rules
-from avsession.privacy.requests import Right, State, Step
+from avsession.privacy.requests import Right
 from avsession.records import Certificate, Leaf, PrivacyRequest, Recording, Restriction, TrackRecord
 from avsession.session import Party
 from avsession.usecases import certificates, forgetting, holds, mydata, requests, restricting
@@ -34,18 +34,14 @@ WAITING = 10_000
 async def by_holder(app: Services, secret: str) -> dict[str, Any]:
     """The holder of the private link erases everything about themselves; see :func:`carry_out`.
 
-    Raises LinkSpent, SessionLive.
+    Raises LinkSpent, SessionLive, TooMany.
     """
     holder = await mydata.holder(app, secret)
     async with app.store.write() as tx:
         session, party = await load(tx, holder.id)
         if session.ended_ms is None:
             raise SessionLive
-        row = await requests.waiting_for(tx, party.id, Right.ERASE)
-        if row is None:
-            row = await requests.receive(app, tx, session, party, Right.ERASE)
-        elif row.state == State.VERIFYING:  # entered at the desk; the link says who asks
-            row = await requests.step(app, tx, row, Step.VERIFIED)
+        row = await requests.at_once(app, tx, session, party, Right.ERASE)
     return await carry_out(app, row)
 
 

@@ -53,6 +53,11 @@ REPORT_BURST = 3
 REPORT_EVERY_MS = 600_000
 """Reports of call quality from one party: three at once, then one in ten minutes."""
 
+RIGHT_BURST = 20
+RIGHT_EVERY_MS = 600_000
+"""Rights that a party uses and that are done at once, of each kind: twenty, then one in ten
+minutes. Each leaves a request and some leaves."""
+
 
 class Buckets:
     """A table of token buckets; each holds ``burst`` and gains one token every ``every_ms``."""
@@ -133,6 +138,9 @@ class Limits:
     )
     reports: Buckets = dataclasses.field(
         default_factory=lambda: Buckets(REPORT_BURST, REPORT_EVERY_MS)
+    )
+    rights: Buckets = dataclasses.field(
+        default_factory=lambda: Buckets(RIGHT_BURST, RIGHT_EVERY_MS)
     )
 
 

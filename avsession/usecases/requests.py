@@ -34,9 +34,11 @@ from avsession.usecases.services import Services
 MAX_TEXT = 4000
 """Characters of what is written freely."""
 MAX_WAITING = 10
-"""Requests of one party that wait for an answer."""
+"""Requests of one party that were put to the desk and wait for an answer."""
 MAX_ALL = 200
-"""Requests of one party, whatever became of them."""
+"""Requests of one party that were put to the desk, whatever became of them."""
+DONE_AT_ONCE = (Right.ERASE, Right.RESTRICT)
+"""What is carried out and needs no words: never refused because of what else was asked for."""
 MOST = 10_000
 """Requests that are gone through at once."""
 
@@ -62,12 +64,11 @@ async def receive(
     who: Principal | None = None,
 ) -> PrivacyRequest:
     """Take a request in. From the holder of the private link it is open; what ``who`` enters for
-    somebody waits until it is verified who that is. Raises TooMany, and Invalid for a text that
-    is too long.
+    somebody waits until it is verified who that is. Raises TooMany when it is put to the desk
+    and too many are there; Invalid for a text that is too long.
     """
-    theirs = await tx.find(PrivacyRequest, party=party.id, limit=MAX_ALL)
-    if len(theirs) >= MAX_ALL or sum(row.state in WAITING for row in theirs) >= MAX_WAITING:
-        raise TooMany("There are too many requests; wait until they are answered.")
+    if _at_desk(right, text):
+        await _check_desk(tx, party)
     now = app.clock.now_ms()
     row = PrivacyRequest(
         id=new_id("prv", app.entropy),
@@ -101,6 +102,37 @@ async def receive(
         details=details | ({"account": who.account} if who else {}),
     )
     return row
+
+
+def _at_desk(right: str, text: str) -> bool:
+    """Whether somebody must answer it; a correction without words was made by the person."""
+    return right not in DONE_AT_ONCE and (right != Right.RECTIFY or bool(text.strip()))
+
+
+async def _check_desk(tx: Reader, party: Party) -> None:
+    there = await tx.count(PrivacyRequest, party=party.id)
+    there -= await tx.count(PrivacyRequest, party=party.id, right=str(Right.RECTIFY), text="")
+    for right in DONE_AT_ONCE:
+        there -= await tx.count(PrivacyRequest, party=party.id, right=str(right))
+    open_ = await tx.find(PrivacyRequest, party=party.id, done_ms=None, limit=MOST)
+    if there >= MAX_ALL or sum(_at_desk(row.right, row.text) for row in open_) >= MAX_WAITING:
+        raise TooMany("There are too many requests; wait until they are answered.")
+
+
+async def at_once(
+    app: Services, tx: Writer, session: Session, party: Party, right: Right
+) -> PrivacyRequest:
+    """The open request of the link's holder for what is done at once: the one that waits, or new.
+
+    One that was entered at the desk is verified by that: the link says who asks. Raises TooMany
+    when new ones come faster than :data:`limits.RIGHT_EVERY_MS` allows.
+    """
+    row = await waiting_for(tx, party.id, right) if right in DONE_AT_ONCE else None
+    if row is None:
+        if not app.limits.rights.take(f"{right} {party.id}", app.clock.now_ms()):
+            raise TooMany
+        return await receive(app, tx, session, party, right)
+    return await step(app, tx, row, Step.VERIFIED) if row.state == State.VERIFYING else row
 
 
 async def step(
@@ -205,9 +237,10 @@ def view(row: PrivacyRequest) -> dict[str, Any]:
 
 async def forget(app: Services, tx: Writer, party: Party, nobody: Party) -> None:
     """The person is erased: what waits has ended with that, and no word of theirs is left."""
-    for row in await tx.find(PrivacyRequest, party=party.id, limit=MOST):
-        if row.state in WAITING:
-            can = (State(row.state), Step.ANSWER) in TABLE
-            what = Step.ANSWER if can else Step.WITHDRAW
-            row = await step(app, tx, row, what, actor="server")  # noqa: PLW2901
-        await tx.put(replace(row, party=nobody.id, text="", extension="", answer=""))
+    while rows := await tx.find(PrivacyRequest, party=party.id, limit=MOST):
+        for row in rows:
+            if row.state in WAITING:
+                can = (State(row.state), Step.ANSWER) in TABLE
+                what = Step.ANSWER if can else Step.WITHDRAW
+                row = await step(app, tx, row, what, actor="server")  # noqa: PLW2901
+            await tx.put(replace(row, party=nobody.id, text="", extension="", answer=""))

@@ -127,14 +127,17 @@ async def _own(tx: Reader, holder: Party, request: str) -> PrivacyRequest:
 
 
 async def restrict(app: Services, secret: str) -> dict[str, Any]:
-    """Restrict at once; the request, which is answered with that. Repeating changes nothing."""
+    """Restrict at once; the request, which is answered with that. Repeating changes nothing.
+
+    Raises LinkSpent, TooMany.
+    """
     holder = await mydata.holder(app, secret)
     async with app.store.write() as tx:
         session, party = await load(tx, holder.id)
         for standing in await restricting.of_party(tx, party.id):
             if standing.why == restricting.ASKED:
                 return requests.view(await requests.load(tx, standing.request))
-        row = await requests.receive(app, tx, session, party, Right.RESTRICT)
+        row = await requests.at_once(app, tx, session, party, Right.RESTRICT)
         row = await shut(app, tx, row)
     await _shut(app, party.id)
     return requests.view(row)
@@ -195,7 +198,7 @@ async def rectify(
         if contact is not None and (said := checked_contact(contact) or None) != party.contact:
             wanted["contact"] = said
         if wanted:
-            row = await requests.receive(app, tx, session, party, Right.RECTIFY)
+            row = await requests.at_once(app, tx, session, party, Right.RECTIFY)
             for field, new in wanted.items():
                 await leaf(
                     app,

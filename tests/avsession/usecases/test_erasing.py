@@ -208,9 +208,9 @@ async def test_one_recording_gone_and_taken_back_the_person_stays(world: World) 
     row = await asked(world)
     remove = world.app.objects.remove
 
-    async def and_back(place: str) -> None:
+    async def and_back(place: str) -> int:
         await rights.withdraw_request(world.app, world.customer.data_secret, row.id)
-        await remove(place)
+        return await remove(place)
 
     world.app.objects.remove = and_back  # type: ignore[method-assign]
     with pytest.raises(Conflict):

@@ -9,7 +9,8 @@ from avsession.messages import Parties
 from avsession.privacy.requests import Right
 from avsession.records import Detail, PrivacyRequest
 from avsession.session import Party
-from avsession.usecases import mydata, rights, sessions
+from avsession.usecases import desk, erasing, mydata, requests, rights, sessions
+from avsession.usecases.limits import RIGHT_BURST, RIGHT_EVERY_MS
 from tests.avsession.usecases.world import AGENT_NAME, CUSTOMER_NAME, World
 
 KEY = "k" * 64
@@ -70,7 +71,58 @@ async def test_everything_is_bounded(world: World) -> None:
     with pytest.raises(TooMany):
         await ask(world, Right.ACCESS)
     with pytest.raises(TooMany):
-        await rights.rectify(world.app, world.customer.data_secret, "Kuno K.", None)
+        await ask(world, Right.RECTIFY, "My street is wrong")
+    secret = world.customer.data_secret
+    for n in range(RIGHT_BURST):  # what needs nobody's answer is not kept back by the desk
+        await rights.rectify(world.app, secret, f"Kuno {n}", None)
+    with pytest.raises(TooMany):
+        await rights.rectify(world.app, secret, "Kuno K.", None)
+    world.clock.forward(RIGHT_EVERY_MS // 1000)
+    await rights.rectify(world.app, secret, "Kuno K.", None)
+
+
+async def test_a_full_desk_keeps_nobody_from_being_restricted_or_erased(world: World) -> None:
+    for n in range(10):
+        await ask(world, Right.ACCESS, key=f"key-{n:016}")
+    secret = world.customer.data_secret
+    for _ in range(RIGHT_BURST):
+        assert (await rights.restrict(world.app, secret))["state"] == "answered"
+        await rights.lift(world.app, secret)
+    with pytest.raises(TooMany):
+        await rights.restrict(world.app, secret)
+    with pytest.raises(TooMany):
+        await ask(world, Right.ACCESS)
+    await rights.end_call(world.app, secret)
+    assert (await erasing.by_holder(world.app, secret))["state"] == "erased"
+
+
+async def test_who_was_refused_often_by_the_desk_can_still_be_erased(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "MAX_ALL", 2)
+    secret = world.customer.data_secret
+    await rights.rectify(world.app, secret, "Kuno K.", None)
+    await rights.restrict(world.app, secret)
+    for key in ("k" * 16, "l" * 16):  # neither of those two counts
+        request = await ask(world, Right.ACCESS, key=key)
+        await rights.withdraw_request(world.app, secret, request)
+    with pytest.raises(TooMany):
+        await ask(world, Right.ACCESS, key="m" * 16)
+    await rights.end_call(world.app, secret)
+    assert (await erasing.by_holder(world.app, secret))["state"] == "erased"
+    assert {row.text for row in await world.find(PrivacyRequest, done_ms=None)} == set()
+
+
+async def test_a_restriction_entered_at_the_desk_is_the_one_that_is_carried_out(
+    world: World,
+) -> None:
+    entered = [
+        await desk.enter(world.app, world.admin, world.customer.id, Right.RESTRICT, "by letter")
+        for _ in range(12)
+    ]
+    assert {row["request"] for row in entered} == {entered[0]["request"]}
+    done = await rights.restrict(world.app, world.customer.data_secret)
+    assert (done["request"], done["state"]) == (entered[0]["request"], "answered")
 
 
 # --- correct
