@@ -135,6 +135,21 @@ async def _wait(
         }
 
 
+async def keep_apart(app: Services, party_id: str) -> None:
+    """What a hold keeps of somebody whom the server erases: as if they had asked for it.
+
+    It is restricted and hidden, what nothing keeps goes, and the rest with the last hold's
+    release. Raises NotFound, Conflict. Repeating it is harmless.
+    """
+    async with app.store.write() as tx:
+        session, party = await load(tx, party_id)
+        row = await requests.waiting_for(tx, party.id, Right.ERASE)
+        if row is None:
+            row = await requests.receive(app, tx, session, party, Right.ERASE, actor="server")
+        theirs = [track.recording for track in await tx.find(TrackRecord, party=party.id)]
+    await _wait(app, row, party, theirs, "held", None)
+
+
 async def _keep(app: Services, tx: Writer, row: PrivacyRequest, who: Principal | None) -> None:
     await requests.check_waiting(tx, row.id)
     standing = await restricting.of_request(tx, row.id)

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from avsession.errors import NotFound
+from avsession.errors import Conflict, Held, NotFound
 from avsession.ports import Reader
 from avsession.privacy import retention as rules
 from avsession.privacy.retention import Rule
 from avsession.recording import State
 from avsession.records import Recording
 from avsession.session import Party, Role, Session
-from avsession.usecases import holds
+from avsession.usecases import erasing, holds, restricting
 from avsession.usecases.common import leaf
 from avsession.usecases.forgetting import forget
 from avsession.usecases.services import Services
@@ -74,12 +74,16 @@ async def _kept(tx: Reader, rule: Rule, session: Session, now_ms: int) -> str | 
 
 async def _anonymise(app: Services, rule: Rule, ids: Sequence[str], now_ms: int) -> list[str]:
     async def go(session: str) -> bool:
+        async def still(tx: Reader) -> None:
+            if await kept_by(tx, session) is not None:
+                raise Conflict("Something keeps this session now.")
+
         async with app.store.read() as tx:
             parties = await tx.find(Party, session=session)
         for party in parties:
             if not is_nobody(party):
                 with contextlib.suppress(NotFound):  # somebody else was faster
-                    await forget(app, party.id)
+                    await forget(app, party.id, still)
         return True
 
     gone = []
@@ -108,7 +112,14 @@ async def _children(
 
 
 async def _held(tx: Reader, session: str) -> bool:
-    return any([await holds.on_party(tx, one) for one in await _customers(tx, session)])
+    """Whether a hold keeps them, and what it keeps is shut already."""
+    customers = await _customers(tx, session)
+    held = [one for one in customers if await holds.on_party(tx, one)]
+    return bool(held) and all([await _is_shut(tx, one) for one in held])
+
+
+async def _is_shut(tx: Reader, party: Party) -> bool:
+    return any(row.why == restricting.KEPT for row in await restricting.of_party(tx, party.id))
 
 
 async def _customers(tx: Reader, session: str) -> list[Party]:
@@ -119,14 +130,19 @@ async def _customers(tx: Reader, session: str) -> list[Party]:
 async def erase_child(app: Services, session_id: str) -> bool:
     """Erase the session's customer, who is a child, and say so; False when that was done before.
 
-    The session must have ended. Raises Held while a legal hold stands, Unavailable when a part
-    cannot be done now; the schedule goes on with it in either case.
+    The session must have ended. Raises Held while a legal hold stands, when nobody can open or
+    play what it keeps; Unavailable when a part cannot be done now. The schedule goes on with it
+    in either case.
     """
     async with app.store.read() as tx:
         customers = await _customers(tx, session_id)
     for party in customers:
         with contextlib.suppress(NotFound):
-            await forget(app, party.id)
+            try:
+                await forget(app, party.id)
+            except Held:
+                await erasing.keep_apart(app, party.id)
+                raise
     async with app.store.write() as tx:
         session = await tx.get(Session, session_id)
         if session is None or session.child_ms is None:

@@ -52,7 +52,7 @@ def checked_text(text: str, least: int, what: str) -> str:
     return text
 
 
-async def receive(
+async def receive(  # noqa: PLR0913 - who asks for whom, what, and in which words
     app: Services,
     tx: Writer,
     session: Session,
@@ -62,10 +62,12 @@ async def receive(
     text: str = "",
     purposes: Sequence[str] = (),
     who: Principal | None = None,
+    actor: str | None = None,
 ) -> PrivacyRequest:
     """Take a request in. From the holder of the private link it is open; what ``who`` enters for
-    somebody waits until it is verified who that is. Raises TooMany when it is put to the desk
-    and too many are there; Invalid for a text that is too long.
+    somebody waits until it is verified who that is. ``actor``: who asks in their stead and needs
+    no verifying. Raises TooMany when it is put to the desk and too many are there; Invalid for a
+    text that is too long.
     """
     if _at_desk(right, text):
         await _check_desk(tx, party)
@@ -78,7 +80,7 @@ async def receive(
         state=str(State.VERIFYING if who else State.OPEN),
         text=checked_text(text, 0, "What you write"),
         purposes=list(purposes),
-        by="staff" if who else "party",
+        by="staff" if who or actor else "party",
         received_ms=now,
         due_ms=due_ms(now),
     )
@@ -90,7 +92,7 @@ async def receive(
         "privacy.requested",
         session=session,
         subject=party,
-        actor=who.pseudonym if who else None,
+        actor=who.pseudonym if who else actor,
         refs={
             "privacy_request": row.id,
             "right": row.right,

@@ -2,12 +2,12 @@
 
 import pytest
 
-from avsession.errors import NotFound, NotPermitted, Unavailable
+from avsession.errors import AvsessionError, NotFound, NotPermitted, Restricted, Unavailable
 from avsession.messages import Ended
 from avsession.recording import State
-from avsession.records import Detail, Recording
+from avsession.records import Detail, PrivacyRequest, Recording, Restriction
 from avsession.session import Party, Session
-from avsession.usecases import children, evidence, holds
+from avsession.usecases import children, evidence, holds, review
 from tests.avsession.usecases.world import AGENT_NAME, World
 
 
@@ -70,6 +70,39 @@ async def test_a_hold_is_told(world: World) -> None:
     )  # fmt: skip
     done = await children.erase(world.app, world.admin, world.session)
     assert (done["state"], done["held"]["category"]) == ("held", "order")
+
+
+async def test_what_a_hold_keeps_of_a_child_nobody_plays_and_it_goes_with_the_hold(
+    world: World,
+) -> None:
+    kept = await world.sealed()
+    gone = await world.sealed()
+    placed = await holds.place(
+        world.app, world.admin, scope="recording", target=kept, category="order",
+        reason="the court", asked_by="court", review_ms=world.clock.now_ms() + 1000,
+    )  # fmt: skip
+    opened = await review.open_recording(world.app, world.admin, kept, "a case", "quality")
+    tracks = [track["track"] for track in opened["tracks"]]
+    assert (await children.erase(world.app, world.admin, world.session))["state"] == "held"
+    with pytest.raises(Restricted):
+        await review.open_recording(world.app, world.admin, kept, "a case", "quality")
+    for track in tracks:
+        with pytest.raises(AvsessionError):
+            await review.track_file(world.app, world.admin, opened["access"], track)
+    assert (await world.only(Recording, id=gone)).state is State.ERASED
+    await children.erase(world.app, world.admin, world.session)
+    await world.later(1)
+    request = await world.only(PrivacyRequest)
+    assert (request.right, request.state, request.by) == ("erase", "open", "staff")
+    asked = [leaf for leaf in await world.leaves() if leaf["kind"] == "privacy.requested"]
+    assert [leaf["actor"] for leaf in asked] == [world.admin.pseudonym, "server"]
+    assert len(await world.find(Restriction)) == 1, "repeating it is harmless"
+    await holds.release(world.app, world.admin, str(placed["hold"]), "settled")
+    await world.later(1)
+    assert await names(world) == {AGENT_NAME, ""}
+    assert (await world.only(Session)).child_ms is None
+    assert (await world.only(PrivacyRequest)).state == "answered"
+    assert (await world.only(Recording, id=kept)).state is State.ERASED
 
 
 async def test_who_may_and_what_is_there(world: World) -> None:

@@ -208,9 +208,9 @@ async def test_one_recording_gone_and_taken_back_the_person_stays(world: World) 
     row = await asked(world)
     remove = world.app.objects.remove
 
-    async def and_back(place: str) -> int:
+    async def and_back(prefix: str) -> int:
         await rights.withdraw_request(world.app, world.customer.data_secret, row.id)
-        return await remove(place)
+        return await remove(prefix)
 
     world.app.objects.remove = and_back  # type: ignore[method-assign]
     with pytest.raises(Conflict):

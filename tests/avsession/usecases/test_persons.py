@@ -4,7 +4,9 @@ import pytest
 from msgspec.structs import replace
 
 from avsession.errors import Held
+from avsession.privacy import retention as rules
 from avsession.privacy.requests import Right
+from avsession.records import Restriction
 from avsession.session import Party, Session
 from avsession.usecases import holds, persons, retention, rights, sessions
 from avsession.usecases.persons import erase_child, is_nobody
@@ -48,8 +50,10 @@ async def test_a_hold_keeps_a_child_and_its_release_lets_it_go(world: World) -> 
     )  # fmt: skip
     await marked(world)
     await world.later(1)
+    assert [row.why for row in await world.find(Restriction)] == ["kept"], "by the schedule, too"
     with pytest.raises(Held):
         await erase_child(world.app, world.session)
+    assert len(await world.find(Restriction)) == 1
     assert (await world.only(Session)).child_ms is not None
     await holds.release(world.app, world.admin, placed["hold"], "settled")
     await world.later(1)
@@ -79,3 +83,27 @@ async def test_who_restricted_or_waits_for_an_answer_is_not_forgotten_by_time(
     assert (await sessions_of(world)).kept == {"restriction": 1}
     await retention.run(world.app)
     assert AGENT_NAME in {party.name for party in await world.find(Party)}
+
+
+@pytest.mark.parametrize("what", ["request", "restriction", "hold"])
+async def test_what_comes_after_the_look_keeps_them_too(world: World, what: str) -> None:
+    await sessions.end_session(world.app, world.session, "test")
+    world.clock.forward(366 * 86_400)
+    rule = next(one for one in rules.table(world.app.settings) if one.what == "sessions")
+    now = world.clock.now_ms()
+    async with world.store.read() as tx:
+        seen = await persons.SESSIONS.look(world.app, tx, rule, now, None)
+    assert seen.due == (world.session,)
+    if what == "request":
+        secret = world.customer.data_secret
+        await rights.ask(world.app, secret, Right.COMPLAIN, "It hurt", (), "k" * 32)
+    elif what == "restriction":
+        await rights.restrict(world.app, world.customer.data_secret)
+    else:
+        await holds.place(
+            world.app, world.admin, scope="party", target=world.customer.id, category="order",
+            reason="the court", asked_by="court", review_ms=now + 1000,
+        )  # fmt: skip
+    assert await persons.SESSIONS.go(world.app, rule, seen.due, now) == []
+    assert len([one for one in await world.find(Party) if not is_nobody(one)]) == 2
+    assert (await world.only(Session)).forgotten_ms is None
