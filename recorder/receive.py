@@ -148,7 +148,9 @@ class Receiver:
         if packet is None:
             self.malformed += 1
         elif packet.payload_type == VP8_PAYLOAD:
-            if self._claim(self.video, packet, now_ms):
+            if packet.ssrc != self.video.ssrc and not vp8.readable(packet.payload):
+                self.malformed += 1  # nothing begins with it
+            elif self._claim(self.video, packet, now_ms):
                 self._video(self.video.reorder.push(packet, now_ms), now_ms)
                 if self._needs_keyframe and begins_keyframe(packet):
                     self._skip_to_keyframe(now_ms)

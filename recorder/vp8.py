@@ -64,3 +64,8 @@ def dimensions(frame: bytes) -> tuple[int, int] | None:
     width = int.from_bytes(frame[6:8], "little") & 0x3FFF
     height = int.from_bytes(frame[8:10], "little") & 0x3FFF
     return (width, height) if 0 < width * height <= MAX_PIXELS else None
+
+
+def readable(payload: bytes) -> bool:
+    """Whether an RTP payload is a piece of VP8, or padding, which is none."""
+    return not payload or depacketise(payload) is not None

@@ -77,7 +77,7 @@ async def prepared(app: Services, taken: Taken) -> Recipe:
             file = await taking.track_file(app, taken.id, track.id, FOREVER_MS)
             role = party.role if party else "nobody"
             opened.append((f"{role}-{track.id[4:12]}.webm", taken.id, track.id, file))
-    media = await measured_all(app, taken.id, opened)
+    media = await measured_all(app, taken.id, sorted(opened, key=lambda one: one[0]))
     if not media:
         raise Invalid("Nothing of this recording can be read.")
     said = as_json(_document(row, taken, media))

@@ -295,3 +295,11 @@ def test_a_sender_of_ever_new_ssrcs_is_found_out() -> None:
         fresh.on_rtcp(sender_report(n, 0.0, 0), 0.0)
     assert fresh.crowded
     assert len(fresh._sources) <= MAX_SOURCES + 1
+
+
+def test_no_stream_begins_with_what_is_no_vp8() -> None:
+    receiver, source = Receiver(), VideoSource()
+    wrong = rtp_packet(b"\x90\x80", payload_type=96, sequence=1, timestamp=1, ssrc=VIDEO_SSRC + 1)
+    assert feed(receiver, [wrong], 0) == []
+    assert (receiver.malformed, receiver.video.ssrc) == (1, None)
+    assert numbers(feed(receiver, source.frame(1, keyframe=True), 20)) == [1]
