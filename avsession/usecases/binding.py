@@ -22,7 +22,7 @@ from avsession.audit.verify_tree import PAGE, Rising
 from avsession.errors import AvsessionError, CheckpointInvalid, NotFound
 from avsession.ports import ObjectStore, Reader
 from avsession.recording import MAX_SEGMENT
-from avsession.records import EntryRecord, Leaf, Recording, SignedHead
+from avsession.records import EntryRecord, Leaf, Recording, SegmentRecord, SignedHead
 from avsession.session import Session
 
 MAX_LEAVES = 200_000
@@ -175,6 +175,8 @@ async def gather(
     over = story.of("recording.sealed", "recording.interrupted", "recording.erased")
     lines = await _lines(tx, objects, recording, finished=bool(over))
     files = {place: File(size) for place, size in (await objects.segments(recording)).items()}
+    if not over:
+        files = await _listed(tx, recording, files)
     if reading:
         for n, place in enumerate(sorted(files)):
             progress(recording, n, len(files))
@@ -194,6 +196,14 @@ async def _lines(
     except NotFound:
         return []
     return data.removesuffix(b"\n").split(b"\n") if data else []
+
+
+async def _listed(tx: Reader, recording: str, files: dict[Place, File]) -> dict[Place, File]:
+    """Without what a recording that goes on has stored since: it is there before it is listed."""
+    newest: dict[str, int] = {}
+    for row in await tx.find(SegmentRecord, recording=recording, limit=MAX_ENTRIES):
+        newest[row.track] = max(row.index, newest.get(row.track, -1))
+    return {place: file for place, file in files.items() if place[1] <= newest.get(place[0], -1)}
 
 
 async def _read(objects: ObjectStore, recording: str, place: Place, file: File) -> File:

@@ -138,6 +138,28 @@ async def test_what_runs_is_gathered_from_what_was_accepted(world: World) -> Non
     assert (proof.ok, proof.finished) == (True, False)
 
 
+async def test_a_segment_is_there_before_it_is_listed(world: World) -> None:
+    """Only while the recording goes on, and only the newest: anything else is a foreign file."""
+    recording = await world.recorded()
+    listed = sorted(await world.app.objects.segments(recording))
+    track, last = max(listed, key=lambda place: place[1])
+    folder = world.folder / "objects" / recording / track
+    (newer,) = [path for path in folder.iterdir() if path.name == f"{last:06d}.age"]
+    (folder / f"{last + 1:06d}.age").write_bytes(newer.read_bytes())
+    assert (await proven(world, recording)).ok
+    await world.stop(world.agent, world.recorder.grant.request)
+    await world.recorder.end()
+    assert not (await proven(world, recording)).ok
+
+
+async def proven(world: World, recording: str) -> Proof:
+    async with world.store.read() as tx:
+        session = await binding.session_of(tx, recording)
+        assert session is not None
+        gathered = await binding.gather(tx, world.app.objects, recording, session, reading=False)
+    return await binding.prove(gathered)
+
+
 async def test_what_was_withdrawn_and_destroyed_has_nothing_left(world: World) -> None:
     recording = await world.recorded()
     request = world.recorder.grant.request

@@ -13,7 +13,7 @@ FIELDS = {
     "data_subject", "party_role", "acted_by", "session", "request", "recording", "controller",
     "purposes", "legal_basis", "notice", "method", "jurisdiction", "storage_location",
     "recipients", "validity", "withdrawal", "rights", "supervisory_authority", "signature",
-    "proof",
+    "policy", "proof",
 }  # fmt: skip
 
 
