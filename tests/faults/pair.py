@@ -36,6 +36,7 @@ from avsession.usecases.gate import Gate, OpenGate
 from recorder import leg as real
 from recorder.capture import Capture
 from recorder.frames import EncodedFrame, Kind
+from recorder.receive import Receiver
 from recorder.worker import HEARTBEAT_S, Worker, WorkerConfig
 from tests.avsession.usecases.world import World
 from tests.support.world import Clock
@@ -83,6 +84,7 @@ class DummyLeg:
         self.state = real.LegState.NEW
         self.packets = self.refused = 0
         self.hurried = False
+        self.receiver = Receiver()
 
     async def offer(self) -> str:
         raise ConnectionError
