@@ -2,7 +2,7 @@
 
 A person is a party of one session. What goes: their recordings (a customer's whole, an agent's
 own track), their name and language, every secret's hash that they could be found by, the details
-and salts beside the log that are about them, the free text beside it that may name them, what
+and salts beside the log that are about them, free text that is about them or names them, what
 their consent records say of them, their browser's keys, and the row that ties their pseudonym to
 all of that. What stays: the leaves, which hold the pseudonym and commitments that nobody can
 open any more without the salts, and the session with everything that is the other party's. Rows
@@ -14,18 +14,16 @@ audit tells this from details that somebody took away.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 
 from msgspec.structs import replace
 
 from avsession.audit import absence
 from avsession.errors import Conflict, Held, SessionLive, Unavailable
-from avsession.export_records import Disclosure, Export, Taken
+from avsession.export_records import Disclosure, Export
 from avsession.ports import Reader, Writer
 from avsession.recording import State
 from avsession.records import (
-    Access,
     Certificate,
     ConsentEvent,
     ConsentState,
@@ -33,7 +31,6 @@ from avsession.records import (
     GrantRecord,
     Hold,
     Idempotent,
-    Leaf,
     PartyKey,
     Recording,
     RecordingRequest,
@@ -42,7 +39,7 @@ from avsession.records import (
     Withdrawal,
 )
 from avsession.session import Party, Role, Session, new_id
-from avsession.usecases import erasure, exports, holds, outgoing, requests, restricting
+from avsession.usecases import erasure, exports, holds, outgoing, requests, restricting, typed
 from avsession.usecases.common import leaf, load
 from avsession.usecases.services import Services
 
@@ -53,10 +50,6 @@ KEPT = (
     "legal_basis", "notice", "policy", "proof",
 )  # fmt: skip
 """What stays of a consent record: what was asked and answered, and nothing of who it was."""
-TYPED = (
-    "recording.accessed", "recording.exported", "hold.placed", "hold.released", "disclosure.made",
-)  # fmt: skip
-"""Leaves whose details hold what somebody typed, perhaps a name."""
 GOES = (Ticket, Idempotent, PartyKey, Export)
 """Rows of a party that nobody else needs."""
 
@@ -149,8 +142,9 @@ async def _forget(app: Services, tx: Writer, session: Session, party: Party) -> 
     await tx.add(nobody)
     await requests.forget(app, tx, party, nobody)
     await restricting.forget(app, tx, party, nobody)
+    names = await typed.names_of(tx, party)
     details = await tx.remove(Detail, party=party.id)
-    texts = await _typed(tx, session)
+    texts = await typed.forget(tx, session, party, names)
     grants = await _grants(tx, session)
     for kind in GOES:
         await tx.remove(kind, party=party.id)
@@ -159,26 +153,6 @@ async def _forget(app: Services, tx: Writer, session: Session, party: Party) -> 
     refs = {"party": party.pseudonym, "details": details, "texts": texts, "grants": grants}
     await leaf(app, tx, absence.ERASED, session=session, subject=party, actor="server", refs=refs)
     await tx.remove(Party, id=party.id)
-
-
-async def _typed(tx: Writer, session: Session) -> list[int]:
-    """Free text about the session, beside the log and in its tables; the leaves it stood at."""
-    emptied = []
-    for kind in TYPED:
-        for row in await tx.find(Leaf, kind=kind, session=session.pseudonym, limit=MANY):
-            for field in absence.TEXTS & json.loads(row.data)["commitments"].keys():
-                await tx.remove(Detail, leaf=row.index, field=field)
-            emptied.append(row.index)
-    for recording in await tx.find(Recording, session=session.id):
-        for access in await tx.find(Access, recording=recording.id, limit=MANY):
-            await tx.put(replace(access, reason=""))
-        for taken in await tx.find(Taken, recording=recording.id, limit=MANY):
-            await tx.put(replace(taken, reason=""))
-    for hold in await tx.find(Hold, session=session.id):
-        await tx.put(replace(hold, reason="", asked_by="", release_reason=""))
-    for disclosure in await tx.find(Disclosure, session=session.id, limit=MANY):
-        await tx.put(replace(disclosure, reason="", basis_text=""))
-    return sorted(emptied)
 
 
 async def _grants(tx: Writer, session: Session) -> list[str]:

@@ -6,7 +6,7 @@ from avsession.audit import certificate as certificates
 from avsession.errors import Conflict, LinkSpent, Restricted, SessionLive, Unavailable
 from avsession.privacy.requests import Right, Step
 from avsession.recording import State
-from avsession.records import PrivacyRequest, Recording, Restriction, TrackRecord
+from avsession.records import Detail, PrivacyRequest, Recording, Restriction, TrackRecord
 from avsession.session import Party
 from avsession.usecases import (
     desk,
@@ -22,6 +22,7 @@ from avsession.usecases import (
 )
 from avsession.usecases.common import load
 from tests.avsession.usecases.test_forgetting import traces, where
+from tests.avsession.usecases.test_typed import typed_about, typed_words, verified
 from tests.avsession.usecases.world import CUSTOMER_NAME, World
 
 DAY_MS = 86_400_000
@@ -249,14 +250,29 @@ async def test_a_hold_on_the_customer_is_told_to_the_agent_and_ends(
 
 
 async def test_the_other_partys_data_stays_whole(world: World) -> None:
-    await over(world)
+    recording = await over(world)
+    await rights.lift(world.app, world.customer.data_secret)
+    await typed_about(world, recording)
+    assert all((await typed_words(world)).values())
     link = await mydata.renew_link(world.app, world.agent.party)
     await rights.ask(world.app, link, Right.COMPLAIN, "He shouted", (), "k" * 32)
     before = await mydata.my_data(world.app, link)
+    details = await world.find(Detail, party=world.agent.id)
     await erasing.by_holder(world.app, world.customer.data_secret)
     after = await mydata.my_data(world.app, link)
-    for same in ("name", "role", "session", "events", "notices", "requests", "restrictions"):
+    for same in (
+        "name", "role", "session", "events", "notices", "requests", "restrictions", "disclosures",
+    ):  # fmt: skip
         assert after[same] == before[same]
+    assert [one["reason"] for one in after["accesses"]] == ["training of Amtmann", ""]
+    assert await world.find(Detail, party=world.agent.id) == details
+    assert [word for word, kept in (await typed_words(world)).items() if not kept] == [
+        "kundigs invoice", "he threatened to sue", "no more: he",
+    ]  # fmt: skip
+    assert (await verified(world)).ok
+    assert (await erasing.by_holder(world.app, link))["state"] == "erased"
+    assert not any((await typed_words(world)).values()), "nobody is left whose it could be"
+    assert (await verified(world)).ok
 
 
 async def test_an_erased_agents_restriction_shuts_the_customers_track_no_longer(
