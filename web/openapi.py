@@ -12,12 +12,13 @@ from aiohttp import web
 from avsession import __version__
 from avsession.errors import AvsessionError
 from web import auth, problems
+from web.access import ANYBODY, Access, By
 from web.middleware import status_of
-from web.routing import Call, Needs, Nothing, Route
+from web.routing import Call, Nothing, Route
 
 DOCUMENT: web.AppKey[Mapping[str, Any]] = web.AppKey("openapi", Mapping)
 
-SCHEMES = {Needs.STAFF: ("staff", auth.STAFF), Needs.SEAT: ("seat", auth.SEAT)}
+SCHEMES = {By.STAFF: ("staff", auth.STAFF), By.SEAT: ("seat", auth.SEAT)}
 REF = "#/components/schemas/{name}"
 
 OUR_HEADER = {
@@ -39,6 +40,7 @@ ROUTE = Route(
     path="/api/openapi.json",
     handle=get_document,
     summary="This description",
+    access=ANYBODY,
     answer={"openapi": "3.1.0"},
 )
 
@@ -74,7 +76,8 @@ def _operation(route: Route) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": _operation_id(route),
         "summary": route.summary,
-        "security": [{SCHEMES[route.needs][0]: []}] if route.needs in SCHEMES else [],
+        "description": route.access.sentence,
+        "security": _security(route.access),
         "responses": {str(route.status): _good(route), **_bad(route.all_errors)},
     }
     parameters = [
@@ -98,6 +101,13 @@ def _operation(route: Route) -> dict[str, Any]:
             "content": {"application/json": {"schema": schema}},
         }
     return operation
+
+
+def _security(access: Access) -> list[dict[str, list[str]]]:
+    """The cookie, and the permission that it must bring: in OpenAPI 3.1 a list of roles."""
+    if access.by not in SCHEMES:
+        return []
+    return [{SCHEMES[access.by][0]: [access.permission] if access.permission else []}]
 
 
 def _operation_id(route: Route) -> str:

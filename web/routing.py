@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import enum
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Generic, TypeVar
@@ -25,11 +24,13 @@ from avsession.errors import (
     TooMany,
     Unavailable,
 )
+from avsession.messages.common import Id
 from avsession.session import Party, Session, is_id
 from avsession.usecases.limits import Buckets, address_key
 from avsession.usecases.permissions import Principal
 from avsession.usecases.services import Services
 from web import auth
+from web.access import Access, By
 
 MAX_BODY = 16 * 1024
 """Bytes of a request's body."""
@@ -78,14 +79,6 @@ class BodyLate(Invalid):
     sentence = "The request did not come to its end in time."
 
 
-class Needs(enum.Enum):
-    """Who may call a route at all. What they may do there the use case decides."""
-
-    NOBODY = "nobody"
-    STAFF = "staff"
-    SEAT = "seat"
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Call(Generic[B]):
     """One accepted request. ``body`` is the body of a POST, the query of a GET."""
@@ -123,16 +116,16 @@ Handler = Callable[[Call[Any]], Awaitable[object]]
 class Route:
     """One line of the table.
 
-    ``answer`` is an example of a good answer; a test compares real answers with its shape.
-    ``max_body``: bytes that its body may have.
-    ``errors`` are those of the use case; the ones that every route can give are added.
+    ``access``: who may call it. ``answer``: an example of a good one; a test compares real answers
+    with its shape. ``max_body``: bytes that its body may have. ``errors`` are those of the use
+    case; the ones that ``access`` brings, and those that every route can give, are added.
     """
 
     method: str
     path: str
     handle: Handler
     summary: str
-    needs: Needs = Needs.NOBODY
+    access: Access
     body: type[Body] = Nothing
     max_body: int = MAX_BODY
     answer: Mapping[str, Any] | str = dataclasses.field(default_factory=dict)
@@ -146,18 +139,28 @@ class Route:
         return self.method != "GET"
 
     @property
+    def signed_in(self) -> bool:
+        """Whether a cookie is asked for before anything of the request is read."""
+        return self.access.by in (By.STAFF, By.SEAT)
+
+    @property
+    def addresses(self) -> bool:
+        """Whether a request names one thing, in its path or by an identifier in its body."""
+        fields = msgspec.structs.fields(self.body)
+        return "{" in self.path or any(field.type in (Id, Id | None) for field in fields)
+
+    @property
     def all_errors(self) -> tuple[type[AvsessionError], ...]:
         """Every error that this route can answer with."""
-        found: list[type[AvsessionError]] = [*self.errors, Unavailable, OriginRefused]
-        if self.needs is not Needs.NOBODY:
-            found.append(SignInRequired)
-        elif self.writes:
+        refusals = self.access.errors
+        found: list[type[AvsessionError]] = [*refusals, *self.errors, Unavailable, OriginRefused]
+        if self.writes and not self.signed_in:
             found.append(TooMany)
         if self.writes:
             found += [Invalid, ContentTypeRefused, BodyTooLarge, BodyLate]
         elif self.body is not Nothing:
             found.append(Invalid)
-        if "{" in self.path:
+        if self.addresses:
             found.append(NotFound)
         return tuple(dict.fromkeys(found))
 
@@ -180,10 +183,10 @@ def _endpoint(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespo
     async def endpoint(request: web.Request) -> web.StreamResponse:
         services = request.app[SERVICES]
         principal, sitting = None, None
-        if route.needs is Needs.STAFF:
+        if route.access.by is By.STAFF:
             principal = await auth.staff(services, request)
             request[ACTOR] = principal.pseudonym
-        elif route.needs is Needs.SEAT:
+        elif route.access.by is By.SEAT:
             sitting = await auth.seat(services, request)
         elif route.writes:
             key = address_key(auth.address(request))

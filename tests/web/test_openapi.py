@@ -9,7 +9,7 @@ from tests.web.support import ORIGIN, Site
 from web.app import TABLE
 from web.openapi import document
 from web.problems import MEDIA
-from web.routing import Needs, Nothing
+from web.routing import Nothing
 
 DOCUMENT = document(TABLE, ORIGIN)
 OPERATIONS = [
@@ -88,7 +88,7 @@ def test_a_body_s_fields_are_described_with_their_limits() -> None:
 
 async def test_the_status_it_names_is_the_one_that_is_given(site: Site) -> None:
     for route in TABLE:
-        if route.needs is not Needs.NOBODY:
+        if route.signed_in:
             path = re.sub(r"{sha256}", "a" * 64, route.path)
             path = re.sub(r"{\w+}", "ses_" + "a" * 26, path)
             answer = await site.ask(route.method, path, json={} if route.writes else None)

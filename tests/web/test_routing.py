@@ -9,10 +9,11 @@ import pytest
 from avsession.errors import TooMany, Unavailable
 from tests.web.support import HOST, OURS, Site
 from web import routing
+from web.access import By
 from web.app import TABLE
-from web.routing import MAX_BODY, Needs, Nothing
+from web.routing import MAX_BODY, Nothing
 
-NEEDS_STAFF = [route for route in TABLE if route.needs is Needs.STAFF]
+NEEDS_STAFF = [route for route in TABLE if route.access.by is By.STAFF]
 WRITES = [route for route in TABLE if route.writes]
 
 
@@ -29,7 +30,7 @@ async def test_who_may_come_in_at_all(site: Site, route: routing.Route) -> None:
     answer = await site.ask(route.method, path_of(route), json={} if route.writes else None)
     if route.path == UNSEEN:
         assert (answer.status, answer.code) == (404, "not_found")
-    elif route.needs is Needs.NOBODY:
+    elif not route.signed_in:
         # the log of a new server has no head yet
         assert answer.status in ((200, 400, 404) if route.path.startswith("/log/") else (200, 400))
     else:
@@ -177,7 +178,7 @@ def test_a_route_says_every_error_it_can_give() -> None:
     for route in TABLE:
         errors = route.all_errors
         assert len(set(errors)) == len(errors)
-        limited = route.needs is Needs.NOBODY or route.path.endswith(
+        limited = not route.signed_in or route.path.endswith(
             ("/ticket", "/data-link", "/admin/requests")
         )
         reads_limited = route.path.startswith("/log/") or route.path.endswith("/receipt")

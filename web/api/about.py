@@ -18,6 +18,7 @@ from avsession.session import Party as PartyRow
 from avsession.session import Presence, Session
 from avsession.usecases import requests
 from web import auth, problems
+from web.access import ANYBODY, Access, By
 from web.routing import Call, Nothing, Route
 
 
@@ -151,6 +152,7 @@ ROUTES = (
         path=problems.TYPES,
         handle=get_errors,
         summary="Every code that an error can have, with its usual sentence",
+        access=ANYBODY,
         answer={"errors": {"not_found": "There is no such thing here."}},
     ),
     Route(
@@ -158,6 +160,7 @@ ROUTES = (
         path="/api/about",
         handle=get_about,
         summary="Who runs this service, and how it asks for consent",
+        access=ANYBODY,
         answer=about(Settings(), "0.1.0+1a2b3c4"),
     ),
     Route(
@@ -165,6 +168,7 @@ ROUTES = (
         path="/healthz",
         handle=get_health,
         summary="Whether the service can do its work",
+        access=ANYBODY,
         answer={"status": "ok"},
     ),
     Route(
@@ -172,8 +176,8 @@ ROUTES = (
         path="/metrics",
         handle=get_metrics,
         summary="Gauges, for callers on the same machine",
+        access=Access(By.MACHINE),
         media="text/plain",
         answer="avsession_sessions_open 2",
-        errors=(NotPermitted,),
     ),
 )

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 from aiohttp import web
 from msgspec import Meta
 
-from avsession.errors import LinkSpent, SignInFailed, SignInRequired
+from avsession.errors import SignInRequired
 from avsession.usecases import accounts
 from avsession.usecases.accounts import MAX_PASSWORD
 from avsession.usecases.permissions import Principal
 from web import auth
+from web.access import Access, By, Reach, own
 from web.api import examples
-from web.routing import Body, Call, Needs, Nothing, Route, answer
+from web.routing import Body, Call, Nothing, Route, answer
 
 
 class SignIn(Body, frozen=True, kw_only=True):
@@ -85,32 +86,32 @@ ROUTES = (
         path="/api/sign-in",
         handle=sign_in,
         summary="Sign in by password; sets the staff cookie",
+        access=Access(By.PASSWORD, Reach.OWN),
         body=SignIn,
         answer=ME,
-        errors=(SignInFailed,),
     ),
     Route(
         method="POST",
         path="/api/sign-in/link",
         handle=sign_in_by_link,
         summary="Sign in by a one-time link; sets the staff cookie",
+        access=Access(By.SIGN_IN_LINK, Reach.OWN),
         body=Secret,
         answer=ME,
-        errors=(LinkSpent,),
     ),
     Route(
         method="POST",
         path="/api/sign-out",
         handle=sign_out,
         summary="End the staff session",
-        needs=Needs.STAFF,
+        access=own(),
     ),
     Route(
         method="GET",
         path="/api/me",
         handle=get_me,
         summary="Who is signed in",
-        needs=Needs.STAFF,
+        access=own(),
         answer={**ME, "permissions": ["session.create", "session.own"]},
     ),
 )

@@ -7,11 +7,13 @@ from typing import Annotated, Any
 from aiohttp import web
 from msgspec import Meta
 
-from avsession.errors import NotPermitted, Restricted
+from avsession.errors import Restricted
 from avsession.usecases import review, timeline
+from avsession.usecases.permissions import REVIEW_READ
+from web.access import staff
 from web.api import examples
 from web.api.holds import HOLD
-from web.routing import Body, Call, Needs, Nothing, Route
+from web.routing import Body, Call, Nothing, Route
 
 MAX_PAGE = 100
 """Rows in one answer."""
@@ -110,7 +112,7 @@ ROUTES = (
         path="/api/admin/sessions",
         handle=get_sessions,
         summary="Sessions, newest first",
-        needs=Needs.STAFF,
+        access=staff(REVIEW_READ),
         body=Page,
         answer={
             "sessions": [
@@ -125,14 +127,13 @@ ROUTES = (
                 }
             ]
         },
-        errors=(NotPermitted,),
     ),
     Route(
         method="GET",
         path="/api/admin/sessions/{session}",
         handle=get_session,
         summary="One session: parties, consent events in order, requests, recordings",
-        needs=Needs.STAFF,
+        access=staff(REVIEW_READ),
         answer={
             "session": examples.SESSION,
             "created_ms": examples.NOW,
@@ -173,44 +174,40 @@ ROUTES = (
             "recordings": [RECORDING],
             "holds": [HOLD],
         },
-        errors=(NotPermitted,),
     ),
     Route(
         method="GET",
         path="/api/admin/events/{event}",
         handle=get_event,
         summary="A consent event's whole document",
-        needs=Needs.STAFF,
+        access=staff(REVIEW_READ),
         answer={"event": examples.EVENT},
-        errors=(NotPermitted,),
     ),
     Route(
         method="GET",
         path="/api/admin/recordings",
         handle=get_recordings,
         summary="Recordings, newest first",
-        needs=Needs.STAFF,
+        access=staff(REVIEW_READ),
         body=Page,
         answer={"recordings": [RECORDING]},
-        errors=(NotPermitted,),
     ),
     Route(
         method="GET",
         path="/api/admin/recordings/{recording}/timeline",
         handle=get_timeline,
         summary="Presence, consent, pauses, gaps and stored intervals, and whether they agree",
-        needs=Needs.STAFF,
+        access=staff(REVIEW_READ),
         answer=TIMELINE,
-        errors=(NotPermitted, Restricted),
+        errors=(Restricted,),
     ),
     Route(
         method="GET",
         path="/api/admin/notices/{sha256}",
         handle=get_notice,
         summary="A notice's archived bytes",
-        needs=Needs.STAFF,
+        access=staff(REVIEW_READ),
         media="text/plain",
         answer="The notice as it was shown.",
-        errors=(NotPermitted,),
     ),
 )

@@ -6,12 +6,14 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from avsession.errors import Conflict, ConsentRequired, Erased, NotFound, NotPermitted
+from avsession.errors import Conflict, ConsentRequired, Erased, NotFound
 from avsession.messages.common import Id
 from avsession.usecases import disclosures
+from avsession.usecases.permissions import DISCLOSE
+from web.access import staff
 from web.api import examples
 from web.api.playback import stream
-from web.routing import Body, Call, Needs, Nothing, Route
+from web.routing import Body, Call, Nothing, Route
 
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
 
@@ -97,28 +99,27 @@ ROUTES = (
         path="/api/admin/disclosures",
         handle=get_disclosures,
         summary="What was disclosed to authorities and processors, newest first",
-        needs=Needs.STAFF,
+        access=staff(DISCLOSE),
         answer={"disclosures": [DISCLOSURE]},
-        errors=(NotPermitted,),
     ),
     Route(
         method="POST",
         path="/api/admin/disclosures",
         handle=make,
         summary="Disclose records or recordings: a logged act, and a package for their key",
-        needs=Needs.STAFF,
+        access=staff(DISCLOSE),
         body=Disclose,
         answer=DISCLOSURE,
-        errors=(NotPermitted, NotFound, Erased, Conflict),
+        errors=(NotFound, Erased, Conflict),
     ),
     Route(
         method="GET",
         path="/api/admin/disclosures/{disclosure}.zip.age",
         handle=download,
         summary="A disclosure's sealed package; takes Range, one range at most",
-        needs=Needs.STAFF,
+        access=staff(DISCLOSE),
         media="application/octet-stream",
         answer="",
-        errors=(NotPermitted, NotFound, Conflict, Erased, ConsentRequired),
+        errors=(NotFound, Conflict, Erased, ConsentRequired),
     ),
 )

@@ -15,7 +15,6 @@ from msgspec import Meta
 from avsession.errors import (
     Conflict,
     Erased,
-    LinkSpent,
     NotFound,
     RecordingTruncated,
     SignInRequired,
@@ -23,6 +22,7 @@ from avsession.errors import (
 from avsession.messages.common import Id
 from avsession.usecases import exports
 from web import auth
+from web.access import LINK, Access, By, Reach
 from web.api import examples
 from web.api.playback import stream
 from web.routing import Body, Call, Nothing, Route, answer
@@ -106,44 +106,48 @@ ROUTES = (
         path="/api/my-data/exports",
         handle=get_exports,
         summary="The exports of the private link's holder, and how far they are",
+        access=LINK,
         body=Exports,
         answer={"exports": [EXPORT], "at_once": 3, "keep_days": 7, "other_party": "never"},
-        errors=(LinkSpent,),
     ),
     Route(
         method="POST",
         path="/api/my-data/exports/start",
         handle=start,
         summary="Have everything that is held prepared as a ZIP archive",
+        access=LINK,
         body=StartExport,
         answer=EXPORT,
-        errors=(LinkSpent, Conflict),
+        errors=(Conflict,),
     ),
     Route(
         method="POST",
         path="/api/my-data/exports/allow",
         handle=allow,
         summary="Let this browser download an export: sets a cookie, and says where it is",
+        access=LINK,
         body=OneExport,
         answer={**EXPORT, "url": f"/api/exports/{examples.EXPORT}.zip"},
-        errors=(LinkSpent, NotFound, Conflict),
+        errors=(NotFound, Conflict),
     ),
     Route(
         method="POST",
         path="/api/my-data/exports/remove",
         handle=remove,
         summary="Delete an export before its time",
+        access=LINK,
         body=OneExport,
         answer={"export": examples.EXPORT, "state": "removed"},
-        errors=(LinkSpent, NotFound),
+        errors=(NotFound,),
     ),
     Route(
         method="GET",
         path="/api/exports/{export}.zip",
         handle=download,
         summary="An export that this browser may download; takes Range, one range at most",
+        access=Access(By.DOWNLOAD, Reach.OWN),
         media="application/zip",
         answer="",
-        errors=(NotFound, Conflict, Erased, RecordingTruncated),
+        errors=(Conflict, Erased, RecordingTruncated),
     ),
 )

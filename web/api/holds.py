@@ -6,11 +6,12 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from avsession.errors import Conflict, Erased, NotFound, NotPermitted
+from avsession.errors import Conflict, Erased, NotFound
 from avsession.messages.common import Id
-from avsession.usecases import certificates, holds
+from avsession.usecases import certificates, holds, permissions
+from web.access import staff
 from web.api import examples
-from web.routing import Body, Call, Needs, Nothing, Route
+from web.routing import Body, Call, Nothing, Route
 
 Reason = Annotated[str, Meta(min_length=1, max_length=500)]
 
@@ -116,28 +117,27 @@ ROUTES = (
         path="/api/admin/holds",
         handle=place,
         summary="Place a legal hold on a recording, a session or a party, with a reason",
-        needs=Needs.STAFF,
+        access=staff(permissions.HOLD),
         body=Place,
         answer=HOLD,
-        errors=(NotPermitted, NotFound, Erased, Conflict),
+        errors=(NotFound, Erased, Conflict),
     ),
     Route(
         method="POST",
         path="/api/admin/holds/{hold}/release",
         handle=release,
         summary="Release a legal hold, with a reason",
-        needs=Needs.STAFF,
+        access=staff(permissions.HOLD),
         body=Release,
         answer={**HOLD, "released_ms": examples.LATER, "release_reason": "Settled"},
-        errors=(NotPermitted, Conflict),
+        errors=(Conflict,),
     ),
     Route(
         method="GET",
         path="/api/admin/certificates/{certificate}",
         handle=get_certificate,
         summary="The certificate of a destruction that is done",
-        needs=Needs.STAFF,
+        access=staff(permissions.REVIEW_READ),
         answer=CERTIFICATE,
-        errors=(NotPermitted,),
     ),
 )

@@ -15,6 +15,7 @@ from avsession.errors import Invalid, LogBroken, NotFound, TooMany
 from avsession.usecases import evidence
 from avsession.usecases.limits import Buckets, address_key
 from web import auth
+from web.access import ANYBODY
 from web.routing import Body, Call, Nothing, Route
 
 BURST = 60
@@ -91,6 +92,7 @@ ROUTES = (
         path="/log/checkpoint",
         handle=get_checkpoint,
         summary="The audit log's newest signed head (C2SP tlog-checkpoint)",
+        access=ANYBODY,
         media="text/plain",
         answer=NOTE,
         errors=(NotFound, TooMany, LogBroken),
@@ -101,6 +103,7 @@ ROUTES = (
         handle=get_proof,
         body=LeafQuery,
         summary="That a leaf is in the log (C2SP tlog-proof)",
+        access=ANYBODY,
         media="text/plain",
         answer=f"c2sp.org/tlog-proof@v1\nindex 0\nAA…=\n\n{NOTE}",
         errors=(NotFound, TooMany, LogBroken),
@@ -111,6 +114,7 @@ ROUTES = (
         handle=get_consistency,
         body=FromQuery,
         summary="That the log extends an older one (RFC 6962 section 2.1.2)",
+        access=ANYBODY,
         answer={"from": 2, "size": 3, "hashes": ["AA…="], "checkpoint": NOTE},
         errors=(Invalid, NotFound, TooMany, LogBroken),
     ),
@@ -119,6 +123,7 @@ ROUTES = (
         path="/log/key",
         handle=get_key,
         summary="The key that checkpoints are verified with",
+        access=ANYBODY,
         media="text/plain",
         answer="log.example/avsession+00000000+AA…=\n",
         errors=(TooMany,),

@@ -8,13 +8,14 @@ from aiohttp import web
 from msgspec import Meta
 
 from avsession.audit.log import KINDS
-from avsession.errors import Invalid, LogBroken, NotFound, NotPermitted
+from avsession.errors import Invalid, LogBroken, NotFound
 from avsession.usecases import logbook
 from avsession.usecases.logbook import Filter
 from avsession.usecases.permissions import LOG_READ, require
+from web.access import staff
 from web.api import examples
 from web.api.log import NOTE, Count, text
-from web.routing import Body, Call, Needs, Nothing, Route
+from web.routing import Body, Call, Nothing, Route
 
 NEWEST = 2**53 - 1
 
@@ -115,7 +116,7 @@ ROUTES = (
         path="/api/admin/log/state",
         handle=get_state,
         summary="Whether the audit log verifies, since when, and up to which size",
-        needs=Needs.STAFF,
+        access=staff(LOG_READ),
         answer={
             "ok": True,
             "since_ms": examples.NOW,
@@ -127,24 +128,22 @@ ROUTES = (
             "checking": False,
             "kinds": ["consent.given"],
         },
-        errors=(NotPermitted,),
     ),
     Route(
         method="POST",  # what is looked for may be a name, and no name belongs into an address
         path="/api/admin/log/leaves",
         handle=get_leaves,
         summary="Leaves of the audit log, newest first; reading them is written down",
-        needs=Needs.STAFF,
+        access=staff(LOG_READ),
         body=Search,
         answer={"leaves": [LINE], "next": 17},
-        errors=(NotPermitted,),
     ),
     Route(
         method="GET",
         path="/api/admin/log/leaf",
         handle=get_leaf,
         summary="One leaf: its bytes, the details that are there, its proof",
-        needs=Needs.STAFF,
+        access=staff(LOG_READ),
         body=Number,
         answer={
             **LINE,
@@ -156,28 +155,27 @@ ROUTES = (
             "proof": f"c2sp.org/tlog-proof@v1\nindex 17\nAA…=\n\n{NOTE}",
             "problem": None,
         },
-        errors=(NotPermitted, NotFound, LogBroken),
+        errors=(NotFound, LogBroken),
     ),
     Route(
         method="GET",
         path="/api/admin/log/proof",
         handle=get_proof,
         summary="A leaf's proof as a file (C2SP tlog-proof)",
-        needs=Needs.STAFF,
+        access=staff(LOG_READ),
         body=Number,
         media="text/plain",
         answer=f"c2sp.org/tlog-proof@v1\nindex 17\nAA…=\n\n{NOTE}",
-        errors=(NotPermitted, NotFound, LogBroken),
+        errors=(NotFound, LogBroken),
     ),
     Route(
         method="POST",
         path="/api/admin/log/export",
         handle=get_export,
         summary="Every leaf that matches, as JSON Lines or CSV; the export is written down",
-        needs=Needs.STAFF,
+        access=staff(LOG_READ),
         body=Export,
         media="application/jsonl",
         answer="{}",
-        errors=(NotPermitted,),
     ),
 )

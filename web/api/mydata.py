@@ -11,10 +11,11 @@ import msgspec
 from msgspec import Meta
 
 from avsession.config import Controller
-from avsession.errors import Conflict, LinkSpent, NotFound, NotPermitted
+from avsession.errors import Conflict, NotFound, NotPermitted
 from avsession.messages.common import Id, Key
 from avsession.signed import Enrolment, Signed
 from avsession.usecases import mydata
+from web.access import LINK, LINK_SESSION
 from web.api import examples
 from web.api.holds import CERTIFICATE
 from web.api.rights import REQUEST, RESTRICTION
@@ -139,26 +140,28 @@ ROUTES = (
         path="/api/my-data",
         handle=get,
         summary="What is kept about the holder of the private link",
+        access=LINK,
         body=MyData,
         answer=EXAMPLE,
-        errors=(LinkSpent,),
     ),
     Route(
         method="POST",
         path="/api/my-data/withdraw",
         handle=withdraw,
         summary="Withdraw consent, and keep or destroy what was recorded",
+        access=LINK_SESSION,
         body=Withdraw,
         answer={"state": "withdrawn", "fate": "destroy"},
-        errors=(LinkSpent, NotFound, NotPermitted, Conflict),
+        errors=(NotFound, NotPermitted, Conflict),
     ),
     Route(
         method="POST",
         path="/api/my-data/certificate",
         handle=get_certificate,
         summary="The certificate of a destruction that is done",
+        access=LINK_SESSION,
         body=Certificate,
         answer=CERTIFICATE,
-        errors=(LinkSpent, NotFound),
+        errors=(NotFound,),
     ),
 )

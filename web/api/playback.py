@@ -16,16 +16,17 @@ from msgspec import Meta
 from avsession.errors import (
     ConsentRequired,
     Erased,
-    NotPermitted,
     PurposeExpired,
     RecordingTruncated,
     Restricted,
 )
 from avsession.messages.common import Purpose
 from avsession.usecases import review
+from avsession.usecases.permissions import RECORDING_PLAY
+from web.access import own, staff
 from web.api import examples
 from web.range import RangeRefused, parse_range
-from web.routing import Body, Call, Needs, Nothing, Route
+from web.routing import Body, Call, Nothing, Route
 
 log = logging.getLogger("avsession.web.playback")
 
@@ -134,7 +135,7 @@ ROUTES = (
         path="/api/admin/recordings/{recording}/open",
         handle=open_recording,
         summary="Open a recording, with a reason and a consented purpose",
-        needs=Needs.STAFF,
+        access=staff(RECORDING_PLAY),
         body=Open,
         answer={
             "access": examples.ACCESS,
@@ -151,16 +152,16 @@ ROUTES = (
                 }
             ],
         },
-        errors=(NotPermitted, ConsentRequired, PurposeExpired, Erased, Restricted),
+        errors=(ConsentRequired, PurposeExpired, Erased, Restricted),
     ),
     Route(
         method="GET",
         path="/api/admin/access/{access}/tracks/{track}.webm",
         handle=get_track,
         summary="A track of an opened recording; takes Range, one range at most",
-        needs=Needs.STAFF,
+        access=own(RECORDING_PLAY),
         media="video/webm",
         answer="",
-        errors=(NotPermitted, Erased, Restricted, RecordingTruncated),
+        errors=(Erased, Restricted, RecordingTruncated),
     ),
 )

@@ -9,6 +9,7 @@ from msgspec import Meta
 from avsession.errors import NotFound
 from avsession.messages.common import Language
 from avsession.usecases import publishing
+from web.access import ANYBODY
 from web.api import examples
 from web.routing import Body, Call, Nothing, Route
 
@@ -71,6 +72,7 @@ ROUTES = (
         path="/api/policies",
         handle=get_all,
         summary="The versions of the privacy policy and of the notices",
+        access=ANYBODY,
         answer={
             "documents": [
                 {
@@ -93,6 +95,7 @@ ROUTES = (
         path="/api/policies/text",
         handle=get_text,
         summary="The text of a version",
+        access=ANYBODY,
         body=Wanted,
         answer=TEXT,
         errors=(NotFound,),
@@ -102,6 +105,7 @@ ROUTES = (
         path="/api/policies/changes",
         handle=get_changes,
         summary="What changed from one version to another, word by word",
+        access=ANYBODY,
         body=Compared,
         answer={
             "document": "privacy",

@@ -18,6 +18,7 @@ from avsession.privacy.stored import Choice
 from avsession.usecases import preferences
 from avsession.usecases.services import Services
 from web import auth
+from web.access import BROWSER
 from web.api import examples
 from web.middleware import status_of
 from web.problems import refusal
@@ -130,6 +131,7 @@ ROUTES = (
         path="/api/preferences",
         handle=get,
         summary="Every cookie and stored item, and what this browser's user chose about them",
+        access=BROWSER,
         answer=EXAMPLE,
     ),
     Route(
@@ -137,6 +139,7 @@ ROUTES = (
         path="/api/preferences",
         handle=choose,
         summary="Choose what may be kept and sent; sets the choice's cookie",
+        access=BROWSER,
         body=Choose,
         answer=EXAMPLE,
         errors=(Conflict,),

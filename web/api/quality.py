@@ -7,12 +7,14 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from avsession.errors import ConsentRequired, NotPermitted
+from avsession.errors import ConsentRequired
 from avsession.privacy.quality import ENOUGH, FIGURES
 from avsession.session import Party
 from avsession.usecases import quality, sessions
+from avsession.usecases.permissions import REVIEW_READ, SESSION_OWN
 from web import auth
-from web.routing import Body, Call, Needs, Nothing, Route
+from web.access import SEAT, own, staff
+from web.routing import Body, Call, Nothing, Route
 
 Value = Annotated[int, Meta(ge=0, le=1_000_000)] | None
 
@@ -79,7 +81,7 @@ ROUTES = (
         path="/api/seat/quality",
         handle=by_seat,
         summary="Count this call's quality, if analytics was allowed",
-        needs=Needs.SEAT,
+        access=SEAT,
         body=Report,
         answer={"counted": True},
         errors=(ConsentRequired,),
@@ -89,18 +91,17 @@ ROUTES = (
         path="/api/sessions/{session}/quality",
         handle=by_account,
         summary="Count this call's quality, if analytics was allowed",
-        needs=Needs.STAFF,
+        access=own(SESSION_OWN),
         body=Report,
         answer={"counted": True},
-        errors=(ConsentRequired, NotPermitted),
+        errors=(ConsentRequired,),
     ),
     Route(
         method="GET",
         path="/api/admin/quality",
         handle=statistics,
         summary="How good calls were: counts of those whose parties allowed counting",
-        needs=Needs.STAFF,
+        access=staff(REVIEW_READ),
         answer=EXAMPLE,
-        errors=(NotPermitted,),
     ),
 )

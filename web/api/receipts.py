@@ -9,12 +9,14 @@ from msgspec import Meta
 
 from avsession.audit import receipt as receipts
 from avsession.audit.receipt_page import MAX_OFFSET, Look
-from avsession.errors import Invalid, LinkSpent, NotFound, NotPermitted, TooMany
+from avsession.errors import Invalid, NotFound, TooMany
 from avsession.messages.common import Id
 from avsession.session import Party
 from avsession.usecases import mydata, sessions
 from avsession.usecases import receipts as usecase
-from web.routing import Body, Call, Needs, Route
+from avsession.usecases.permissions import SESSION_OWN
+from web.access import LINK, SEAT, own
+from web.routing import Body, Call, Route
 
 Secret = Annotated[str, Meta(min_length=1, max_length=128)]
 
@@ -83,7 +85,7 @@ ROUTES = (
         path="/api/seat/receipt",
         handle=by_seat,
         summary="One's own receipt, as a file that proves itself",
-        needs=Needs.SEAT,
+        access=SEAT,
         body=Wanted,
         media="text/html",
         answer=_ANSWER,
@@ -94,20 +96,21 @@ ROUTES = (
         path="/api/sessions/{session}/receipt",
         handle=by_account,
         summary="The agent's own receipt, as a file that proves itself",
-        needs=Needs.STAFF,
+        access=own(SESSION_OWN),
         body=Wanted,
         media="text/html",
         answer=_ANSWER,
-        errors=(NotFound, NotPermitted, TooMany),
+        errors=(NotFound, TooMany),
     ),
     Route(
         method="POST",
         path="/api/my-data/receipt",
         handle=by_link,
         summary="One's own receipt by the private link, as a file that proves itself",
+        access=LINK,
         body=WantedByLink,
         media="text/html",
         answer=_ANSWER,
-        errors=(NotFound, LinkSpent, TooMany),
+        errors=(NotFound, TooMany),
     ),
 )

@@ -6,9 +6,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from avsession.errors import NotFound, ReceiptInvalid, TooMany
+from avsession.errors import NotFound, TooMany
 from avsession.usecases import recovery
 from web import auth
+from web.access import Access, By, Reach
 from web.api.links import DATA_LINK, data_url
 from web.routing import Body, Call, Route
 
@@ -35,9 +36,10 @@ ROUTES = (
         path="/api/my-data/by-receipt",
         handle=by_receipt,
         summary="A fresh private link, by a receipt of what one allowed, declined or took back",
+        access=Access(By.RECEIPT, Reach.OWN),
         body=ByReceipt,
         max_body=MAX_BODY,
         answer=DATA_LINK,
-        errors=(ReceiptInvalid, NotFound, TooMany),
+        errors=(NotFound, TooMany),
     ),
 )

@@ -7,16 +7,17 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from avsession.errors import Conflict, NotFound, NotPermitted, SessionLive, TooMany
+from avsession.errors import Conflict, NotFound, SessionLive, TooMany
 from avsession.messages.common import Id
 from avsession.privacy.requests import Right
 from avsession.usecases import desk
-from avsession.usecases.permissions import Principal
+from avsession.usecases.permissions import PRIVACY_DESK, Principal
 from avsession.usecases.requests import MAX_TEXT
 from avsession.usecases.services import Services
+from web.access import staff
 from web.api import examples
 from web.api.rights import REQUEST
-from web.routing import Body, Call, Handler, Needs, Nothing, Route
+from web.routing import Body, Call, Handler, Nothing, Route
 
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 
@@ -96,10 +97,10 @@ def _step(name: str, act: Act, summary: str, answer: dict[str, Any]) -> Route:
         path=f"/api/admin/requests/{{request}}/{name}",
         handle=_with_text(act),
         summary=summary,
-        needs=Needs.STAFF,
+        access=staff(PRIVACY_DESK),
         body=Told,
         answer={**ONE, **answer},
-        errors=(NotPermitted, Conflict),
+        errors=(Conflict,),
     )
 
 
@@ -111,28 +112,26 @@ ROUTES = (
         path="/api/admin/requests",
         handle=get_queue,
         summary="Privacy requests: what waits, the late ones first, and what was done last",
-        needs=Needs.STAFF,
+        access=staff(PRIVACY_DESK),
         answer={"requests": [ONE], "figures": FIGURES},
-        errors=(NotPermitted,),
     ),
     Route(
         method="GET",
         path="/api/admin/requests/figures",
         handle=get_figures,
         summary="How many privacy requests wait, are due within a week, are late, were answered",
-        needs=Needs.STAFF,
+        access=staff(PRIVACY_DESK),
         answer=FIGURES,
-        errors=(NotPermitted,),
     ),
     Route(
         method="POST",
         path="/api/admin/requests",
         handle=enter,
         summary="Enter a privacy request that came by another way",
-        needs=Needs.STAFF,
+        access=staff(PRIVACY_DESK),
         body=Enter,
         answer={**ONE, "by": "staff", "state": "verifying"},
-        errors=(NotPermitted, NotFound, TooMany),
+        errors=(NotFound, TooMany),
     ),
     _step("verify", desk.verify, "Write down how it was verified who asks", {}),
     _step(
@@ -149,8 +148,8 @@ ROUTES = (
         path="/api/admin/requests/{request}/carry-out",
         handle=carry_out,
         summary="Erase or restrict, as was asked",
-        needs=Needs.STAFF,
+        access=staff(PRIVACY_DESK),
         answer={"state": "erased"},
-        errors=(NotPermitted, Conflict, SessionLive),
+        errors=(Conflict, SessionLive),
     ),
 )

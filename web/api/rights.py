@@ -10,13 +10,14 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from avsession.errors import Conflict, LinkSpent, NotFound, SessionLive, TooMany
+from avsession.errors import Conflict, NotFound, SessionLive, TooMany
 from avsession.messages.common import Id, Key, Purpose
 from avsession.privacy.requests import Right
 from avsession.usecases import erasing, rights
 from avsession.usecases.requests import MAX_TEXT
 from avsession.usecases.rights import MAX_CONTACT
 from avsession.usecases.sessions import MAX_NAME
+from web.access import LINK, LINK_SESSION
 from web.api import examples
 from web.api.holds import CERTIFICATE
 from web.routing import Body, Call, Route
@@ -135,60 +136,66 @@ ROUTES = (
         path="/api/my-data/requests",
         handle=ask,
         summary="Put a privacy request to the desk; an objection restricts at once",
+        access=LINK,
         body=AskFor,
         answer=REQUEST,
-        errors=(LinkSpent, NotFound, Conflict),
+        errors=(NotFound, Conflict),
     ),
     Route(
         method="POST",
         path="/api/my-data/requests/withdraw",
         handle=withdraw_request,
         summary="Take a privacy request back, with the restriction that came with it",
+        access=LINK,
         body=OwnRequest,
         answer={**REQUEST, "state": "withdrawn", "done_ms": examples.NOW},
-        errors=(LinkSpent, NotFound, Conflict),
+        errors=(NotFound, Conflict),
     ),
     Route(
         method="POST",
         path="/api/my-data/rectify",
         handle=rectify,
         summary="Correct the name, or where one wishes to be told of answers, at once",
+        access=LINK,
         body=Rectify,
         answer={"name": "Ben", "contact": "ben@example.com"},
-        errors=(LinkSpent, NotFound),
+        errors=(NotFound,),
     ),
     Route(
         method="POST",
         path="/api/my-data/restrict",
         handle=restrict,
         summary="Restrict one's recordings: kept, and not opened, played or exported",
+        access=LINK,
         body=ByLink,
         answer={**REQUEST, "right": "restrict", "state": "answered"},
-        errors=(LinkSpent, NotFound, TooMany),
+        errors=(NotFound, TooMany),
     ),
     Route(
         method="POST",
         path="/api/my-data/restrict/lift",
         handle=lift,
         summary="End the restriction that one asked for",
+        access=LINK,
         body=ByLink,
         answer={"lifted": 1},
-        errors=(LinkSpent, Conflict),
+        errors=(Conflict,),
     ),
     Route(
         method="POST",
         path="/api/my-data/end-call",
         handle=end_call,
         summary="End the call for everyone, so that one can be erased",
+        access=LINK_SESSION,
         body=ByLink,
         answer={"state": "ended"},
-        errors=(LinkSpent,),
     ),
     Route(
         method="POST",
         path="/api/my-data/erase",
         handle=erase,
         summary="Erase everything about oneself; what a hold keeps is restricted",
+        access=LINK,
         body=Erase,
         answer={
             "state": "erased",
@@ -199,6 +206,6 @@ ROUTES = (
             "destructions": [examples.DESTRUCTION],
             "certificates": [CERTIFICATE],
         },
-        errors=(LinkSpent, NotFound, SessionLive),
+        errors=(NotFound, SessionLive),
     ),
 )

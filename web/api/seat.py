@@ -10,9 +10,10 @@ from avsession.errors import Invalid, LinkSpent, SessionOver, TooMany, TooYoung
 from avsession.messages.common import Language
 from avsession.usecases import sessions
 from web import auth
+from web.access import SEAT, Access, By, Reach
 from web.api import examples
 from web.api.links import DATA_LINK, TICKET, data_url, data_url_for, ticket_for
-from web.routing import Body, Call, Needs, Nothing, Route, answer
+from web.routing import Body, Call, Nothing, Route, answer
 
 
 class Join(Body, frozen=True, kw_only=True):
@@ -74,20 +75,21 @@ ROUTES = (
         path="/api/join",
         handle=join,
         summary="Claim an invitation, once; sets the seat cookie",
+        access=Access(By.INVITATION, Reach.OWN),
         body=Join,
         answer={
             "session": examples.SESSION,
             "party": examples.PARTY,
             "data_url": f"https://localhost:8443/privacy#{examples.SECRET}",
         },
-        errors=(Invalid, LinkSpent, TooYoung),
+        errors=(Invalid, TooYoung),
     ),
     Route(
         method="GET",
         path="/api/seat",
         handle=get_seat,
         summary="The seat that this browser holds",
-        needs=Needs.SEAT,
+        access=SEAT,
         answer={
             "session": examples.SESSION,
             "party": examples.PARTY,
@@ -101,7 +103,7 @@ ROUTES = (
         path="/api/seat/ticket",
         handle=ticket,
         summary="A signaling ticket for one's own party, good once and for 30 seconds",
-        needs=Needs.SEAT,
+        access=SEAT,
         answer=TICKET,
         errors=(SessionOver, TooMany),
     ),
@@ -110,7 +112,7 @@ ROUTES = (
         path="/api/seat/data-link",
         handle=data_link,
         summary="A new private link to one's own data",
-        needs=Needs.SEAT,
+        access=SEAT,
         answer=DATA_LINK,
         errors=(LinkSpent, TooMany),
     ),

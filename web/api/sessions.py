@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from avsession.errors import NotPermitted, SessionOver, TooMany
+from avsession.errors import SessionOver, TooMany
 from avsession.messages.common import Language
 from avsession.usecases import sessions
+from avsession.usecases.permissions import SESSION_CREATE, SESSION_OWN
+from web.access import own
 from web.api import examples
 from web.api.links import DATA_LINK, TICKET, data_url_for, ticket_for
-from web.routing import Body, Call, Needs, Nothing, Route
+from web.routing import Body, Call, Nothing, Route
 
 
 class NewSession(Body, frozen=True, kw_only=True):
@@ -82,7 +84,7 @@ ROUTES = (
         path="/api/sessions",
         handle=create,
         summary="Make a session and its invitation",
-        needs=Needs.STAFF,
+        access=own(SESSION_CREATE),
         body=NewSession,
         answer={
             "session": examples.SESSION,
@@ -90,14 +92,13 @@ ROUTES = (
             "invitation_url": f"https://localhost:8443/join#{examples.SECRET}",
             "expires_ms": examples.LATER,
         },
-        errors=(NotPermitted,),
     ),
     Route(
         method="GET",
         path="/api/sessions",
         handle=get_own,
         summary="One's own sessions, newest first",
-        needs=Needs.STAFF,
+        access=own(SESSION_OWN),
         answer={
             "sessions": [
                 {
@@ -111,40 +112,37 @@ ROUTES = (
                 }
             ]
         },
-        errors=(NotPermitted,),
     ),
     Route(
         method="POST",
         path="/api/sessions/{session}/invitation/revoke",
         handle=revoke,
         summary="Revoke the invitation",
-        needs=Needs.STAFF,
-        errors=(NotPermitted,),
+        access=own(SESSION_OWN),
     ),
     Route(
         method="POST",
         path="/api/sessions/{session}/ticket",
         handle=ticket,
         summary="A signaling ticket for one's own party, good once and for 30 seconds",
-        needs=Needs.STAFF,
+        access=own(SESSION_OWN),
         answer=TICKET,
-        errors=(NotPermitted, SessionOver, TooMany),
+        errors=(SessionOver, TooMany),
     ),
     Route(
         method="POST",
         path="/api/sessions/{session}/data-link",
         handle=data_link,
         summary="A new private link to one's own data in this session",
-        needs=Needs.STAFF,
+        access=own(SESSION_OWN),
         answer=DATA_LINK,
-        errors=(NotPermitted, TooMany),
+        errors=(TooMany,),
     ),
     Route(
         method="POST",
         path="/api/sessions/{session}/end",
         handle=end,
         summary="End the session for everyone",
-        needs=Needs.STAFF,
-        errors=(NotPermitted,),
+        access=own(SESSION_OWN),
     ),
 )

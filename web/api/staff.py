@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from avsession.errors import Conflict, NotPermitted, SignInRequired
+from avsession.errors import Conflict, SignInRequired
 from avsession.usecases import children, leaving, staffdata
+from avsession.usecases.permissions import ACCOUNT_MANAGE, PRIVACY_DESK
 from web import auth
+from web.access import BROWSER, staff
 from web.api import examples
-from web.routing import Call, Needs, Nothing, Route
+from web.routing import Call, Nothing, Route
 
 
 async def get_accounts(call: Call[Nothing]) -> object:
@@ -88,33 +90,32 @@ ROUTES = (
         path="/api/admin/accounts",
         handle=get_accounts,
         summary="Accounts, the newest first",
-        needs=Needs.STAFF,
+        access=staff(ACCOUNT_MANAGE),
         answer={"accounts": [ACCOUNT]},
-        errors=(NotPermitted,),
     ),
     Route(
         method="POST",
         path="/api/admin/accounts/{account}/disable",
         handle=disable,
         summary="Disable an account; its sign-ins and calls end at once",
-        needs=Needs.STAFF,
+        access=staff(ACCOUNT_MANAGE),
         answer={**ACCOUNT, "disabled": True, "disabled_ms": examples.LATER},
-        errors=(NotPermitted, Conflict),
+        errors=(Conflict,),
     ),
     Route(
         method="POST",
         path="/api/admin/sessions/{session}/child",
         handle=erase_child,
         summary="End a session and erase its customer, who is a child",
-        needs=Needs.STAFF,
+        access=staff(PRIVACY_DESK),
         answer={"state": "held", "held": {"category": "order", "review_ms": examples.LATER}},
-        errors=(NotPermitted,),
     ),
     Route(
         method="GET",
         path="/api/my-data/staff",
         handle=get_own,
         summary="What is kept about who is signed in; null when nobody is",
+        access=BROWSER,
         answer={"mine": MINE},
     ),
 )
