@@ -10,12 +10,14 @@ import bisect
 import operator
 
 from avsession.errors import GrantStale
-from recorder.frames import EncodedFrame
+from recorder.frames import EncodedFrame, Kind
 
 CONFIRM_MS = 5_000.0
 """Without signaling for this long the gate closes by itself (promise 1)."""
 MAX_DELAY_MS = 400
 """The longest a frame may be held before it goes into a cluster."""
+MOST_LATE_MS = 40.0
+"""Sound is put at most so much later than it was heard: lips are out of step from 45 ms on."""
 MAX_DELAYED_FRAMES = 2_048
 MAX_DELAYED_BYTES = 8 * 1024 * 1024
 """Beyond either the oldest frames go on at once: ten times the agreed rate fits, for the delay
@@ -96,8 +98,9 @@ class DelayLine:
     """Holds frames for a while, and lets them go in timestamp order.
 
     The delay lets a closing gate drop what arrived between the decision and its arrival here,
-    and brings audio and video into one order. A frame that comes after later ones have gone is
-    given their time: it is shown a little late, and everything after it still decodes.
+    and brings audio and video into one order. A picture that comes after later ones have gone is
+    given their time: it is shown a little late, and everything after it still decodes. Sound that
+    late is dropped, and the next one says that something is lost: lips would be out of step.
     """
 
     def __init__(self, delay_ms: float) -> None:
@@ -106,6 +109,8 @@ class DelayLine:
         """As they came; put into order when some are let go, which is seldomer."""
         self._bytes = 0
         self._released_ms = float("-inf")
+        self.silent_ms: float | None = None
+        """When the first sound was captured that came too late, if none has come since."""
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -116,8 +121,16 @@ class DelayLine:
         return len(self._frames) > MAX_DELAYED_FRAMES or self._bytes > MAX_DELAYED_BYTES
 
     def add(self, frame: EncodedFrame) -> None:
-        """Take a frame in."""
-        frame.timestamp_ms = max(frame.timestamp_ms, self._released_ms)
+        """Take a frame in, but for sound that is MOST_LATE_MS too late."""
+        late_ms = self._released_ms - frame.timestamp_ms
+        if late_ms > 0:
+            if frame.kind is Kind.AUDIO and late_ms > MOST_LATE_MS:
+                if self.silent_ms is None:
+                    self.silent_ms = frame.timestamp_ms
+                return
+            frame.timestamp_ms = self._released_ms
+        if self.silent_ms is not None and frame.kind is Kind.AUDIO:
+            self.silent_ms, frame.after_loss = None, True
         self._frames.append(frame)
         self._bytes += len(frame.data)
 

@@ -150,6 +150,8 @@ class Party:
         losing: dict[Kind, float] = {}
         if self._leg is not None and not self._fresh:
             losing = self._leg.receiver.losing(self._settings.now_ms())
+            if (since_ms := self._buffer.silent_ms) is not None:
+                losing.setdefault(Kind.AUDIO, since_ms)
         if losing or self._fresh:
             self._reports.ended(losing, self._fresh, moment_ms)
         if self._leg is not None:

@@ -42,7 +42,7 @@ class Receiver:
     """All streams of one leg: one VP8 with retransmission, one Opus."""
 
     def __init__(self, *, hold_ms: float = 380.0, cap_bps: int = 1_500_000) -> None:
-        """``hold_ms``: how long a gap is waited for, longer only if answers take long.
+        """``hold_ms``: how long a gap is waited for; in video longer if answers take long.
 
         ``cap_bps``: told to the sender.
         """
@@ -192,8 +192,9 @@ class Receiver:
 
     def _answered(self, took_ms: float) -> None:
         self._round_trip.answered(took_ms)
-        for stream in (self.video, self.audio):
-            stream.hold(max(self._hold_ms, self._round_trip.hold_ms))
+        # sound that comes after its moment has left the delay line has no place any more, and
+        # all that waits behind it would miss theirs; a late picture can still be shown
+        self.video.reorder.hold_ms = max(self._hold_ms, self._round_trip.hold_ms)
 
     def on_rtcp(self, data: bytes, now_ms: float) -> None:
         """A decrypted RTCP compound arrived. A BYE changes nothing: the gate ends a recording."""

@@ -92,11 +92,6 @@ class Stream:
         """Whether nothing has come for so long that its sender has probably paused."""
         return now_ms - self._heard_ms > PAUSE_MS
 
-    def hold(self, hold_ms: float) -> None:
-        """Wait so long for a gap from now on, unless what is missing here is not sent again."""
-        if self._in_vain <= MOST_IN_VAIN:
-            self.reorder.hold_ms = hold_ms
-
     def ask(self, now_ms: float, every_ms: float) -> list[int]:
         """The sequence numbers to ask for now.
 

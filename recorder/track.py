@@ -60,6 +60,11 @@ class TrackBuffer:
         """A frame from the leg."""
         self._delay.add(frame)
 
+    @property
+    def silent_ms(self) -> float | None:
+        """Since when sound came too late to be kept, if none that was kept has come since."""
+        return self._delay.silent_ms
+
     def __len__(self) -> int:
         """How many frames wait."""
         return len(self._delay) + len(self._cutter.frames)

@@ -4,7 +4,14 @@ from hypothesis import strategies as st
 
 from avsession.errors import GrantStale
 from recorder.frames import EncodedFrame, Kind
-from recorder.gate import CONFIRM_MS, MAX_DELAYED_BYTES, MAX_DELAYED_FRAMES, DelayLine, Gate
+from recorder.gate import (
+    CONFIRM_MS,
+    MAX_DELAYED_BYTES,
+    MAX_DELAYED_FRAMES,
+    MOST_LATE_MS,
+    DelayLine,
+    Gate,
+)
 
 
 def frame(ms: float, arrival: float | None = None, data: bytes = b"x") -> EncodedFrame:
@@ -142,6 +149,25 @@ def test_the_delay_line_holds_and_orders() -> None:
     assert [f.timestamp_ms for f in line.release(235)] == [10, 30]
     line.add(frame(20))  # too late for its place: shown a little late
     assert [f.timestamp_ms for f in line.release(1000)] == [30, 50]
+
+
+def test_sound_that_would_be_out_of_step_is_dropped_and_said() -> None:
+    line = DelayLine(200)
+    picture = EncodedFrame(Kind.VIDEO, 500, 900, b"x")
+    line.add(EncodedFrame(Kind.VIDEO, 500, 500, b"x"))
+    assert len(line.release(700)) == 1
+    late, just = frame(500 - MOST_LATE_MS - 1, arrival=900), frame(500 - MOST_LATE_MS, arrival=900)
+    line.add(late)
+    assert (len(line), line.silent_ms) == (0, late.timestamp_ms)
+    picture.timestamp_ms = late.timestamp_ms
+    line.add(picture)  # a picture is only shown late
+    line.add(just)
+    assert [(f.kind, f.timestamp_ms, f.after_loss) for f in line.release(2_000)] == [
+        (Kind.VIDEO, 500, False), (Kind.AUDIO, 500, True)
+    ]  # fmt: skip
+    assert line.silent_ms is None
+    line.add(after := frame(2_500))
+    assert not after.after_loss
 
 
 def test_a_closing_gate_empties_the_delay_line() -> None:

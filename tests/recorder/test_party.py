@@ -8,7 +8,7 @@ import pytest
 from avsession.grant import Grant, GrantedLeg
 from avsession.tasks import Tasks
 from recorder.frames import EncodedFrame, Kind
-from recorder.gate import Gate
+from recorder.gate import MOST_LATE_MS, Gate
 from recorder.leg import Certificate, Leg
 from recorder.party import ANSWER_MS, RETRY_MS, LegSettings, Party, Reports
 from recorder.spool import Spool
@@ -149,6 +149,19 @@ async def test_frames_wait_in_the_delay_line_and_a_close_drops_the_late_ones(sea
     seat.tick()
     assert len(seat.offers) == 1
     await publisher.close()
+
+
+async def test_sound_that_came_too_late_at_the_end_is_told(seat: Seat) -> None:
+    seat.tick()
+    await seat.offered(1)
+    now = seat.now_ms()
+    seat.party._frames([EncodedFrame(Kind.VIDEO, now, now, b"x")])
+    seat.ahead_ms += 2_000
+    seat.tick()
+    late_ms = now - 2 * MOST_LATE_MS
+    seat.party._frames([EncodedFrame(Kind.AUDIO, late_ms, now + 2_000, b"x")])
+    seat.party.close(now + 2_000)
+    assert seat.ended == [({Kind.AUDIO: late_ms}, False, now + 2_000)]
 
 
 async def test_after_closing_no_leg_is_made(seat: Seat) -> None:

@@ -122,6 +122,21 @@ def test_a_gap_is_waited_for_longer_where_answers_take_long() -> None:
     assert numbers(feed(receiver, [as_rtx(third[1], 2)], 1_599)) == [3]
 
 
+def test_sound_is_never_waited_for_longer_than_the_delay_line() -> None:
+    """What waits behind a lost packet would come too late for its place, and out of step."""
+    receiver, source = Receiver(hold_ms=380), VideoSource()
+    receiver.on_rtp(audio_packet(0, 0), 0)
+    feed(receiver, source.frame(1, keyframe=True), 0)
+    second = source.frame(2, keyframe=False)
+    feed(receiver, [second[0], second[2]], 33)
+    said(receiver, 45)
+    feed(receiver, [as_rtx(second[1], 1)], 45 + 200)  # answers take long
+    assert receiver.video.reorder.hold_ms > 380
+    receiver.on_rtp(audio_packet(2, 1920), 300)
+    assert receiver.tick(679) == []
+    assert [(f.kind, f.after_loss) for f in receiver.tick(680)] == [(Kind.AUDIO, True)]
+
+
 def test_where_much_is_lost_every_tick_counts_from_the_first_moment() -> None:
     for lost, hurried in ((2, False), (8, True)):
         receiver = Receiver()
