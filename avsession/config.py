@@ -8,6 +8,7 @@ which pass it to :func:`load`. A nested key's variable joins with two underscore
 from __future__ import annotations
 
 import ipaddress
+import re
 import tomllib
 import urllib.parse
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from avsession.errors import SettingsInvalid
+from avsession.forwarded import Header, Proxies
 from avsession.messages.common import IceServer
 
 Seconds = Annotated[int, Meta(ge=1, le=2_000_000)]
@@ -177,6 +179,20 @@ class Media(_Section, frozen=True, kw_only=True):
     delay_ms: Annotated[int, Meta(ge=0, le=400)] = 400
 
 
+class Proxy(_Section, frozen=True, kw_only=True):
+    """The reverse proxy in front, if there is one."""
+
+    trusted: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
+    """Addresses and networks of proxies: only they may say who asks, and by which scheme."""
+    header: Header = "x-forwarded"
+    """Which headers they set, over whatever a client sent: the one kind that is read."""
+    plain: bool = False
+    """The port speaks plain HTTP, to them and to this machine alone; TLS is theirs."""
+
+
+_PREFIX = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?")
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """Everything that can be set. Times as each section says."""
 
@@ -190,6 +206,8 @@ class Settings(_Section, frozen=True, kw_only=True):
     certificate_key: str | None = None
     allowed_origins: tuple[str, ...] = ()
     """Origins besides the public address's own."""
+    metrics_from: Annotated[tuple[str, ...], Meta(max_length=64)] = ("127.0.0.0/8", "::1/128")
+    """Addresses and networks that may ask for the metrics."""
     recorders: Annotated[int, Meta(ge=0, le=64)] = 1
     recorder_capacity: Annotated[int, Meta(ge=1, le=1000)] = 16
     """Recordings that each recorder carries at once."""
@@ -209,6 +227,17 @@ class Settings(_Section, frozen=True, kw_only=True):
     export: Export = Export()
     signin: SignIn = SignIn()
     media: Media = Media()
+    proxy: Proxy = Proxy()
+
+    @property
+    def base(self) -> str:
+        """The path prefix of the public address: "" or such as ``/calls``."""
+        return urllib.parse.urlsplit(self.public_url).path.rstrip("/")
+
+    @property
+    def address(self) -> str:
+        """The public address, without a slash at its end: what every link begins with."""
+        return self.origin + self.base
 
     @property
     def origin(self) -> str:
@@ -296,6 +325,19 @@ def check(settings: Settings) -> list[str]:
         return ["public_url is not a URL"]
     if not settings.public_url.startswith("https://"):
         problems.append("public_url must begin with https://: browsers give no camera without TLS")
+    parts = urllib.parse.urlsplit(settings.public_url)
+    if parts.query or parts.fragment or not _PREFIX.fullmatch(parts.path):
+        problems.append("public_url may have a path of plain names, but no query or fragment")
+    for key, networks in (
+        ("proxy.trusted", settings.proxy.trusted),
+        ("metrics_from", settings.metrics_from),
+    ):
+        try:
+            Proxies(networks)
+        except ValueError as error:
+            problems.append(f"{key}: {error}")
+    if settings.proxy.plain and not settings.proxy.trusted:
+        problems.append("proxy.plain needs the proxies' addresses in proxy.trusted")
     if settings.consent.warn_s >= settings.consent.answer_s:
         problems.append("consent.warn_s must be less than consent.answer_s")
     if settings.signin.idle_s > settings.signin.absolute_s:
@@ -334,7 +376,7 @@ def check(settings: Settings) -> list[str]:
 def _public_problems(settings: Settings) -> list[str]:
     """What a real address needs and local defaults must not stand in for."""
     problems = []
-    if not settings.certificate or not settings.certificate_key:
+    if not settings.proxy.plain and not (settings.certificate and settings.certificate_key):
         problems.append("certificate and certificate_key must name files for the public address")
     default = Controller()
     problems += [

@@ -190,6 +190,13 @@ class OriginRefused(Refused):
     sentence = "Requests from that origin are not accepted."
 
 
+class TlsRequired(Refused):
+    """A request reached us by plain HTTP, or the proxy in front does not say how it came."""
+
+    code = "tls.required"
+    sentence = "Ask by HTTPS. A proxy in front must say so: X-Forwarded-Proto, or proto=."
+
+
 class ConsentRequired(Refused):
     """Not everyone present has consented to this; nothing is captured or shown."""
 

@@ -27,6 +27,7 @@ from avsession.canonical import b64
 from avsession.clock import SystemClock
 from avsession.config import Settings
 from avsession.errors import AvsessionError, Conflict, SettingsInvalid, Unavailable
+from avsession.forwarded import Proxies
 from avsession.records import Account
 from avsession.sealing.custody import LocalCustody, create_custodian
 from avsession.storage.anchor import FileAnchor
@@ -199,9 +200,8 @@ def worker_arguments(settings: Settings, files: Files, app: Services, number: in
     """The command line of one recorder worker."""
     worker = keys.worker_id(files.keys / f"recorder-{number}.id", app.entropy)
     keys.credential(files.keys / "recorder.credential", app.entropy)
-    host = "localhost" if settings.is_loopback else settings.public_host
     arguments = {
-        "--url": f"wss://{host}:{settings.port}/recorder",
+        "--url": worker_url(settings),
         "--worker": worker,
         "--credential": str(files.keys / "recorder.credential"),
         "--grant-key": b64(app.grant_key.public_key().public_bytes_raw()),
@@ -210,11 +210,21 @@ def worker_arguments(settings: Settings, files: Files, app: Services, number: in
         "--min-free-mb": str(settings.recorder_min_free_mb),
         "--log-level": settings.log_level,
     }
-    if settings.certificate is None:
+    if settings.certificate is None and not settings.proxy.plain:
         arguments["--ca-file"] = str(files.keys / "ca.pem")
     # with "=": a key in base64url may begin with a dash
     line = [f"{name}={value}" for name, value in arguments.items()]
     return [*line, "--log-json"] if settings.log_json else line
+
+
+def worker_url(settings: Settings) -> str:
+    """Where this machine's recorders reach the server: straight, past any proxy."""
+    if not settings.proxy.plain:
+        host = "localhost" if settings.is_loopback else settings.public_host
+        return f"wss://{host}:{settings.port}/recorder"
+    everywhere = settings.listen in ("0.0.0.0", "::", "")  # noqa: S104 - only looked at
+    host = "localhost" if everywhere else settings.listen
+    return f"ws://{f'[{host}]' if ':' in host else host}:{settings.port}/recorder"
 
 
 async def sign_in_links(app: Services) -> list[tuple[str, str]]:
@@ -227,7 +237,7 @@ async def sign_in_links(app: Services) -> list[tuple[str, str]]:
             account = await tx.one(Account, login=login)
         if account is not None:
             secret = await accounts.make_sign_in_link(app, account.id, valid_s=SIGN_IN_LINK_S)
-            links.append((role, f"{app.settings.origin}/signin#{secret}"))
+            links.append((role, f"{app.settings.address}/signin#{secret}"))
     return links
 
 
@@ -297,9 +307,13 @@ async def _run(
     if runner.server is None:
         raise RuntimeError("the web application did not start")
     front = Front(
-        {"/signaling": signaling.party, "/recorder": signaling.recorder},
+        {
+            **{f"{base}/signaling": signaling.party for base in ("", settings.base)},
+            **{f"{base}/recorder": signaling.recorder for base in ("", settings.base)},
+        },
         connections(runner.server, settings, keep_alive_s=KEEP_ALIVE_S),
-        tls_context(*tls_files(settings, files)),
+        None if settings.proxy.plain else tls_context(*tls_files(settings, files)),
+        proxies=Proxies(settings.proxy.trusted, settings.proxy.header),
     )
     await front.start(settings.listen, settings.port)
     supervisors = [
@@ -311,7 +325,7 @@ async def _run(
     tasks.spawn(_timers(app), name="timers")
     tasks.spawn(preparing.keep_preparing(app), name="exports")
     tasks.spawn(watching.keep_watching(app, _checking(settings, files, app)), name="log watch")
-    print(f"ready {settings.origin}/", flush=True)
+    print(f"ready {settings.address}/", flush=True)
     if settings.is_loopback:
         for role, link in await sign_in_links(app):
             print(f"{role} {link}", flush=True)

@@ -24,6 +24,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import cast
 
+from avsession.forwarded import Proxies
 from avsession.tasks import Tasks
 from signaling.limits import Limits
 
@@ -50,19 +51,26 @@ class Front:
     """The listening port.
 
     ``routes``: exact request target -> maker of the protocol that gets the connection; ``http``
-    makes it for every other target. Call :meth:`start`, and at the end :meth:`stop`, which takes
-    no more connections, then, when those behind it have closed theirs, :meth:`close`.
+    makes it for every other target. ``context``: None speaks plain HTTP, to the ``proxies`` and to
+    this machine alone; it may be replaced while the front runs, for the connections to come.
+
+    A proxy's connections do not count as one address's; those of them that ``routes`` takes, which
+    stay, count as the address that the proxy names. Call :meth:`start`, and at the end
+    :meth:`stop`, which takes no more connections, then, when those behind it have closed theirs,
+    :meth:`close`.
     """
 
     def __init__(
         self,
         routes: Mapping[str, Factory],
         http: Factory,
-        context: ssl.SSLContext,
+        context: ssl.SSLContext | None,
         limits: Limits | None = None,
+        proxies: Proxies | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.context = context
+        self.proxies = proxies or Proxies()
         self.http = http
         self.routes = {path.encode(): factory for path, factory in routes.items()}
         self.tasks = Tasks(limit=self.limits.connections + 100)
@@ -98,24 +106,30 @@ class Front:
 
     def admit(self, connection: Connection) -> bool:
         """Count a connection; False when there are too many."""
-        address = connection.address
-        if (
-            len(self._connections) >= self.limits.connections
-            or self._addresses[address] >= self.limits.connections_per_address
+        if len(self._connections) >= self.limits.connections or (
+            not connection.proxied and not self.count(connection, connection.address)
         ):
             log.warning("too many connections: %d", len(self._connections))
             return False
         self._connections.add(connection)
+        return True
+
+    def count(self, connection: Connection, address: str) -> bool:
+        """Count a connection as one of ``address``; False when that has too many."""
+        if self._addresses[address] >= self.limits.connections_per_address:
+            return False
         self._addresses[address] += 1
+        connection.counted = address
         return True
 
     def release(self, connection: Connection) -> None:
         """A connection that was admitted has ended."""
         if connection in self._connections:
             self._connections.discard(connection)
-            self._addresses[connection.address] -= 1
-            if not self._addresses[connection.address]:
-                del self._addresses[connection.address]
+            if (address := connection.counted) is not None:
+                self._addresses[address] -= 1
+                if not self._addresses[address]:
+                    del self._addresses[address]
 
 
 class Connection(asyncio.Protocol):
@@ -132,29 +146,42 @@ class Connection(asyncio.Protocol):
         self._inner: asyncio.Protocol | None = None
         self._head = bytearray()
         self._timer: asyncio.TimerHandle | None = None
+        self._peer = ""
         self.address = "unknown"
+        self.proxied = False
+        """Whether a proxy of ours made it."""
+        self.counted: str | None = None
+        """The address that it counts as."""
 
     # --- TCP and TLS
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A TCP connection: admitted, it begins TLS."""
         self._transport = transport = cast(asyncio.Transport, transport)
-        self.address = _network(transport.get_extra_info("peername"))
-        if not self._front.admit(self):
+        peername = transport.get_extra_info("peername")
+        self._peer = str(peername[0]) if isinstance(peername, tuple) and peername else ""
+        self.address = _network(self._peer)
+        self.proxied = self._front.proxies.trusts(self._peer)
+        context = self._front.context
+        served = context is not None or self.proxied or _is_here(transport)
+        if not served or not self._front.admit(self):
             transport.abort()
             return
         _limit_stall(transport, self._front.limits.stall_s)
+        if context is None:
+            self._begin()
+            return
         transport.pause_reading()
-        self._front.tasks.spawn(self._encrypt(transport), name="TLS handshake")
+        self._front.tasks.spawn(self._encrypt(transport, context), name="TLS handshake")
 
-    async def _encrypt(self, bare: asyncio.Transport) -> None:
+    async def _encrypt(self, bare: asyncio.Transport, context: ssl.SSLContext) -> None:
         limits = self._front.limits
         secure: asyncio.Transport | None = None
         try:
             secure = await asyncio.get_running_loop().start_tls(
                 bare,
                 self,
-                self._front.context,
+                context,
                 server_side=True,
                 ssl_handshake_timeout=limits.tls_s,
                 ssl_shutdown_timeout=limits.close_s,
@@ -170,8 +197,12 @@ class Connection(asyncio.Protocol):
         if secure is None or secure.is_closing():
             return
         self._transport = secure
+        self._begin()
+
+    def _begin(self) -> None:
+        """What comes from now on is a request."""
         self._secure = True
-        self._limit(limits.head_s, HTTPStatus.REQUEST_TIMEOUT)
+        self._limit(self._front.limits.head_s, HTTPStatus.REQUEST_TIMEOUT)
         self._route()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -219,9 +250,23 @@ class Connection(asyncio.Protocol):
         if head_end == 3 or head_end > limits.head_bytes:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
             return
-        if self._transport is not None:
-            factory = self._front.routes.get(match["target"], self._front.http)
-            self._pass_on(self._transport, factory)
+        factory = self._front.routes.get(match["target"])
+        if factory is not None and self.proxied and not self._count_client(head[line_end:head_end]):
+            self._refuse(HTTPStatus.TOO_MANY_REQUESTS)
+        elif self._transport is not None:
+            self._pass_on(self._transport, factory or self._front.http)
+
+    def _count_client(self, head: bytearray) -> bool:
+        """Count as whoever the proxy speaks for; False when they have too many."""
+        fields = [line.partition(b":") for line in head.split(b"\r\n")]
+
+        def values(name: str) -> list[str]:
+            wanted = name.lower().encode()
+            found = [value for said, _, value in fields if said.lower() == wanted]
+            return [bytes(value).decode("latin-1") for value in found]
+
+        client = self._front.proxies.seen(self._peer, values).address
+        return self._front.count(self, _network(client))
 
     def _pass_on(self, transport: asyncio.Transport, factory: Factory) -> None:
         self._unlimit()
@@ -286,12 +331,21 @@ def _limit_stall(transport: asyncio.Transport, stall_s: float) -> None:
             plain.setsockopt(socket.IPPROTO_TCP, option, int(stall_s * 1000))
 
 
-def _network(peername: object) -> str:
+def _is_here(transport: asyncio.Transport) -> bool:
+    """Whether the other end is this machine: its loopback, or the very address we listen on."""
+    peer, own = (transport.get_extra_info(name) for name in ("peername", "sockname"))
+    with contextlib.suppress(ValueError, TypeError, IndexError):
+        ip = ipaddress.ip_address(str(peer[0]).partition("%")[0])
+        ip = getattr(ip, "ipv4_mapped", None) or ip
+        return ip.is_loopback or peer[0] == own[0]
+    return False
+
+
+def _network(peer: str) -> str:
     """Whom a connection counts as: an IPv4 address, or the 64 bits of an IPv6 network."""
-    if isinstance(peername, tuple) and peername:
-        with contextlib.suppress(ValueError):
-            ip = ipaddress.ip_address(str(peername[0]).partition("%")[0])
-            if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is None:
-                return str(ipaddress.IPv6Network((ip, 64), strict=False).network_address)
-            return str(getattr(ip, "ipv4_mapped", None) or ip)
+    with contextlib.suppress(ValueError):
+        ip = ipaddress.ip_address(peer.partition("%")[0])
+        if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is None:
+            return str(ipaddress.IPv6Network((ip, 64), strict=False).network_address)
+        return str(getattr(ip, "ipv4_mapped", None) or ip)
     return "unknown"

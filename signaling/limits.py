@@ -35,8 +35,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     connections: int = 2000
     """TCP connections at once. Beyond: the new one is closed before its TLS handshake."""
     connections_per_address: int = 200
-    """TCP connections at once from one IPv4 address or IPv6 /64 (an office may share one).
-    Beyond: the new one is closed before its TLS handshake."""
+    """TCP connections at once from one IPv4 address or IPv6 /64 (an office may share one); behind
+    a proxy, WebSockets of the client that it names. Beyond: the new one is closed before its TLS
+    handshake, or behind a proxy answered with HTTP 429."""
     tls_s: float = 10.0
     """Time for the TLS handshake. Beyond: closed."""
     request_line_bytes: int = 8192

@@ -19,6 +19,7 @@ LEAVES = (
     "avsession",
     "avsession.clock",
     "avsession.errors",
+    "avsession.forwarded",
     "avsession.tasks",
     "avsession.text",
     "avsession.canonical",

@@ -94,7 +94,7 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 @DOCUMENTS
 def test_tests_that_are_named_exist(document: Path) -> None:
-    named = [c.split("::") for c in CODE.findall(document.read_text("utf-8")) if "::" in c]
+    named = [c.split("::") for c in CODE.findall(document.read_text("utf-8")) if ".py::" in c]
     missing = [
         f"{file}::{name}"
         for file, name in named
@@ -117,7 +117,7 @@ def test_pictures_are_small_and_described() -> None:
 
 def settings() -> Iterator[tuple[str, str]]:
     """Each setting's name and its default as the table shows it."""
-    for section in ("", "controller", "consent", "retention", "export", "signin", "media"):
+    for section in ("", "controller", "consent", "retention", "export", "signin", "media", "proxy"):
         kind = type(getattr(Settings(), section)) if section else Settings
         for field in msgspec.structs.fields(kind):
             name = f"{section}.{field.name}" if section else field.name

@@ -68,7 +68,7 @@ def create_app(services: Services, *, root: Path = pages.HERE) -> web.Applicatio
     app[routing.SERVICES] = services
     app[routing.STRANGERS] = Buckets(routing.STRANGERS_BURST, routing.STRANGERS_EVERY_MS)
     app[log.READERS] = Buckets(log.BURST, log.EVERY_MS)
-    app[openapi.DOCUMENT] = openapi.document(TABLE, services.settings.origin)
+    app[openapi.DOCUMENT] = openapi.document(TABLE, services.settings.address)
     middleware.install(app, services.settings)
     routing.add(app, TABLE)
     pages.add(app, root)

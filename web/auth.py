@@ -8,6 +8,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from avsession.errors import SignInRequired
+from avsession.forwarded import Proxies, Seen
 from avsession.privacy import stored
 from avsession.session import Party, Session
 from avsession.usecases import accounts, preferences, sessions
@@ -24,6 +25,9 @@ EXPORT_S = stored.EXPORT_S
 """Seconds that the browser keeps it."""
 CHOICE = stored.CHOICE
 """What was chosen about everything else that a browser may keep."""
+
+PROXIES: web.AppKey[Proxies] = web.AppKey("proxies", Proxies)
+"""Whose forwarded headers count."""
 
 MAX_TOKEN = 128
 """Characters of a cookie's value that are looked at; ours have 43."""
@@ -68,7 +72,9 @@ def choice_token(request: web.Request) -> str:
 def give(response: web.StreamResponse, cookie: str, value: str, seconds: int) -> None:
     """Set a cookie that no script reads and no other site can cause to be sent.
 
-    The browser forgets it after ``seconds``; the server decides by its own clock all the same.
+    Its path is the whole origin even below a prefix: ``__Host-`` cookies have no other, and a
+    path keeps nothing from other pages of its origin. The browser forgets it after ``seconds``;
+    the server decides by its own clock all the same.
     """
     response.set_cookie(
         cookie, value, max_age=seconds, path="/", secure=True, httponly=True, samesite="Strict"
@@ -85,6 +91,14 @@ def take_back(response: web.StreamResponse, cookie: str) -> None:
 def address(request: web.Request) -> str:
     """The caller's network address, for limits only: it is neither stored nor logged.
 
-    Behind a proxy it is the proxy's, and all callers share one limit.
+    Behind a proxy that is set it is the one that the proxy names.
     """
-    return request.remote or ""
+    return seen(request).address
+
+
+def seen(request: web.Request) -> Seen:
+    """Who asks, and by which scheme where a proxy says so."""
+    headers = request.headers
+    peer = request.remote or ""
+    proxies = request.app.get(PROXIES)
+    return proxies.seen(peer, lambda name: headers.getall(name, [])) if proxies else Seen(peer)

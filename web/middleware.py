@@ -11,17 +11,26 @@ from aiohttp.typedefs import Handler, Middleware
 
 from avsession import errors
 from avsession.config import Settings
+from avsession.forwarded import Proxies
 from avsession.usecases import accounts
 from web import auth
 from web.problems import refusal
-from web.routing import ACTOR, SERVICES, BodyLate, BodyTooLarge, ContentTypeRefused
+from web.routing import (
+    ACTOR,
+    BASE,
+    SERVICES,
+    BodyLate,
+    BodyTooLarge,
+    ContentTypeRefused,
+    local_path,
+)
 
 access_log = logging.getLogger("avsession.web.access")
 log = logging.getLogger("avsession.web")
 
 POLICY = "Content-Security-Policy"
 
-OPEN_PATHS = frozenset({"/healthz", "/metrics"})
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked by machines beside the server, by whatever name or address they know it."""
 RETRY_S = "5"
 """Seconds after which asking again makes sense when a part is missing or a limit was met."""
@@ -100,13 +109,18 @@ def install(app: web.Application, settings: Settings) -> None:
             response.headers["Cache-Control"] = "no-store"
         response.headers.pop("Server", None)
 
+    app[BASE] = settings.base
+    app[auth.PROXIES] = Proxies(settings.proxy.trusted, settings.proxy.header)
     app.on_response_prepare.append(prepare)
-    app.middlewares.extend((note_requests, name_errors, own_host(settings), own_origin(settings)))
+    app.middlewares.extend((note_requests, name_errors, own_host(settings)))
+    if settings.proxy.plain:
+        app.middlewares.append(own_road(settings))
+    app.middlewares.append(own_origin(settings))
 
 
 def is_api(request: web.Request) -> bool:
     """Whether the answer is for a program and not for a person."""
-    return request.path.startswith(("/api/", "/log/"))
+    return local_path(request).startswith(("/api/", "/log/"))
 
 
 @web.middleware
@@ -121,7 +135,8 @@ async def note_requests(request: web.Request, handler: Handler) -> web.StreamRes
         return response
     finally:
         resource = request.match_info.route.resource
-        quiet = resource is not None and resource.canonical.startswith("/static/")
+        static = f"{request.app.get(BASE, '')}/static/", "/static/"
+        quiet = resource is not None and resource.canonical.startswith(static)
         access_log.log(
             logging.DEBUG if quiet else logging.INFO,
             "%s %s %d %d ms",
@@ -164,7 +179,7 @@ async def name_errors(request: web.Request, handler: Handler) -> web.StreamRespo
 
 def _error(request: web.Request, status: int, code: str, sentence: str) -> web.Response:
     if is_api(request):
-        response = refusal(status, code, sentence)
+        response = refusal(status, code, sentence, request.app.get(BASE, ""))
     else:
         response = web.Response(status=status, text=f"{sentence}\n")
     if status in (408, 413):
@@ -192,10 +207,27 @@ def own_host(settings: Settings) -> Middleware:
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if _host(request.host) not in hosts and request.path not in OPEN_PATHS:
+        if _host(request.host) not in hosts and local_path(request) not in OPEN_PATHS:
             sentence = f"This server is {settings.origin}"
             return _error(request, 421, errors.OriginRefused.code, sentence)
         return await handler(request)
+
+    return check
+
+
+def own_road(settings: Settings) -> Middleware:
+    """Where TLS is a proxy's: serve only what it says came by TLS. A page asked for without is
+    sent on to the public address."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        path = local_path(request)
+        scheme = auth.seen(request).scheme
+        if scheme == "https" or path in OPEN_PATHS:
+            return await handler(request)
+        if scheme == "http" and request.method in ("GET", "HEAD") and not is_api(request):
+            return web.Response(status=308, headers={"Location": settings.address + path})
+        raise errors.TlsRequired
 
     return check
 
@@ -216,7 +248,7 @@ def own_origin(
             ours = request.headers.get("Origin", "").lower() in origins
             if not ours or request.headers.get("X-Avsession") != "1":
                 raise errors.OriginRefused
-        elif request.path.startswith("/api/"):  # what the log publishes is for everybody
+        elif local_path(request).startswith("/api/"):  # what the log publishes is for everybody
             site = request.headers.get("Sec-Fetch-Site", "none")
             if site not in ("same-origin", "none"):
                 raise errors.OriginRefused

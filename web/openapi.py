@@ -45,8 +45,8 @@ ROUTE = Route(
 )
 
 
-def document(routes: Sequence[Route], origin: str) -> dict[str, Any]:
-    """The whole description; ``origin`` is the server's public one."""
+def document(routes: Sequence[Route], address: str) -> dict[str, Any]:
+    """The whole description; ``address`` is the server's public one, prefix included."""
     bodies = [route.body for route in routes if route.writes and route.body is not Nothing]
     _, components = msgspec.json.schema_components(bodies, ref_template=REF)
     paths: dict[str, dict[str, Any]] = {}
@@ -60,7 +60,7 @@ def document(routes: Sequence[Route], origin: str) -> dict[str, Any]:
             "summary": "Support calls, recorded only with everyone's consent.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": origin}],
+        "servers": [{"url": address}],
         "paths": paths,
         "components": {
             "schemas": {**components, "Error": _error_schema()},

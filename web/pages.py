@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from avsession.audit import receipt_page
 from avsession.errors import SignInRequired
 from avsession.usecases.permissions import HOMES
 from web import auth
-from web.routing import SERVICES
+from web.routing import BASE, SERVICES, bases
 
 HERE = Path(__file__).parent
 
@@ -62,6 +63,8 @@ ALONE_POLICY = (
     "connect-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
+_OURS = re.compile(rb'\b(href|src)="/')
+"""An address of ours in a page."""
 VERSION = 16
 """Hex digits of the digest in ``?v=``."""
 
@@ -113,13 +116,32 @@ def add(app: web.Application, root: Path = HERE) -> None:
     if missing := wanted - pages.keys():
         raise FileNotFoundError(f"pages are missing: {', '.join(sorted(missing))}")
     pages[ALONE] = _alone(pages[ALONE], static)
-    for path, name in PUBLIC.items():
-        app.router.add_get(path, _public(pages[name]))
-    for role, name in STAFF.items():
-        app.router.add_get(HOMES[role], _home(role, pages[name]))
-    for path, role, name in INNER:
-        app.router.add_get(path, _home(role, pages[name]))
-    app.router.add_get("/static/{name:.+}", _static(static))
+    prefix = app.get(BASE, "")
+    pages = {name: _below(prefix, page) for name, page in pages.items()}
+    served = {path: _public(pages[name]) for path, name in PUBLIC.items()}
+    served |= {HOMES[role]: _home(role, pages[name]) for role, name in STAFF.items()}
+    served |= {path: _home(role, pages[name]) for path, role, name in INNER}
+    served["/static/{name:.+}"] = _static(static)
+    for base in bases(app):
+        for path, page in served.items():
+            app.router.add_get(base + path, page)
+    if prefix:
+        app.router.add_get(prefix, _moved(f"{prefix}/"))
+
+
+def _below(base: str, page: File) -> File:
+    """The page with every address of ours below ``base``."""
+    if not base:
+        return page
+    data = _OURS.sub(rb'\1="%s/' % base.encode(), page.data)
+    return dataclasses.replace(page, data=data, digest=hashlib.sha256(data).hexdigest())
+
+
+def _moved(path: str) -> Page:
+    async def page(request: web.Request) -> web.Response:
+        return _go(path)
+
+    return page
 
 
 def _alone(page: File, static: dict[str, File]) -> File:
@@ -154,9 +176,9 @@ def _home(role: str, file: File) -> Page:
         try:
             who = await auth.staff(request.app[SERVICES], request)
         except SignInRequired:
-            return _go("/signin")
+            return _go(f"{request.app.get(BASE, '')}/signin")
         if who.role != role:
-            return _go(who.home)
+            return _go(request.app.get(BASE, "") + who.home)
         # no-store: the back button must not show it after the sign-out
         return file.respond(request, "no-store")
 

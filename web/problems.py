@@ -26,9 +26,10 @@ def problem(status: int, code: str, sentence: str) -> dict[str, Any]:
     }
 
 
-def refusal(status: int, code: str, sentence: str) -> web.Response:
-    """The answer that says so."""
-    body = msgspec.json.encode(problem(status, code, sentence))
+def refusal(status: int, code: str, sentence: str, base: str = "") -> web.Response:
+    """The answer that says so; ``base`` is the path prefix of the public address."""
+    said = problem(status, code, sentence)
+    body = msgspec.json.encode(said | {"type": base + said["type"]})
     return web.Response(status=status, body=body, content_type=MEDIA)
 
 

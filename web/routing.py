@@ -41,6 +41,8 @@ STRANGERS_EVERY_MS = 1000
 """POSTs without a sign-in from one address: sixty at once, then one a second."""
 
 SERVICES: web.AppKey[Services] = web.AppKey("services", Services)
+BASE: web.AppKey[str] = web.AppKey("base", str)
+"""The path prefix of the public address."""
 STRANGERS: web.AppKey[Buckets] = web.AppKey("strangers", Buckets)
 ACTOR: web.RequestKey[str] = web.RequestKey("actor", str)
 """The pseudonym of whoever is signed in, once that is known."""
@@ -168,10 +170,24 @@ class Route:
 def add(app: web.Application, routes: tuple[Route, ...]) -> None:
     """Register every route; a GET answers HEAD too."""
     for route in routes:
-        if route.writes:
-            app.router.add_route(route.method, route.path, _endpoint(route))
-        else:
-            app.router.add_get(route.path, _endpoint(route))
+        endpoint = _endpoint(route)
+        for base in bases(app):
+            if route.writes:
+                app.router.add_route(route.method, base + route.path, endpoint)
+            else:
+                app.router.add_get(base + route.path, endpoint)
+
+
+def bases(app: web.Application) -> tuple[str, ...]:
+    """What stands before a path: the prefix, and nothing, for a proxy that takes it away."""
+    base = app.get(BASE, "")
+    return (base, "") if base else ("",)
+
+
+def local_path(request: web.Request) -> str:
+    """The request's path without the prefix of the public address."""
+    path, base = request.path, request.app.get(BASE, "")
+    return path.removeprefix(base) if path.startswith(f"{base}/") else path
 
 
 def answer(value: object) -> web.Response:

@@ -94,7 +94,7 @@ def build(  # noqa: PLR0913 - a certificate has this many parts
             "contact": controller.contact,
             "dpo": controller.dpo,
         },
-        "privacy": f"{settings.origin}/privacy",
+        "privacy": f"{settings.address}/privacy",
     }
 
 

@@ -104,7 +104,7 @@ def build(  # noqa: PLR0913 - a consent record has this many parts
         "recipients": controller.recipients,
         "validity": "until withdrawn, or until every consented purpose's retention has passed",
         "withdrawal": "in the call, or with the party's private link, at any time",
-        "privacy": f"{settings.origin}/privacy",
+        "privacy": f"{settings.address}/privacy",
         "policy": {"id": notices.PRIVACY, "version": notices.latest(notices.PRIVACY)},
         "language": shown.language if shown else party.language,
         "rights": ["access", "portability", "rectification", "erasure", "restriction", "objection"],

@@ -85,7 +85,7 @@ async def of_leaf(
     return receipts.build(
         kind=kind,
         language=language,
-        privacy=document.get("privacy") or f"{app.settings.origin}/privacy",
+        privacy=document.get("privacy") or f"{app.settings.address}/privacy",
         document=document,
         opened=opened,
         notice=notice,

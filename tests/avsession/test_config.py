@@ -12,6 +12,7 @@ from avsession.config import (
     Consent,
     Controller,
     Media,
+    Proxy,
     PurposeSetting,
     Settings,
     SignIn,
@@ -215,3 +216,40 @@ def test_a_table_and_a_key_of_it_may_come_in_any_order() -> None:
     for environ in (dict([table, key]), dict([key, table])):
         consent = load(None, environ).consent
         assert (consent.answer_s, consent.warn_s) == (90, 50)
+
+
+# --- behind a proxy
+
+
+def test_the_public_address_may_have_a_prefix() -> None:
+    settings = Settings(public_url="https://Calls.example.com:443/support/calls/")
+    assert settings.base == "/support/calls"
+    assert settings.origin == "https://calls.example.com"
+    assert settings.address == "https://calls.example.com/support/calls"
+    assert Settings().base == ""
+
+
+@pytest.mark.parametrize("path", ["/a?b", "/a#b", "/a//b", "/../a", "/.a", "/a b", "/a%2Fb", "/ä"])
+def test_a_prefix_is_of_plain_names(path: str) -> None:
+    with pytest.raises(SettingsInvalid, match="public_url may have a path"):
+        load(None, {"AVSESSION_PUBLIC_URL": f"https://localhost{path}"})
+
+
+def test_proxies_are_addresses_and_networks() -> None:
+    known = {"AVSESSION_PROXY__TRUSTED": '["10.0.0.0/8", "::1"]', "AVSESSION_PROXY__PLAIN": "true"}
+    assert load(None, known).proxy.plain
+    for name, value in (("PROXY__TRUSTED", '["proxy.example"]'), ("METRICS_FROM", '["1.2.3"]')):
+        with pytest.raises(SettingsInvalid, match=name.lower().replace("__", ".")):
+            load(None, {f"AVSESSION_{name}": value})
+
+
+def test_plain_http_needs_to_know_its_proxies_and_no_certificate() -> None:
+    with pytest.raises(SettingsInvalid, match=r"proxy\.plain needs"):
+        load(None, {"AVSESSION_PROXY__PLAIN": "true"})
+    public = Settings(public_url="https://calls.example.com")
+    behind = Settings(
+        public_url="https://calls.example.com",
+        proxy=Proxy(trusted=("10.0.0.1",), plain=True),
+    )
+    assert [one for one in check(public) if "certificate" in one]
+    assert not [one for one in check(behind) if "certificate" in one]

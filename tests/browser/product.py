@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 T = TypeVar("T")
 
@@ -66,7 +67,7 @@ class Product:
                 assert line, f"serve ended at once:\n{self.log.read_text()}"
                 role, _, link = line.strip().partition(" ")
                 self.links[role] = link
-        self.port = int(self.links["ready"].rsplit(":", 1)[1].rstrip("/"))
+        self.port = self.port or urlsplit(self.links["ready"]).port or 0
 
     @property
     def url(self) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import socket
 import ssl
 from pathlib import Path
 from typing import cast
@@ -12,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from signaling.front import tls_context
+from avsession.forwarded import Proxies
+from signaling.front import Connection, Front, tls_context
 from signaling.limits import Limits
 from tests.signaling.world import CUSTOMER, World, world
 
@@ -238,3 +240,91 @@ async def counted(there: World, n: int) -> None:
 
 async def gone(there: World) -> None:
     await counted(there, 0)
+
+
+# --- behind a proxy
+
+BY_PROXY = Proxies(["127.0.0.1"])
+UPGRADE = (
+    b"GET /signaling HTTP/1.1\r\nHost: localhost:8443\r\nUpgrade: websocket\r\n"
+    b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: avsession.v1\r\n"
+    b"Origin: https://localhost:8443\r\nX-Forwarded-For: %s\r\n\r\n"
+)
+
+
+async def test_without_tls_of_its_own_it_serves_proxies(files: tuple[Path, Path]) -> None:
+    async with world(files, proxies=BY_PROXY, plain=True) as there:
+        async with there.raw(tls=False) as (reader, writer):
+            writer.write(GET)
+            assert (await reader.readline()) == b"HTTP/1.1 200 OK\r\n"
+        async with there.raw(tls=False) as (reader, writer):
+            writer.write(UPGRADE % b"203.0.113.9")
+            assert b" 101 " in await reader.readline()
+        async with there.raw(tls=False) as (_, writer):
+            writer.write(b"\x16\x03\x01")
+        await gone(there)
+
+
+class Bare(asyncio.Transport):
+    """A TCP connection from somewhere, which is cut or left."""
+
+    def __init__(self, peer: str, own: str = "192.0.2.1") -> None:
+        self.socket = socket.socket()
+        ends = {"peername": (peer, 5000), "sockname": (own, 8443)}
+        super().__init__({**ends, "socket": self.socket})
+        self.cut = False
+
+    def abort(self) -> None:
+        self.cut = True
+
+
+@pytest.mark.parametrize(
+    ("peer", "served"),
+    [
+        ("10.0.0.7", True),  # a proxy
+        ("203.0.113.9", False),
+        ("2001:db8::1", False),
+        ("127.0.0.1", True),  # this machine: its recorders
+        ("::1", True),
+        ("192.0.2.1", True),  # this machine, by the address that it listens on
+    ],
+)
+async def test_plain_http_is_for_proxies_and_this_machine(peer: str, served: bool) -> None:
+    front = Front({}, asyncio.Protocol, None, proxies=Proxies(["10.0.0.0/8"]))
+    connection, transport = Connection(front), Bare(peer)
+    connection.connection_made(transport)
+    assert transport.cut is not served
+    assert front.connections == served
+    connection.connection_lost(None)
+    transport.socket.close()
+    assert front.connections == 0
+
+
+async def test_a_proxys_connections_count_as_their_clients(files: tuple[Path, Path]) -> None:
+    limits = Limits(connections=20, connections_per_address=2)
+    async with world(files, limits, BY_PROXY) as there, contextlib.AsyncExitStack() as stack:
+
+        async def upgrade(client: bytes) -> bytes:
+            reader, writer = await stack.enter_async_context(there.raw())
+            writer.write(UPGRADE % client)
+            return (await reader.readline()).split()[1]
+
+        # pages' connections are shared by clients: only the whole limit holds for them
+        for _ in range(5):
+            reader, writer = await stack.enter_async_context(there.raw())
+            writer.write(GET)
+            assert b" 200 " in await reader.readline()
+        said = [await upgrade(b"203.0.113.9") for _ in range(3)]
+        assert said == [b"101", b"101", b"429"]
+        assert await upgrade(b"203.0.113.9, 198.51.100.1") == b"101"
+        assert await upgrade(b"198.51.100.1, 203.0.113.9") == b"429", "the left is the client's"
+        assert await upgrade(b"198.51.100.1") == b"101"
+    async with world(files, limits) as there, contextlib.AsyncExitStack() as stack:
+        # whoever is no proxy counts as itself, whatever it says
+        for client in (b"198.51.100.1", b"198.51.100.2"):
+            reader, writer = await stack.enter_async_context(there.raw())
+            writer.write(UPGRADE % client)
+            assert b" 101 " in await reader.readline()
+        with pytest.raises((ConnectionError, ssl.SSLError)):
+            await there.raw().__aenter__()

@@ -24,6 +24,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin, Subprotocol
 
 from avsession.errors import TicketRefused
+from avsession.forwarded import Proxies
 from avsession.messages import (
     EntryAccepted,
     HeartbeatReply,
@@ -311,7 +312,13 @@ def pages() -> web.Application:
 
 
 @asynccontextmanager
-async def world(files: tuple[Path, Path], limits: Limits | None = None) -> AsyncIterator[World]:
+async def world(
+    files: tuple[Path, Path],
+    limits: Limits | None = None,
+    proxies: Proxies | None = None,
+    *,
+    plain: bool = False,
+) -> AsyncIterator[World]:
     """Everything up; afterwards everything down, in the order of a real end."""
     trust = ssl.create_default_context(cafile=str(files[0]))
     it = World(trust)
@@ -328,8 +335,9 @@ async def world(files: tuple[Path, Path], limits: Limits | None = None) -> Async
     it.front = Front(
         {"/signaling": it.server.party, "/recorder": it.server.recorder},
         runner.server,
-        tls_context(*files),
+        None if plain else tls_context(*files),
         limits,
+        proxies,
     )
     it.port = await it.front.start("127.0.0.1", 0)
     try:

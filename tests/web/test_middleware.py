@@ -2,17 +2,22 @@
 
 import json
 import logging
+import re
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from avsession import errors
-from avsession.config import Settings
+from avsession.config import Proxy, Settings
 from avsession.records import Leaf
 from tests.web.support import HOST, ORIGIN, Site, serve
+from tests.web.support import site as open_site
 from web import middleware
 from web.middleware import headers_for, status_of
+from web.pages import HERE, _below, load
 from web.problems import problem
+from web.routing import STRANGERS_BURST
 
 # --- host
 
@@ -255,3 +260,97 @@ async def test_the_log_does_not_say_who_or_which(
         "127.0.0.1",
     ):
         assert private not in text
+
+
+# --- behind a proxy
+
+PROXIED = Proxy(trusted=("127.0.0.1",))
+TLS = {"X-Forwarded-Proto": "https"}
+
+
+async def test_strangers_are_told_apart_by_what_the_proxy_says(tmp_path: Path) -> None:
+    wrong = {"login": "nobody", "password": "wrong"}
+
+    async def status(there: Site, client: str) -> int:
+        headers = {"X-Forwarded-For": client, "Content-Type": "text/plain"}
+        return (await there.post("/api/sign-in", wrong, headers=headers)).status
+
+    for proxy, other in ((PROXIED, 415), (Proxy(), 429)):
+        folder = tmp_path / str(other)
+        folder.mkdir()
+        async with open_site(folder, proxy=proxy) as there:
+            for _ in range(STRANGERS_BURST):
+                assert await status(there, "203.0.113.9") == 415
+            assert await status(there, "203.0.113.9") == 429
+            assert await status(there, "198.51.100.1, 203.0.113.9") == 429, "the left is a claim"
+            # without a proxy that is set the header is anybody's: it changes nothing
+            assert await status(there, "198.51.100.1") == other
+
+
+async def test_behind_a_proxy_only_what_came_by_tls_is_served(tmp_path: Path) -> None:
+    plain = Proxy(trusted=("127.0.0.1",), plain=True)
+    async with open_site(tmp_path, proxy=plain) as there:
+        assert (await there.get("/signin", headers=TLS)).status == 200
+        away = await there.get("/signin", headers={"X-Forwarded-Proto": "http"})
+        assert (away.status, away.headers["Location"]) == (308, f"{ORIGIN}/signin")
+        for headers in ({}, {"X-Forwarded-Proto": "ftp"}, {"Forwarded": "proto=https"}):
+            answer = await there.get("/signin", headers=headers)
+            assert answer.status == 403
+            assert "X-Forwarded-Proto" in answer.body.decode()
+        refused = await there.post("/api/sign-out", headers={"X-Forwarded-Proto": "http"})
+        assert (refused.status, refused.code) == (403, "tls.required")
+        assert (await there.get("/healthz")).status == 200
+
+
+async def test_who_is_no_proxy_does_not_say_that_it_came_by_tls(tmp_path: Path) -> None:
+    async with open_site(tmp_path, proxy=Proxy(trusted=("10.0.0.1",), plain=True)) as there:
+        assert (await there.get("/signin", headers=TLS)).status == 403
+
+
+async def test_everything_is_below_the_prefix_and_the_prefix_may_be_taken_away(
+    tmp_path: Path,
+) -> None:
+    async with open_site(tmp_path, public_url=f"{ORIGIN}/calls") as there:
+        agent = await there.agent()
+        for base in ("/calls", ""):  # a proxy may take it away
+            assert (await there.get(f"{base}/healthz")).status == 200
+            assert (await there.get(f"{base}/", cookie=agent)).status == 200
+            away = await there.get(f"{base}/")
+            assert (away.status, away.headers["Location"]) == (303, "/calls/signin")
+            other = await there.get(f"{base}/admin", cookie=agent)
+            assert (other.status, other.headers["Location"]) == (303, "/calls/")
+            assert (await there.get(f"{base}/static/app.js")).status == 200
+        moved = await there.get("/calls")
+        assert (moved.status, moved.headers["Location"]) == (303, "/calls/")
+        made = (await there.post("/calls/api/sessions", {"language": "en"}, cookie=agent)).json
+        assert made["invitation_url"].startswith(f"{ORIGIN}/calls/join#")
+        path = f"/calls/api/sessions/{made['session']}/ticket"
+        ticket = (await there.post(path, cookie=agent)).json
+        assert ticket["url"] == "wss://localhost:8443/calls/signaling"
+        document = (await there.get("/calls/api/openapi.json")).json
+        assert document["servers"] == [{"url": f"{ORIGIN}/calls"}]
+        missing = await there.get("/calls/api/nothing")
+        assert missing.json["type"] == "/calls/api/errors#not_found"
+        assert (await there.get("/callsapi/about")).status == 404
+        # the same rules hold below it
+        evil = {"Sec-Fetch-Site": "cross-site"}
+        assert (await there.get("/calls/api/about", headers=evil)).status == 403
+        assert (await there.get("/calls/signin", headers={"Host": "evil.example"})).status == 421
+
+
+def test_no_page_has_an_address_outside_the_prefix() -> None:
+    pages = load(HERE / "pages")
+    assert len(pages) >= 10
+    for page in pages.values():
+        moved = _below("/calls", page)
+        found = re.findall(rb'(?:href|src|action)="(/[^"]*)"', moved.data)
+        assert len(found) > 5
+        assert [one for one in found if not one.startswith(b"/calls/")] == []
+        assert moved.digest != page.digest
+    # scripts go through BASE: a quoted path of ours stands right after it, or in the api's calls
+    loose = re.compile(
+        r"""(?<!get\()(?<!post\()(?<!BASE\}.)["'`]/(?:static|signin|cookies|admin/)"""
+    )
+    for path in (HERE / "static").rglob("*.js"):
+        lines = path.read_text("utf-8").splitlines()
+        assert [line for line in lines if loose.search(line) and "href$=" not in line] == [], path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import ipaddress
 from typing import Any
 
 from aiohttp import web
@@ -11,6 +10,7 @@ from aiohttp import web
 from avsession import __version__, notices
 from avsession.config import Controller, Settings
 from avsession.errors import NotPermitted
+from avsession.forwarded import Proxies
 from avsession.ports import Reader
 from avsession.recording import State
 from avsession.records import Account, AuthSession, Leaf, Recording
@@ -79,12 +79,13 @@ async def get_health(call: Call[Nothing]) -> object:
 
 
 async def get_metrics(call: Call[Nothing]) -> object:
-    """A few gauges in Prometheus's text format, for callers on this machine only.
+    """Gauges in Prometheus's text format, for the addresses that ``metrics_from`` names.
 
     Raises NotPermitted for any other, and when a proxy says it asks for somebody else.
     """
-    headers = call.request.headers
-    if not _is_here(auth.address(call.request)) or headers.keys() & PROXIED:
+    proxied = call.request.headers.keys() & PROXIED
+    allowed = Proxies(call.app.settings.metrics_from)
+    if proxied or not allowed.trusts(auth.address(call.request)):
         raise NotPermitted
     async with call.app.store.read() as tx:
         lines = await _gauges(call, tx) + call.app.figures.lines()
@@ -95,13 +96,6 @@ async def get_metrics(call: Call[Nothing]) -> object:
 
 
 PROXIED = frozenset({"Forwarded", "X-Forwarded-For", "X-Real-Ip"})
-
-
-def _is_here(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
 
 
 async def _gauges(call: Call[Nothing], tx: Reader) -> list[str]:
@@ -175,7 +169,7 @@ ROUTES = (
         method="GET",
         path="/metrics",
         handle=get_metrics,
-        summary="Gauges, for callers on the same machine",
+        summary="Gauges, for the addresses that may ask",
         access=Access(By.MACHINE),
         media="text/plain",
         answer="avsession_sessions_open 2",

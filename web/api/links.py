@@ -11,7 +11,7 @@ from avsession.usecases.services import Services
 from web.api import examples
 
 SIGNALING = "/signaling"
-"""The path of signaling, on the same port."""
+"""The path of signaling, on the same port, below the prefix."""
 
 TICKET = {
     "ticket": examples.SECRET,
@@ -29,7 +29,7 @@ async def ticket_for(app: Services, party: Party, auth: bytes | None = None) -> 
     host = urllib.parse.urlsplit(app.settings.origin).netloc
     return {
         "ticket": await sessions.issue_ticket(app, party, auth),
-        "url": f"wss://{host}{SIGNALING}",
+        "url": f"wss://{host}{app.settings.base}{SIGNALING}",
         "subprotocol": PARTY_SUBPROTOCOL,
     }
 
@@ -41,4 +41,4 @@ async def data_url_for(app: Services, party: Party) -> dict[str, str]:
 
 def data_url(app: Services, secret: str) -> str:
     """The private link. The secret stands in the fragment, which no browser sends."""
-    return f"{app.settings.origin}/privacy#{secret}"
+    return f"{app.settings.address}/privacy#{secret}"

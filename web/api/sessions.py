@@ -27,7 +27,7 @@ async def create(call: Call[NewSession]) -> object:
         "session": new.session.id,
         "party": new.party.id,
         # In the fragment, which no browser sends and no server logs.
-        "invitation_url": f"{call.app.settings.origin}/join#{new.secret}",
+        "invitation_url": f"{call.app.settings.address}/join#{new.secret}",
         "expires_ms": new.expires_ms,
     }
 

@@ -1,6 +1,7 @@
 // Who is signed in, and the way out.
 
 import { get, post } from "./api.js";
+import { BASE } from "./base.js";
 import { byId, onClick } from "./dom.js";
 
 /** Show the name in the page's head and make `Sign out` work. */
@@ -9,7 +10,7 @@ export async function signOutButton() {
   byId("account", HTMLElement).textContent = me.name;
   onClick(byId("sign-out", HTMLButtonElement), async () => {
     await post("/api/sign-out");
-    location.assign("/signin");
+    location.assign(`${BASE}/signin`);
   });
   return me;
 }

@@ -1,5 +1,7 @@
 // The HTTP API: JSON in and out, errors by their stable code.
 
+import { BASE } from "./base.js";
+
 /** What the server refused, and why. */
 export class ApiError extends Error {
   /**
@@ -51,7 +53,7 @@ export function post(path, body = {}) {
 export function postAndGo(path, body) {
   const headers = { "Content-Type": "application/json", "X-Avsession": "1" };
   const init = { method: "POST", headers, body: JSON.stringify(body), keepalive: true };
-  void fetch(path, { ...init, credentials: "same-origin" }).catch(() => undefined);
+  void fetch(BASE + path, { ...init, credentials: "same-origin" }).catch(() => undefined);
 }
 
 /**
@@ -91,7 +93,7 @@ async function answer(path, init) {
   const sent = Date.now();
   let response;
   try {
-    response = await fetch(path, { ...init, credentials: "same-origin", cache: "no-store" });
+    response = await fetch(BASE + path, { ...init, credentials: "same-origin", cache: "no-store" });
   } catch {
     throw new ApiError(0, "unreachable", "The server could not be reached.");
   }

@@ -1,5 +1,7 @@
 // Small helpers for the document. Nothing here takes HTML from a string.
 
+import { BASE } from "./base.js";
+
 /**
  * The element with this id; throws when the page has none, or one of another kind.
  * @template {HTMLElement} T
@@ -95,7 +97,7 @@ export function icon(name) {
   const use = document.createElementNS(space, "use");
   svg.setAttribute("class", "icon");
   svg.setAttribute("aria-hidden", "true");
-  use.setAttribute("href", `/static/icons.svg#${name}`);
+  use.setAttribute("href", `${BASE}/static/icons.svg#${name}`);
   svg.append(use);
   return svg;
 }

@@ -3,6 +3,7 @@
 /** @import {Export, Exports} from "./types.js" */
 
 import { post } from "./api.js";
+import { BASE } from "./base.js";
 import { announce, button, el, show } from "./dom.js";
 import { dateTime, language, sentence, size, t } from "./i18n.js";
 import { explain } from "./shell.js";
@@ -105,7 +106,7 @@ export class ExportPanel {
    */
   async #download(one) {
     const { url } = await post("/api/my-data/exports/allow", { secret: this.#secret, export: one.export });
-    el("a", { href: url, download: "" }).click();
+    el("a", { href: BASE + url, download: "" }).click();
   }
 
   async #fetch() {

@@ -1,5 +1,7 @@
 // What the pages say, by language. A language is a file in language/.
 
+import { BASE } from "./base.js";
+
 /** Each in its own language, as the select shows it. Adding a language is a file and a line here. */
 export const LANGUAGES = { en: "English", de: "Deutsch" };
 
@@ -69,7 +71,7 @@ export function isAlone() {
 
 /** @param {string} name */
 async function fetched(name) {
-  const response = await fetch(`/static/language/${name}.json`);
+  const response = await fetch(`${BASE}/static/language/${name}.json`);
   if (!response.ok) throw new Error(`The texts for ${name} could not be loaded`);
   return response.json();
 }

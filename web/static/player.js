@@ -5,6 +5,7 @@
 
 /** @import {Opened, OpenedTrack} from "./types.js" */
 
+import { BASE } from "./base.js";
 import { button, el } from "./dom.js";
 import { duration, sentence, t } from "./i18n.js";
 
@@ -26,7 +27,7 @@ export class Player {
     this.speed = 1;
     this.wanted = false;
     this.seeking = false;
-    this.videos = opened.tracks.map(({ url }) => el("video", { src: url, preload: "auto", playsinline: true }));
+    this.videos = opened.tracks.map(({ url }) => el("video", { src: BASE + url, preload: "auto", playsinline: true }));
     this.toggle = button(t("player.play"), () => this.setPlaying(!this.wanted), { class: "strong" });
     this.slider = el("input", {
       type: "range", min: 0, max: this.length, step: 0.1, value: 0, "aria-label": t("player.position"),

@@ -4,6 +4,7 @@
 /** @import {Preferences} from "./types.js" */
 
 import { get, post } from "./api.js";
+import { BASE } from "./base.js";
 import { button, el } from "./dom.js";
 import { dateTime, onLanguage, t } from "./i18n.js";
 import { openModal } from "./modal.js";
@@ -111,10 +112,10 @@ async function say(given) {
  */
 export function offer(failed) {
   const foot = document.querySelector("body > footer");
-  const link = foot?.querySelector('a[href="/cookies"]');
+  const link = foot?.querySelector('a[href$="/cookies"]');
   if (!foot || !(link instanceof HTMLElement) || !known) return;
   let open = link;
-  if (location.pathname !== "/cookies") {
+  if (location.pathname !== `${BASE}/cookies`) {
     const way = (/** @type {string} */ place) =>
       button(t("footer.cookies"), () => openSettings().catch(failed), { class: place, "data-t": "footer.cookies" });
     open = way("link");
@@ -129,7 +130,7 @@ export function offer(failed) {
     place.hidden = !known?.ask;
     place.setAttribute("aria-label", t("preferences.title"));
     place.replaceChildren(
-      el("p", {}, t("preferences.ask"), " ", el("a", { href: "/cookies" }, t("preferences.more"))),
+      el("p", {}, t("preferences.ask"), " ", el("a", { href: `${BASE}/cookies` }, t("preferences.more"))),
       el(
         "div",
         { class: "answers" },
@@ -192,7 +193,7 @@ function inSheet(boxes) {
 }
 
 function list() {
-  const link = el("a", { href: "/cookies", target: "_blank", rel: "noopener" }, t("preferences.list"));
+  const link = el("a", { href: `${BASE}/cookies`, target: "_blank", rel: "noopener" }, t("preferences.list"));
   return el("p", {}, link);
 }
 

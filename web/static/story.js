@@ -3,6 +3,7 @@
 /** @import {AdminSessionDetail, ConsentEvent} from "./types.js" */
 
 import { get, getText } from "./api.js";
+import { BASE } from "./base.js";
 import { destructions } from "./certificate.js";
 import { child } from "./child.js";
 import { enter } from "./desk.js";
@@ -53,7 +54,7 @@ export function story(session, labelOf, showNotice, changed, failed) {
     el("h3", {}, t("hold.heading")),
     ...holds(session, changed),
     ...child(session, changed),
-    el("p", {}, el("a", { href: `/admin/disclosures#${session.session}` }, t("disclosure.about"))),
+    el("p", {}, el("a", { href: `${BASE}/admin/disclosures#${session.session}` }, t("disclosure.about"))),
   ];
 }
 

@@ -4,6 +4,7 @@
 
 import { signOutButton } from "../account.js";
 import { get, post } from "../api.js";
+import { BASE } from "../base.js";
 import { announce, byId, button, el, show } from "../dom.js";
 import { dateTime, list, onLanguage, sentence, size, t } from "../i18n.js";
 import { explain, say, start } from "../shell.js";
@@ -71,7 +72,7 @@ function item(one) {
   if (one.silent_until_ms) made.append(el("p", {}, t("disclosure.silent", { when: dateTime(one.silent_until_ms) })));
   if (one.sha256) made.append(el("p", { class: "digest" }, `SHA-256 ${one.sha256}`));
   if (one.state === "ready") {
-    const href = `/api/admin/disclosures/${one.disclosure}.zip.age`;
+    const href = `${BASE}/api/admin/disclosures/${one.disclosure}.zip.age`;
     made.append(
       el("p", {}, el("a", { href, download: "" }, t("disclosure.download", { size: size(one.size) }))),
       el("p", { class: "hint" }, t("export.until", { when: dateTime(one.expires_ms) })),

@@ -4,6 +4,7 @@
 
 import { signOutButton } from "../account.js";
 import { get, post } from "../api.js";
+import { BASE } from "../base.js";
 import { button, byId, el, onClick, show } from "../dom.js";
 import { dateTime, onLanguage, sentence, t } from "../i18n.js";
 import { saveFile } from "../save.js";
@@ -176,7 +177,7 @@ function proven(one) {
     return [el("p", { class: "sign wrong", role: "alert" }, `✗ ${t("log.unproven", { problem })}`)];
   }
   return [
-    el("p", {}, el("a", { href: `/api/admin/log/proof?leaf=${one.leaf}`, download: true }, t("log.download"))),
+    el("p", {}, el("a", { href: `${BASE}/api/admin/log/proof?leaf=${one.leaf}`, download: true }, t("log.download"))),
     el("pre", { class: "bytes", tabindex: 0 }, one.proof),
     el("h3", {}, t("log.checkpoint", { size: one.size ?? 0 })),
     el("pre", { class: "bytes", tabindex: 0 }, one.checkpoint ?? ""),

@@ -1,6 +1,7 @@
 // Signing in, with a password or by a one-time link whose secret is in the fragment.
 
 import { post } from "../api.js";
+import { BASE } from "../base.js";
 import { byId } from "../dom.js";
 import { explain, say, start } from "../shell.js";
 
@@ -30,7 +31,7 @@ async function attempt(path, body) {
   say("");
   try {
     const { home } = await post(path, body);
-    location.replace(home === "/admin" ? "/admin" : "/");
+    location.replace(BASE + (home === "/admin" ? "/admin" : "/"));
   } catch (error) {
     say(explain(error));
   }
