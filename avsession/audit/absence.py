@@ -6,8 +6,8 @@ their salts, and says so with a ``subject.erased`` leaf, whose references are th
 - ``party``: the pseudonym of who was erased. Every detail of a leaf about it (``subject``) that
   stands before the erasure may be missing, and none may be left.
 - ``grants``: recordings that are destroyed, whose grants' texts went, too: they name parties.
-- ``texts``: the numbers of leaves about the same session whose free text (:data:`TEXTS`) went
-  with it, because somebody may have written a name there.
+- ``texts``: the numbers of leaves whose free text (:data:`TEXTS`) went with it, because somebody
+  wrote of that person there, or looked for people of that name.
 
 What goes because its time is over is said by ``retention.applied``, whose ``texts`` are the numbers
 of leaves beside which a login (:data:`LOGINS`) went.
@@ -24,8 +24,8 @@ from typing import Any
 import msgspec
 
 ERASED = "subject.erased"
-TEXTS = frozenset({"reason", "asked_by", "basis_text"})
-"""Fields of details that hold what somebody typed."""
+TEXTS = frozenset({"reason", "asked_by", "basis_text", "filter"})
+"""Fields of details that hold what somebody typed, or looked for."""
 APPLIED = "retention.applied"
 LOGINS = frozenset({"login"})
 """Fields of details that name a member of staff."""

@@ -83,6 +83,7 @@ async def _settle(app: Services, row: Disclosure, inside: list[str]) -> None:
     async with app.store.write() as tx:
         fresh = await tx.get(Disclosure, row.id)
         if fresh is None or fresh.state != WAITING:
+            await app.parcels.remove(row.id)  # its person was erased while it was built
             return
         # what an erasure took meanwhile stays away
         row = replace(row, reason=fresh.reason, basis_text=fresh.basis_text, target=fresh.target)

@@ -19,7 +19,7 @@ import msgspec
 from msgspec.structs import replace
 
 from avsession.errors import Conflict, Erased, NotFound, TooMany
-from avsession.export_records import Export, Taken
+from avsession.export_records import Disclosure, Export, Taken
 from avsession.ports import Reader
 from avsession.privacy.recipe import File, Recipe, unpack
 from avsession.records import Recording, TrackRecord
@@ -226,11 +226,15 @@ async def expire(app: Services) -> None:
 
 
 async def sweep(app: Services) -> None:
-    """Delete parcels of exports that are gone: their person was erased, or has a new link."""
+    """Delete parcels of exports that are gone: their person was erased, or has a new link; and of
+    disclosures whose package is marked gone, or was never made."""
     for name in await app.parcels.names():
-        if not name.startswith("exp_"):
-            continue
         async with app.store.read() as tx:
-            known = await tx.get(Export, name) is not None
+            if name.startswith("exp_"):
+                known = await tx.get(Export, name) is not None
+            elif (row := await tx.get(Disclosure, name)) is not None:
+                known = row.state == WAITING or (row.state == READY and row.gone_ms is None)
+            else:
+                known = not name.startswith("dis_")
         if not known and app.building.key(name) is None:
             await app.parcels.remove(name)

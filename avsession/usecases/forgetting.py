@@ -77,7 +77,7 @@ async def forget(app: Services, party_id: str, still: Check | None = None) -> No
         for recording in await _theirs(tx, session, party):
             if not await _is_gone(tx, recording, party):
                 raise Unavailable
-        dropped = await outgoing.drop_exports(tx, party.id)
+        dropped = await outgoing.forget(app, tx, party)
         await _forget(app, tx, session, party)
     await outgoing.gone(app, dropped)
     app.gate.forget(party_id)

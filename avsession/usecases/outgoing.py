@@ -149,7 +149,7 @@ async def drop_exports(tx: Writer, party: str, *, but: bytes | None = None) -> l
 
 
 async def gone(app: Services, names: Collection[str]) -> None:
-    """After the commit: keys and parcels of exports that are removed. A parcel that cannot be
+    """After the commit: keys and parcels of what is removed. A parcel that cannot be
     removed now opens to nobody, and is swept at the next start."""
     for name in names:
         app.building.over(name)
@@ -158,6 +158,26 @@ async def gone(app: Services, names: Collection[str]) -> None:
             await app.parcels.remove(name)
         except AvsessionError as error:
             log.warning("a parcel is removed later: %s", error.code)
+
+
+async def forget(app: Services, tx: Writer, party: Party) -> list[str]:
+    """The person is erased: what was prepared before, with words about them in it, goes; its ids.
+
+    The other party's exports, too: they can have new ones, without this person. A package for a
+    recipient stays if it is about the other party alone; what was done stays written down, and one
+    that is still being built fails. After the commit call :func:`gone` with the ids.
+    """
+    names = []
+    for one in await tx.find(Party, session=party.session, limit=MANY):
+        names += await drop_exports(tx, one.id)
+    for row in await tx.find(Disclosure, session=party.session, gone_ms=None, limit=MANY):
+        others = row.scope == "party" and row.target != party.id
+        if not others and row.state in ("ready", "waiting"):
+            building = row.state == "waiting"
+            gone_ms = None if building else app.clock.now_ms()
+            await tx.put(replace(row, state="failed" if building else row.state, gone_ms=gone_ms))
+            names.append(row.id)
+    return names
 
 
 async def drop_packages(app: Services, recording: str, destroyed: Collection[str]) -> None:

@@ -30,6 +30,8 @@ KINDS = {
     "hold.released": "hold", "disclosure.made": "disclosure",
 }  # fmt: skip
 """Leaves whose details hold what somebody typed -> the reference that names the row."""
+READ, FILTER = "audit.read", "filter"
+"""The leaf of a search of the log, and its detail that holds what was looked for."""
 NAMES = ("name", "old", "new", "contact")
 """Fields of a person's details that hold what they were called, or where they were told."""
 LEAST = 3
@@ -121,7 +123,21 @@ async def forget(tx: Writer, session: Session, party: Party, names: Names) -> li
                 for field in fields:
                     await tx.remove(Detail, leaf=leaf.index, field=field)
                 emptied.append(leaf.index)
-    return sorted(emptied)
+    return sorted(emptied + await _looked_for(tx, party))
+
+
+async def _looked_for(tx: Writer, party: Party) -> list[int]:
+    """Searches of the log by a name that led to several people, this one among them: what is left
+    of those would say that this pseudonym, too, was called so. The leaves beside which they stood.
+    """
+    leaves = await tx.find(Leaf, kind=READ, order="index", limit=MANY)
+    emptied = []
+    for row in await tx.get_all(Detail, [(leaf.index, FILTER) for leaf in leaves]):
+        people = json.loads(row.value).get("people") if row else None
+        if row and people and party.pseudonym in people and len(people) > 1:
+            await tx.remove(Detail, leaf=row.leaf, field=FILTER)
+            emptied.append(row.leaf)
+    return emptied
 
 
 async def _rows(tx: Reader, session: Session) -> list[tuple[Row, str | None]]:

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import zipfile
+from typing import Any
 
 import pyrage
 import pytest
@@ -13,7 +14,8 @@ from avsession.canonical import sha256_hex
 from avsession.errors import Unavailable
 from avsession.export_records import Disclosure
 from avsession.recording import decode_line
-from avsession.usecases import preparing
+from avsession.usecases import disclosing, evidence, preparing, sessions
+from avsession.usecases.forgetting import forget
 from tests.avsession.usecases.test_disclosures import WHO, disclose, prepared
 from tests.avsession.usecases.test_exports import PLAIN, plain_media
 from tests.avsession.usecases.world import AGENT_NAME, CUSTOMER_NAME, World
@@ -118,3 +120,28 @@ async def test_one_that_cannot_be_built_says_so(
     assert (await world.only(Disclosure)).state == "failed"
     assert "a disclosure failed" in caplog.text
     assert world.files("exports") == []
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+async def test_records_of_who_was_erased_while_it_waited_are_in_no_package(
+    world: World, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    await sessions.end_session(world.app, world.session, "test")
+    made = await disclose(world, world.session, scope="session", parts=("records",))
+    settle = disclosing._settle
+
+    async def late(*given: Any) -> None:
+        if when == "meanwhile":
+            assert world.files("exports")
+            await forget(world.app, world.customer.id)
+        await settle(*given)
+
+    monkeypatch.setattr(disclosing, "_settle", late)
+    if when == "before":
+        await forget(world.app, world.customer.id)
+    while await preparing.prepare_next(world.app):
+        pass
+    row = await world.only(Disclosure, id=made["disclosure"])
+    assert (row.state, row.leaf, world.files("exports")) == ("failed", None, [])
+    report = await evidence.verify(world.store, world.app.notary.key, world.app.notary.anchors)
+    assert report.findings == ()

@@ -184,7 +184,8 @@ async def test_an_erasure_leaves_no_text_of_it_and_every_proof_holds(
 ) -> None:
     recording = await world.sealed()
     target = recording if scope == "recording" else world.customer.id
-    row = await prepared(world, recording, scope=scope, target=target)
+    reason = "Muster ./. Kundig" if scope == "recording" else "Muster ./. Example"
+    row = await prepared(world, recording, scope=scope, target=target, reason=reason)
     await sessions.end_session(world.app, world.session, "test")
     await forget(world.app, world.customer.id)
     left = await world.only(Disclosure, id=row.id)
