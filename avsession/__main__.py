@@ -19,6 +19,7 @@ from avsession import (
     keys,
     logs,
     proving,
+    relaying,
     retaining,
     verify_receipt,
 )
@@ -73,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
     _audit(commands)
     _recording(commands)
     _retention(commands)
+    relaying.add(commands, _command)
     verify_receipt.add(commands)
     return made
 
@@ -225,6 +227,8 @@ def _answer(given: argparse.Namespace, settings: Settings) -> dict[str, str]:
     """What the other commands did, name by name."""
     if given.command == "keys":
         return _show_keys(settings)
+    if given.command == "turn":
+        return relaying.write(settings, given.to)
     if given.command == "audit":
         return asyncio.run(auditing.adopt(settings, given.reason))
     if given.action == "disable":
@@ -244,6 +248,9 @@ def _found(given: argparse.Namespace, settings: Settings) -> tuple[bool, str] | 
         case "recording", "export":
             done = asyncio.run(exporting.export(settings, given))
             return True, json.dumps(done) if given.json else exporting.as_text(done)
+        case "turn", _ if given.to is None:
+            text = relaying.config(settings)
+            return True, json.dumps({"config": text}) if given.json else text.rstrip()
         case "recording", _:
             proven = asyncio.run(proving.verify(settings, given.recording))
             return proven.ok, (proving.as_json if given.json else proving.as_text)(proven)

@@ -32,6 +32,7 @@ ORDER = (
     ("avsession.session", "avsession.sdp", "avsession.signed"),
     ("avsession.consent_events",),
     ("avsession.consent", "avsession.recording", "avsession.messages", "avsession.grant"),
+    ("avsession.turn",),
     # settings are read at the edge: the rules above are told values; records are what is stored
     ("avsession.config", "avsession.records", "avsession.export_records", "avsession.keys"),
     # the ports are shapes only; the log is written through one
@@ -47,7 +48,7 @@ ORDER = (
     ("avsession.storage", "signaling", "web", "recorder"),
     ("avsession.serve", "avsession.supervisor"),
     ("avsession.auditing", "avsession.proving", "avsession.verify_receipt"),
-    ("avsession.exporting", "avsession.retaining"),
+    ("avsession.exporting", "avsession.relaying", "avsession.retaining"),
     ("avsession.__main__",),
 )
 

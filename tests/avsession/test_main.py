@@ -34,6 +34,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
         ["audit", "adopt"],
         ["recording", "verify"],
         ["retention", "run"],
+        ["turn", "config"],
         ["admin", "disable"],
         ["agent", "disable"],
     ],
