@@ -21,7 +21,7 @@ from msgspec import Meta
 from avsession.errors import SettingsInvalid
 from avsession.forwarded import Header, Proxies
 from avsession.messages.common import IceServer
-from avsession.turn.settings import Turn
+from avsession.turn.settings import Turn, relay_problems
 from avsession.turn.settings import problems as turn_problems
 
 Seconds = Annotated[int, Meta(ge=1, le=2_000_000)]
@@ -369,29 +369,13 @@ def check(settings: Settings) -> list[str]:
         for role in ("customer", "agent")
         if not settings.consent.legal_basis.get(role)
     ]
-    problems += turn_problems(settings.turn) + _relay_problems(settings)
+    media, turn = settings.media, settings.turn
+    problems += turn_problems(turn)
+    sets = {"ice_servers": media.ice_servers, "recorder_ice_servers": media.recorder_ice_servers}
+    problems += relay_problems(turn, sets, relay_only=media.relay_only)
     if not settings.is_loopback:
         problems += _public_problems(settings)
     return problems
-
-
-def _relay_problems(settings: Settings) -> list[str]:
-    """What of the relay does not fit together in ``[media]`` and ``[turn]``."""
-    media, own = settings.media, bool(settings.turn.urls)
-    sets = {"ice_servers": media.ice_servers, "recorder_ice_servers": media.recorder_ice_servers}
-    has = {
-        key: any(url.startswith(("turn:", "turns:")) for one in servers for url in one.urls)
-        for key, servers in sets.items()
-    }
-    if own:
-        return [
-            f"media.{key} must name no TURN server beside turn.urls: its credentials never end"
-            for key, there in has.items()
-            if there
-        ]
-    if media.relay_only and not has["ice_servers"]:
-        return ["media.relay_only needs a TURN server: set turn.urls, or one in media.ice_servers"]
-    return []
 
 
 def _public_problems(settings: Settings) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from avsession.errors import Invalid
+from avsession.messages.common import IceServer
 
 _URL = re.compile(
     r"(?P<scheme>turns?):(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?)"
@@ -123,6 +125,25 @@ def problems(turn: Turn) -> list[str]:
         if not _network(one)
     ]
     return found
+
+
+def relay_problems(
+    turn: Turn, media: Mapping[str, Sequence[IceServer]], *, relay_only: bool
+) -> list[str]:
+    """What does not fit together between ``turn`` and the servers in the ``[media]`` table."""
+    has = {
+        key: any(url.startswith(("turn:", "turns:")) for one in servers for url in one.urls)
+        for key, servers in media.items()
+    }
+    if turn.urls:
+        return [
+            f"media.{key} must name no TURN server beside turn.urls: its credentials never end"
+            for key, there in has.items()
+            if there
+        ]
+    if relay_only and not has["ice_servers"]:
+        return ["media.relay_only needs a TURN server: set turn.urls, or one in media.ice_servers"]
+    return []
 
 
 def _wrong(url: str) -> str:
