@@ -62,12 +62,14 @@ WITHOUT: dict[By, type[AvsessionError]] = {
 class Access:
     """Who may call a route: ``by`` what, with which permission, and whose things it reaches.
 
-    ``permission``: one of ``usecases.permissions``, for staff; "" when every role may.
+    ``permission``: one of ``usecases.permissions``, for staff; "" when every role may. ``foreign``:
+    what is said of somebody else's thing, and just so of one that is not there.
     """
 
     by: By
     reach: Reach = Reach.ALL
     permission: str = ""
+    foreign: type[AvsessionError] = NotFound
 
     @property
     def errors(self) -> tuple[type[AvsessionError], ...]:
@@ -77,6 +79,8 @@ class Access:
             found.append(WITHOUT[self.by])
         if self.permission:
             found.append(NotPermitted)
+        if self.foreign is not NotFound:
+            found.append(self.foreign)
         return tuple(found)
 
     @property

@@ -120,7 +120,8 @@ def install(app: web.Application, settings: Settings) -> None:
 
 def is_api(request: web.Request) -> bool:
     """Whether the answer is for a program and not for a person."""
-    return local_path(request).startswith(("/api/", "/log/"))
+    path = local_path(request)
+    return path.startswith(("/api/", "/log/")) or path in OPEN_PATHS
 
 
 @web.middleware

@@ -13,7 +13,7 @@ import enum
 import sys
 from collections.abc import Iterator
 
-from avsession.errors import AvsessionError, NotFound, NotPermitted
+from avsession.errors import AvsessionError, NotPermitted
 from avsession.usecases.permissions import PERMISSIONS
 from web.access import WITHOUT, By, Reach
 from web.app import TABLE
@@ -104,7 +104,7 @@ def refusal(route: Route, caller: Caller) -> type[AvsessionError] | None:
         return None
     if access.reach is Reach.SESSION and holds.party:
         return None
-    return NotFound
+    return access.foreign
 
 
 HEAD = """\
@@ -125,7 +125,7 @@ LEGEND = """\
 **yes**: carried out. **own**: carried out, and it reaches only what is the caller's own, or what
 concerns every party of the caller's own session. A number: refused with that status and a problem
 (RFC 9457) with the code below; nothing is changed but the audit log, where a refusal for want of a
-permission is written down. Of what is somebody else's it is not said that it is there: 404.
+permission is written down. Of somebody else's thing the same is said as of one that is not there.
 
 | missing | answer |
 |---|---|
@@ -148,7 +148,8 @@ def _answers() -> Iterator[str]:
     for by, error in WITHOUT.items():
         yield f"| {by.value} | {status_of(error)} `{error.code}` |"
     yield f"| the permission | {status_of(NotPermitted)} `{NotPermitted.code}` |"
-    yield f"| it is somebody else's | {status_of(NotFound)} `{NotFound.code}` |"
+    for error in dict.fromkeys(route.access.foreign for route in TABLE):
+        yield f"| it is somebody else's | {status_of(error)} `{error.code}` |"
 
 
 def _sections() -> Iterator[str]:

@@ -20,6 +20,7 @@ import msgspec
 
 from avsession.audit import merkle, verify_leaves
 from avsession.audit import proof as proofs
+from avsession.audit.log import KINDS
 from avsession.audit.proof import Proof
 from avsession.canonical import canonical, commitment, sha256_hex
 from avsession.errors import (
@@ -136,6 +137,12 @@ async def _note(
         await leaf(
             app, tx, "audit.read", actor=who.pseudonym, refs={"what": what, **refs}, details=details
         )
+
+
+def state(app: Services, who: Principal) -> dict[str, Any]:
+    """Whether the log verifies, as ``watch`` has it; and the kinds of leaves there are."""
+    require(who, LOG_READ)
+    return {**app.watch.state(), "kinds": sorted(KINDS)}
 
 
 async def search(app: Services, who: Principal, given: Filter, below: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from avsession.audit.log import KINDS
 from avsession.errors import Invalid, LogBroken, NotFound
 from avsession.usecases import logbook
 from avsession.usecases.logbook import Filter
-from avsession.usecases.permissions import LOG_READ, require
+from avsession.usecases.permissions import LOG_READ
 from web.access import staff
 from web.api import examples
 from web.api.log import NOTE, Count, text
@@ -60,8 +60,7 @@ def _filter(body: Search) -> Filter:
 
 async def get_state(call: Call[Nothing]) -> object:
     """Whether the log verifies, since when, up to which size; and the kinds of leaves there are."""
-    require(call.who, LOG_READ)
-    return {**call.app.watch.state(), "kinds": sorted(KINDS)}
+    return logbook.state(call.app, call.who)
 
 
 async def get_leaves(call: Call[Search]) -> object:

@@ -11,11 +11,11 @@ import msgspec
 from msgspec import Meta
 
 from avsession.config import Controller
-from avsession.errors import Conflict, NotFound, NotPermitted
+from avsession.errors import Conflict, NotFound, NotPermitted, RequestOver
 from avsession.messages.common import Id, Key
 from avsession.signed import Enrolment, Signed
 from avsession.usecases import mydata
-from web.access import LINK, LINK_SESSION
+from web.access import LINK, LINK_SESSION, Access, By, Reach
 from web.api import examples
 from web.api.holds import CERTIFICATE
 from web.api.rights import REQUEST, RESTRICTION
@@ -149,7 +149,7 @@ ROUTES = (
         path="/api/my-data/withdraw",
         handle=withdraw,
         summary="Withdraw consent, and keep or destroy what was recorded",
-        access=LINK_SESSION,
+        access=Access(By.LINK, Reach.SESSION, foreign=RequestOver),
         body=Withdraw,
         answer={"state": "withdrawn", "fate": "destroy"},
         errors=(NotFound, NotPermitted, Conflict),

@@ -259,4 +259,7 @@ async def test_only_who_may_read_the_log_does(world: World) -> None:
         await logbook.one(world.app, world.staff, 0)
     with pytest.raises(NotPermitted):
         await logbook.export(world.app, world.staff, Filter(), "csv")
+    with pytest.raises(NotPermitted):
+        logbook.state(world.app, world.staff)
+    assert "consent.given" in logbook.state(world.app, world.admin)["kinds"]
     assert await world.story() == ""
