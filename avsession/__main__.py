@@ -9,12 +9,15 @@ import json
 import os
 import socket
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 from avsession import (
     __version__,
     auditing,
     config,
+    custody,
     exporting,
     keys,
     logs,
@@ -25,7 +28,6 @@ from avsession import (
 )
 from avsession.config import Settings
 from avsession.errors import AvsessionError, LogBroken, SettingsInvalid
-from avsession.sealing.custody import read_custodian
 from avsession.serve import Files, close_store, open_services, serve
 from avsession.usecases import accounts, leaving
 from signaling.hub import Hub
@@ -71,12 +73,29 @@ def parser() -> argparse.ArgumentParser:
         dest="action", required=True, metavar="ACTION"
     )
     _command(group, "show", "print the public halves", "avsession keys show --json")
+    _custody(commands)
     _audit(commands)
     _recording(commands)
     _retention(commands)
     relaying.add(commands, _command)
     verify_receipt.add(commands)
     return made
+
+
+def _custody(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """``avsession custody …``."""
+    group = commands.add_parser("custody", help="the keys' own process").add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    _command(
+        group,
+        "run",
+        "hold the keys in a process of its own, as another user than the server's",
+        "avsession custody run --config custody.toml",
+    )
+    _command(
+        group, "check", "whether that process takes questions", "avsession custody check --json"
+    )
 
 
 def _audit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -217,10 +236,10 @@ def _password(given: argparse.Namespace) -> str:
 
 def _show_keys(settings: Settings) -> dict[str, str]:
     files = auditing.there(settings)
-    log = asyncio.run(auditing.key_of(settings)).text
-    custodian = read_custodian(files.root / "custody" / "custodian.key").to_public()
+    log = asyncio.run(auditing.key_of(settings))
+    custodian = asyncio.run(custody.recipient_of(settings, files.custody, log))
     grant = keys.signing_key(files.keys / "grant.key").public_key().public_bytes_raw().hex()
-    return {"log": log, "custodian": str(custodian), "grant": grant}
+    return {"log": log.text, "custodian": custodian, "grant": grant}
 
 
 def _answer(given: argparse.Namespace, settings: Settings) -> dict[str, str]:
@@ -229,6 +248,9 @@ def _answer(given: argparse.Namespace, settings: Settings) -> dict[str, str]:
         return _show_keys(settings)
     if given.command == "turn":
         return relaying.write(settings, given.to)
+    if given.command == "custody":
+        asyncio.run(custody.check(settings))
+        return {"custody": "ready"}
     if given.command == "audit":
         return asyncio.run(auditing.adopt(settings, given.reason))
     if given.action == "disable":
@@ -261,6 +283,16 @@ def _found(given: argparse.Namespace, settings: Settings) -> tuple[bool, str] | 
     return None
 
 
+def _process(given: argparse.Namespace, settings: Settings) -> Coroutine[Any, Any, None] | None:
+    """What runs until it is told to stop; None: another command."""
+    match given.command, getattr(given, "action", None):
+        case "serve", _:
+            return serve(settings)
+        case "custody", "run":
+            return custody.run(settings)
+    return None
+
+
 def _said(found: tuple[bool, str]) -> int:
     """Print what a check found; the exit status that says whether it holds."""
     holds, text = found
@@ -276,8 +308,8 @@ def run(arguments: list[str]) -> int:
             return _said(verify_receipt.run(given))
         settings = settings_of(given)
         logs.configure(settings.log_level, as_json=settings.log_json)
-        if given.command == "serve":
-            asyncio.run(serve(settings))
+        if (running := _process(given, settings)) is not None:
+            asyncio.run(running)
             return 0
         if (found := _found(given, settings)) is not None:
             return _said(found)

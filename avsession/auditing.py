@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from avsession import keys
+from avsession import custody, keys
 from avsession.audit.checkpoint import MAX_NOTE, VerifierKey
 from avsession.audit.findings import MOST, STEPS
 from avsession.audit.verify import Kept, Report
@@ -62,7 +62,7 @@ async def verify(settings: Settings, since: Path | None) -> tuple[Report, Verifi
     """
     async with opened(settings) as (files, store, public):
         kept = None if since is None else Kept(str(since), _read(since))
-        anchors = (FileAnchor(files.root / "anchor"),)
+        anchors = (FileAnchor(files.root / "anchor"), *await custody.seen(settings, public))
         bar = Bar(sys.stderr)
         return await evidence.verify(store, public, anchors, since=kept, progress=bar), public
 

@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from avsession.config_processes import Custody
 from avsession.errors import SettingsInvalid
 from avsession.forwarded import Header, Proxies
 from avsession.messages.common import IceServer
@@ -228,6 +229,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     retention: Retention = Retention()
     export: Export = Export()
     signin: SignIn = SignIn()
+    custody: Custody = Custody()
     media: Media = Media()
     turn: Turn = Turn()
     proxy: Proxy = Proxy()

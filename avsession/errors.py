@@ -12,13 +12,13 @@ person. The tree::
     ├── Refused              the caller may not do this
     │   ├── SignInRequired, SignInFailed, LinkSpent, TicketRefused
     │   ├── NotPermitted, OriginRefused, ConsentRequired, PurposeExpired, PausedByOther
-    │   └── TooMany, TooYoung
+    │   └── TooMany, TooYoung, TlsRequired, CustodyRefused
     ├── NotFound             there is no such thing, for this caller
     ├── Conflict             it was possible once, or will be, but not now
     │   ├── AlreadyAnswered, RequestOver, AskingEnded, SessionOver
-    │   └── SegmentRefused, Erased, Held, Restricted, SessionLive
+    │   └── SegmentRefused, Erased, Held, Restricted, SessionLive, CustodyMoved
     └── Unavailable          a part we need is not there; recording stops, the call goes on
-        ├── StorageFull, RecorderStopping, SignerFailed
+        ├── StorageFull, RecorderStopping, SignerFailed, CustodyUnavailable
         └── LogBroken
             └── LogShrunk, LogForked, AnchorMissing, AnchorInvalid
 """
@@ -232,6 +232,13 @@ class TooYoung(Refused):
     sentence = "You are too young for this service. Nothing about you was stored."
 
 
+class CustodyRefused(Refused):
+    """Custody did not accept the grounds for unwrapping a key: see the custody process's log."""
+
+    code = "custody.refused"
+    sentence = "The keys of this recording are not given out for that."
+
+
 class NotFound(AvsessionError):
     """There is no such thing, or none that the caller may know of."""
 
@@ -309,6 +316,13 @@ class SessionLive(Conflict):
     sentence = "The call is still going on. End it first."
 
 
+class CustodyMoved(Conflict):
+    """Custody was shown another checkpoint meanwhile; the same question is asked again."""
+
+    code = "custody.moved"
+    sentence = "Somebody else was faster; try again."
+
+
 class Unavailable(AvsessionError):
     """A part of the system is not there. Recording does not start or stops; the call goes on."""
 
@@ -335,6 +349,13 @@ class SignerFailed(Unavailable):
 
     code = "log.signer"
     sentence = "The audit log cannot be signed right now."
+
+
+class CustodyUnavailable(Unavailable):
+    """The custody process does not answer: nothing stored opens, and no new recording starts."""
+
+    code = "custody.unavailable"
+    sentence = "The keys cannot be reached right now. What is being recorded goes on."
 
 
 class LogBroken(Unavailable):

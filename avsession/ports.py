@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, BinaryIO, Protocol, TypeVar
 
 from avsession.messages.common import Message
+from avsession.messages.custody import Shown
 
 R = TypeVar("R")
 
@@ -188,14 +189,24 @@ class KeyStore(Protocol):
         """Overwrite and delete, durably; False when it was gone already."""
 
 
+class Grounds(Protocol):
+    """Why a key may be unwrapped: a leaf that was committed. Proven to whom asks for it."""
+
+    async def shown(self, since: int) -> Shown:
+        """The leaf in a signed checkpoint that extends the log's first ``since`` leaves."""
+
+
 class Custody(Protocol):
     """Who makes track keys and may unwrap them."""
 
     async def create(self, recording: str, track: str) -> str:
         """A new key pair; the private half is wrapped and stored. Returns the age recipient."""
 
-    async def unwrap(self, recording: str, track: str) -> str:
-        """The private half, an age identity; raises NotFound once destroyed."""
+    async def unwrap(self, recording: str, track: str, grounds: Grounds | None = None) -> str:
+        """The private half, an age identity; raises NotFound once destroyed.
+
+        Custody in a process of its own gives nothing without ``grounds``, and checks them.
+        """
 
     async def destroy(self, track: str) -> bool:
         """Destroy the private half; False when it was gone already."""

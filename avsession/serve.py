@@ -26,13 +26,13 @@ from avsession.audit.verify import Report
 from avsession.canonical import b64
 from avsession.clock import SystemClock
 from avsession.config import Settings
+from avsession.custody import custody_of, seen
 from avsession.errors import AvsessionError, Conflict, SettingsInvalid, Unavailable
 from avsession.forwarded import Proxies
 from avsession.records import Account
-from avsession.sealing.custody import LocalCustody, create_custodian
 from avsession.storage.anchor import FileAnchor
 from avsession.storage.engine import sqlite_url
-from avsession.storage.folders import FolderKeys, FolderObjects
+from avsession.storage.folders import FolderObjects
 from avsession.storage.parcels import FolderParcels
 from avsession.storage.sql import SqlStore
 from avsession.supervisor import Supervisor
@@ -92,8 +92,9 @@ class Files:
 
     @property
     def custody(self) -> Path:
-        """The custodian's key and the wrapped track keys: apart from everything else."""
-        return keys.private_folder(self.root / "custody")
+        """The custodian's key and the wrapped track keys: apart from everything else. Not made
+        here: custody may be a process of its own."""
+        return self.root / "custody"
 
     @property
     def anchor(self) -> Path:
@@ -171,13 +172,11 @@ def database_url(settings: Settings, files: Files) -> str:
 async def _services(settings: Settings, files: Files, bus: Hub, store: SqlStore) -> Services:
     anchors = (FileAnchor(files.anchor),)
     origin = await evidence.origin(settings, store, anchors)
-    custodian = files.custody / "custodian.key"
-    if not custodian.exists():
-        create_custodian(custodian)
+    notary = Notary(origin, keys.FileSigner(files.keys / "log.key"), anchors)
     return Services(
         store=store,
         objects=FolderObjects(files.objects, files.spool),
-        custody=LocalCustody(FolderKeys(keys.private_folder(files.custody / "tracks")), custodian),
+        custody=custody_of(settings, files.custody, notary.key),
         parcels=FolderParcels(files.exports),
         clock=SystemClock(),
         entropy=secrets.token_bytes,
@@ -186,7 +185,7 @@ async def _services(settings: Settings, files: Files, bus: Hub, store: SqlStore)
         grant_key=keys.signing_key(files.keys / "grant.key"),
         build=build_name(),
         gate=Gate(),
-        notary=Notary(origin, keys.FileSigner(files.keys / "log.key"), anchors),
+        notary=notary,
     )
 
 
@@ -359,7 +358,9 @@ def _checking(settings: Settings, files: Files, app: Services) -> watching.Check
     async def verified() -> Report:
         store = SqlStore(database_url(settings, files))
         try:
-            return await evidence.verify(store, app.notary.key, app.notary.anchors)
+            key = app.notary.key
+            anchors = (*app.notary.anchors, *await seen(settings, key))
+            return await evidence.verify(store, key, anchors)
         finally:
             await store.close()
 

@@ -34,6 +34,7 @@ ORDER = (
     ("avsession.consent", "avsession.recording", "avsession.messages", "avsession.grant"),
     ("avsession.turn",),
     # settings are read at the edge: the rules above are told values; records are what is stored
+    ("avsession.config_processes",),
     ("avsession.config", "avsession.records", "avsession.export_records", "avsession.keys"),
     # the ports are shapes only; the log is written through one
     ("avsession.ports",),
@@ -46,7 +47,8 @@ ORDER = (
     ),
     ("avsession.usecases",),
     ("avsession.storage", "signaling", "web", "recorder"),
-    ("avsession.serve", "avsession.supervisor"),
+    ("avsession.custody", "avsession.supervisor"),
+    ("avsession.serve",),
     ("avsession.auditing", "avsession.proving", "avsession.verify_receipt"),
     ("avsession.exporting", "avsession.relaying", "avsession.retaining"),
     ("avsession.__main__",),

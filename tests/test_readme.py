@@ -117,7 +117,7 @@ def test_pictures_are_small_and_described() -> None:
 
 def settings() -> Iterator[tuple[str, str]]:
     """Each setting's name and its default as the table shows it."""
-    sections = ("consent", "retention", "export", "signin", "media", "turn", "proxy")
+    sections = ("consent", "retention", "export", "signin", "custody", "media", "turn", "proxy")
     for section in ("", "controller", *sections):
         kind = type(getattr(Settings(), section)) if section else Settings
         for field in msgspec.structs.fields(kind):

@@ -120,8 +120,8 @@ class LocalCustody:
         await self._keys.put(track, pyrage.encrypt(canonical(key), [self._recipient]))
         return str(identity.to_public())
 
-    async def unwrap(self, recording: str, track: str) -> str:
-        """As ``ports.Custody.unwrap``.
+    async def unwrap(self, recording: str, track: str, grounds: object = None) -> str:
+        """As ``ports.Custody.unwrap``. Whoever calls it in its own process has checked the grounds.
 
         Raises Unavailable when the custodian's file is not usable now, or the wrapped key is
         damaged or to another custodian; Invalid when it is the key of another track.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from avsession.errors import (
     Conflict,
     ConsentRequired,
@@ -29,6 +27,7 @@ from avsession.sealing.open import VirtualFile
 from avsession.session import Party, Session, new_id
 from avsession.usecases import certificates, holds, keeping, restricting, tracks
 from avsession.usecases.common import leaf
+from avsession.usecases.grounds import names
 from avsession.usecases.mydata import event_view
 from avsession.usecases.permissions import RECORDING_PLAY, REVIEW_READ, Principal, require
 from avsession.usecases.services import Services
@@ -284,21 +283,22 @@ async def track_file(app: Services, who: Principal, access_id: str, track_id: st
     return await app.opened.get(access, track.id, lambda: _open(app, row, track, access))
 
 
-async def _is_logged(tx: Reader, row: Recording, access: Access) -> bool:
-    """Whether the log speaks of this opening: a row alone, which anybody put in, opens nothing."""
+async def _leaf_of(tx: Reader, row: Recording, access: Access) -> int | None:
+    """The leaf that speaks of this opening: a row alone, which anybody put in, opens nothing."""
     owner = await tx.get(Session, row.session)
     if owner is None:
-        return False
+        return None
     leaves = await tx.find(
         Leaf, session=owner.pseudonym, kind="recording.accessed", order="-index", limit=MAX_ENTRIES
     )
     wanted = {"recording": row.id, "access": access.id}
-    return any(msgspec.json.decode(one.data)["refs"] == wanted for one in leaves)
+    return next((one.index for one in leaves if names(one, wanted)), None)
 
 
 async def _open(app: Services, row: Recording, track: TrackRecord, access: Access) -> VirtualFile:
     """As ``tracks.opened``; raises NotFound when the log does not speak of this opening."""
     async with app.store.read() as tx:
-        if not await _is_logged(tx, row, access):
-            raise NotFound
-    return await tracks.opened(app, row, track.id)
+        found = await _leaf_of(tx, row, access)
+    if found is None:
+        raise NotFound
+    return await tracks.opened(app, row, track.id, found)

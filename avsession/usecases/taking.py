@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from avsession.audit.verify_exports import taken_refs
 from avsession.errors import NotFound
 from avsession.export_records import Taken
@@ -19,6 +17,7 @@ from avsession.sealing.open import VirtualFile
 from avsession.session import Party, Session, new_id
 from avsession.usecases import outgoing, restricting, tracks
 from avsession.usecases.common import leaf
+from avsession.usecases.grounds import names
 from avsession.usecases.services import Services
 
 KIND = "recording.exported"
@@ -85,7 +84,8 @@ async def track_file(app: Services, taken: str, track: str, until_ms: int) -> Vi
         if row is None or found is None or track not in row.tracks:
             raise NotFound
         recording = await tx.get(Recording, found.recording)
-        if recording is None or not await is_logged(tx, recording, row):
+        index = await leaf_of(tx, recording, row) if recording else None
+        if recording is None or index is None:
             raise NotFound
         await outgoing.check(app, tx, row, recording, found)
     # the same place as for players: an erasure closes it there, while it is being read
@@ -99,15 +99,15 @@ async def track_file(app: Services, taken: str, track: str, until_ms: int) -> Vi
         at_ms=row.at_ms,
         expires_ms=until_ms,
     )
-    return await app.opened.get(access, track, lambda: tracks.opened(app, recording, track))
+    return await app.opened.get(access, track, lambda: tracks.opened(app, recording, track, index))
 
 
-async def is_logged(tx: Reader, recording: Recording, row: Taken) -> bool:
-    """Whether the log speaks of this row, as it is."""
+async def leaf_of(tx: Reader, recording: Recording, row: Taken) -> int | None:
+    """The leaf that speaks of this row, as it is; None: there is none."""
     owner = await tx.get(Session, recording.session)
     if owner is None or row.recording != recording.id:
-        return False
+        return None
     leaves = await tx.find(
         Leaf, session=owner.pseudonym, kind=KIND, order="-index", limit=tracks.MAX_ENTRIES
     )
-    return any(msgspec.json.decode(one.data)["refs"] == taken_refs(row) for one in leaves)
+    return next((one.index for one in leaves if names(one, taken_refs(row))), None)

@@ -12,6 +12,7 @@ from avsession.ports import Reader
 from avsession.recording import Manifest, Sealed, State, decode_line, verify
 from avsession.records import EntryRecord, Recording, SegmentRecord
 from avsession.sealing.open import VirtualFile, open_track
+from avsession.usecases.grounds import Logged
 from avsession.usecases.services import Services
 
 PLAYABLE = (State.SEALED, State.INTERRUPTED)
@@ -40,14 +41,15 @@ async def kept(tx: Reader, manifest: Manifest, track: str) -> Manifest:
     )
 
 
-async def opened(app: Services, row: Recording, track: str) -> VirtualFile:
-    """Verify the manifest, have the key unwrapped, and open the track.
+async def opened(app: Services, row: Recording, track: str, leaf: int) -> VirtualFile:
+    """Verify the manifest, have the key unwrapped against this leaf, and open the track.
 
-    Raises NotFound once its key is destroyed, ManifestBroken, RecordingTruncated.
+    Raises NotFound once its key is destroyed, ManifestBroken, RecordingTruncated,
+    CustodyUnavailable, CustodyRefused.
     """
     async with app.store.read() as tx:
         manifest = await kept(tx, await manifest_of(tx, row), track)
-    identity = await app.custody.unwrap(row.id, track)
+    identity = await app.custody.unwrap(row.id, track, Logged(app, leaf))
 
     async def fetch(index: int) -> bytes:
         return await app.objects.get(f"{row.id}/{track}/{index:08d}.age")

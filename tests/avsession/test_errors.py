@@ -30,7 +30,7 @@ CODES = """
     consent.required too_many not_found conflict consent.answered consent.request_over
     consent.asking_ended session.over segment.refused recording.erased unavailable
     checkpoint.invalid proof.invalid log.signer log.broken log.shrunk log.forked
-    log.anchor_missing log.anchor_invalid
+    log.anchor_missing log.anchor_invalid custody.refused custody.moved custody.unavailable
 """
 
 

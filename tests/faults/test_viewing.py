@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from avsession.errors import AvsessionError, ConsentRequired, Erased, NotFound, RecordingTruncated
+from avsession.ports import Grounds
 from avsession.records import TrackRecord
 from avsession.sealing.open import VirtualFile
 from avsession.usecases import accounts, review
@@ -89,8 +90,8 @@ async def test_destroyed_while_it_is_being_opened(world: World) -> None:
     unwrapped, go_on = asyncio.Event(), asyncio.Event()
     unwrap = world.app.custody.unwrap
 
-    async def slow(recording: str, track: str) -> str:
-        identity = await unwrap(recording, track)
+    async def slow(recording: str, track: str, grounds: Grounds | None = None) -> str:
+        identity = await unwrap(recording, track, grounds)
         unwrapped.set()
         await go_on.wait()
         return identity

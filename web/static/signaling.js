@@ -34,6 +34,7 @@ const RETRY_CODES = new Set([
   "storage.full",
   "recorder.stopping",
   "log.signer",
+  "custody.unavailable",
   "log.broken",
   "log.shrunk",
   "log.forked",

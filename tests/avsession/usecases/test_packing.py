@@ -17,7 +17,7 @@ from tests.avsession.usecases.world import World
 async def track(world: World) -> VirtualFile:
     row = await world.only(Recording)
     found = await world.only(TrackRecord, party=world.customer.id)
-    return await tracks.opened(world.app, row, found.id)
+    return await tracks.opened(world.app, row, found.id, 0)
 
 
 async def test_what_was_measured_is_what_is_read(world: World) -> None:
@@ -52,7 +52,7 @@ async def test_a_track_that_is_not_the_measured_one_is_never_passed_off(world: W
     await world.sealed()
     newest = (await world.find(Recording, order="-created_ms"))[0]
     other = (await world.find(TrackRecord, recording=newest.id, party=world.agent.id))[0]
-    longer = await tracks.opened(world.app, newest, other.id)
+    longer = await tracks.opened(world.app, newest, other.id, 0)
 
     async def opened(one: File) -> VirtualFile:
         return longer

@@ -15,6 +15,7 @@ from avsession.errors import (
     NotPermitted,
     Unavailable,
 )
+from avsession.ports import Grounds
 from avsession.records import Access, Recording, SegmentRecord, TrackRecord
 from avsession.usecases import review
 from avsession.usecases.permissions import Principal
@@ -116,9 +117,9 @@ async def test_what_is_not_written_down_is_not_seen(world: World) -> None:
     unwrapped = []
     unwrap = world.app.custody.unwrap
 
-    async def watched(recording: str, track: str) -> str:
+    async def watched(recording: str, track: str, grounds: Grounds | None = None) -> str:
         unwrapped.append(track)
-        return await unwrap(recording, track)
+        return await unwrap(recording, track, grounds)
 
     async def fail() -> None:
         raise Unavailable

@@ -12,11 +12,11 @@ async def test_only_what_was_kept_is_in_it(world: World) -> None:
     recording = await world.sealed(seconds=3)
     row = await world.only(Recording, id=recording)
     track = await world.only(TrackRecord, party=world.customer.id)
-    whole = await tracks.opened(world.app, row, track.id)
+    whole = await tracks.opened(world.app, row, track.id, 0)
     assert b"spoken" in await whole.read(0, whole.size)
     async with world.store.write() as tx:
         await tx.remove(SegmentRecord, track=track.id, index=2)
-    part = await tracks.opened(world.app, row, track.id)
+    part = await tracks.opened(world.app, row, track.id, 0)
     assert part.size < whole.size
     assert b" 2" not in await part.read(0, part.size)
 
@@ -27,4 +27,4 @@ async def test_without_its_key_nothing_opens(world: World) -> None:
     track = await world.only(TrackRecord, party=world.customer.id)
     await world.app.custody.destroy(track.id)
     with pytest.raises(NotFound):
-        await tracks.opened(world.app, row, track.id)
+        await tracks.opened(world.app, row, track.id, 0)

@@ -1,0 +1,153 @@
+"""Custody: in the server, or a process of its own that runs as another user (``custody run``)."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import resource
+import signal
+import stat
+import sys
+from pathlib import Path
+
+from avsession import keys
+from avsession.audit.checkpoint import VerifierKey
+from avsession.clock import SystemClock
+from avsession.config import Settings
+from avsession.errors import AnchorInvalid, AvsessionError, SettingsInvalid, Unavailable
+from avsession.ports import Anchor, Custody
+from avsession.sealing.custodian import Custodian, PinnedKey
+from avsession.sealing.custody import LocalCustody, create_custodian, read_custodian
+from avsession.sealing.grounds import DAY_MS, Rules
+from avsession.sealing.remote import RemoteCustody
+from avsession.storage.anchor import FileAnchor
+from avsession.storage.folders import FolderKeys
+
+log = logging.getLogger("avsession.custody")
+
+KEY = "custodian.key"
+
+
+def _local(folder: Path) -> LocalCustody:
+    """Custody on a folder of this machine; its keys are made on first use."""
+    keys.private_folder(folder)
+    if not (folder / KEY).exists():
+        create_custodian(folder / KEY)
+    return LocalCustody(FolderKeys(keys.private_folder(folder / "tracks")), folder / KEY)
+
+
+def custody_of(settings: Settings, folder: Path, log_key: VerifierKey) -> Custody:
+    """What the server asks: the custody process where a socket is set, else its own ``folder``."""
+    if settings.custody.socket is not None:
+        return RemoteCustody(Path(settings.custody.socket), log_key.text)
+    return _local(folder)
+
+
+async def recipient_of(settings: Settings, folder: Path, log_key: VerifierKey) -> str:
+    """The custodian's age recipient. Raises CustodyUnavailable, SettingsInvalid."""
+    if settings.custody.socket is not None:
+        return await RemoteCustody(Path(settings.custody.socket), log_key.text).recipient()
+    return str(read_custodian(folder / KEY).to_public())
+
+
+class SeenByCustody:
+    """``ports.Anchor``, to read only: the checkpoint that custody was shown last."""
+
+    name = "custody"
+
+    def __init__(self, custody: RemoteCustody) -> None:
+        self._custody = custody
+
+    async def get(self) -> str | None:
+        """As ``ports.Anchor.get``."""
+        try:
+            return await self._custody.head()
+        except AvsessionError as error:
+            raise AnchorInvalid(f"custody does not say what it saw: {error}") from error
+
+    async def put(self, note: str) -> None:
+        """Nothing: custody takes only what it can check."""
+
+
+async def seen(settings: Settings, log_key: VerifierKey) -> tuple[Anchor, ...]:
+    """What the log is held against besides its anchors: what custody saw, if it saw anything."""
+    if settings.custody.socket is None:
+        return ()
+    anchor = SeenByCustody(RemoteCustody(Path(settings.custody.socket), log_key.text))
+    try:
+        nothing = await anchor.get() is None
+    except AnchorInvalid:
+        nothing = False  # a finding of the verification
+    return () if nothing else (anchor,)
+
+
+def _folder(settings: Settings) -> Path:
+    """The custody process's folder, made 0700; raises SettingsInvalid when others can look in."""
+    folder = Path(settings.custody.folder or Path(settings.data) / "custody").resolve()
+    try:
+        found = keys.private_folder(folder).stat()
+    except OSError as error:
+        raise SettingsInvalid(f"custody.folder: {folder} cannot be used: {error}") from error
+    if stat.S_IMODE(found.st_mode) & 0o077 or found.st_uid != os.geteuid():
+        raise SettingsInvalid(f"custody.folder: {folder} must be this user's own, with mode 0700.")
+    return folder
+
+
+def _lock(folder: Path) -> int:
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise Unavailable(f"Another custody process uses {folder}.") from error
+    return lock
+
+
+async def run(settings: Settings) -> None:
+    """Serve custody's socket until SIGTERM or SIGINT. Prints ``ready`` and the socket's path.
+
+    Raises SettingsInvalid, Unavailable when another process has the folder.
+    """
+    path = _socket(settings)
+    # no private key in a core file
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    folder = _folder(settings)
+    lock = _lock(folder)
+    try:
+        custodian = Custodian(
+            _local(folder),
+            head=FileAnchor(folder / "seen"),
+            pin=PinnedKey(folder / "log.pub", settings.custody.log_key),
+            users=frozenset(settings.custody.users or (os.geteuid(),)),
+            rules=Rules(
+                access_ms=settings.signin.access_s * 1000,
+                export_ms=settings.export.keep_days * DAY_MS,
+            ),
+            now_ms=SystemClock().now_ms,
+        )
+        await custodian.start(path)
+        sys.stdout.write(f"ready {path}\n")
+        sys.stdout.flush()
+        await stop.wait()
+        await custodian.close()
+    finally:
+        os.close(lock)
+
+
+def _socket(settings: Settings) -> Path:
+    if settings.custody.socket is None:
+        raise SettingsInvalid("custody.socket must name where custody listens.")
+    return Path(settings.custody.socket)
+
+
+async def check(settings: Settings) -> None:
+    """Whether a custody process takes connections; raises CustodyUnavailable, SettingsInvalid.
+
+    Asks nothing, so that whoever checks needs not be one of its users.
+    """
+    await RemoteCustody(_socket(settings), "").reach()
