@@ -24,6 +24,7 @@ from avsession import (
     proving,
     relaying,
     retaining,
+    telling,
     verify_receipt,
 )
 from avsession.config import Settings
@@ -78,6 +79,7 @@ def parser() -> argparse.ArgumentParser:
     _recording(commands)
     _retention(commands)
     relaying.add(commands, _command)
+    _webhooks(commands)
     verify_receipt.add(commands)
     return made
 
@@ -162,6 +164,21 @@ def _retention(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     one.add_argument(
         "--dry-run", action="store_true", help="change nothing; name exactly what would go"
     )
+
+
+def _webhooks(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """``avsession webhooks …``."""
+    group = commands.add_parser("webhooks", help="telling other systems").add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    for action, what, example in (
+        ("list", "what was told, the newest first, and to whom", "list --state dead"),
+        ("replay", "have it sent again by the running server", "replay --dead crm"),
+        ("test", "send an endpoint a message about nothing, now", "test crm"),
+    ):
+        telling.add_arguments(
+            _command(group, action, what, f"avsession webhooks {example}"), action
+        )
 
 
 def _command(
@@ -280,6 +297,9 @@ def _found(given: argparse.Namespace, settings: Settings) -> tuple[bool, str] | 
             gone = asyncio.run(retaining.run(settings, dry=given.dry_run))
             say = retaining.as_json if given.json else retaining.as_text
             return not retaining.failed(gone), say(gone, dry=given.dry_run)
+        case "webhooks", _:
+            well, done = asyncio.run(telling.run(settings, given))
+            return well, (telling.as_json if given.json else telling.as_text)(done)
     return None
 
 

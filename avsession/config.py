@@ -7,7 +7,6 @@ which pass it to :func:`load`. A nested key's variable joins with two underscore
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import tomllib
 import urllib.parse
@@ -18,6 +17,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from avsession.config_outside import Webhooks, is_loopback_host, webhook_problems
 from avsession.config_processes import Custody
 from avsession.errors import SettingsInvalid
 from avsession.forwarded import Header, Proxies
@@ -144,6 +144,8 @@ class Retention(_Section, frozen=True, kw_only=True):
     """How long an invitation that ran out can be told from one that never was."""
     spool_days: Days = 7
     """How long what a recorder left behind of a finished recording stays."""
+    webhook_days: Annotated[int, Meta(ge=2, le=3650)] = 30
+    """How long what was told to other systems can be seen and replayed."""
     leaver_name: Literal["keep", "role", "pseudonym"] = "pseudonym"
     """What an agent who has left is called in old records: the name (until ``session_days`` have
     passed), only the role, or a pseudonym."""
@@ -233,6 +235,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     media: Media = Media()
     turn: Turn = Turn()
     proxy: Proxy = Proxy()
+    webhooks: Webhooks = Webhooks()
 
     @property
     def base(self) -> str:
@@ -266,16 +269,6 @@ class Settings(_Section, frozen=True, kw_only=True):
     def is_loopback(self) -> bool:
         """Whether the public address is this machine's own: only then local shortcuts exist."""
         return is_loopback_host(self.public_host)
-
-
-def is_loopback_host(host: str) -> bool:
-    """Whether ``host`` is ``localhost``, a name under it, or a loopback address."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 PREFIX = "AVSESSION_"
@@ -375,6 +368,7 @@ def check(settings: Settings) -> list[str]:
     problems += turn_problems(turn)
     sets = {"ice_servers": media.ice_servers, "recorder_ice_servers": media.recorder_ice_servers}
     problems += relay_problems(turn, sets, relay_only=media.relay_only)
+    problems += webhook_problems(settings.webhooks)
     if not settings.is_loopback:
         problems += _public_problems(settings)
     return problems

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, BinaryIO, Protocol, TypeVar
 
@@ -273,3 +273,29 @@ class WorkerInfo(Protocol):
     def recorder_key(self) -> str: ...
     @property
     def capacity(self) -> int: ...
+
+
+class NotReached(Exception):
+    """Another company's server did not answer as it should. Its text is a code for why."""
+
+
+class Sent(Protocol):
+    """What another server answered: nothing of it is read but this."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def retry_after_s(self) -> int: ...
+
+
+class Sender(Protocol):
+    """Asks other servers. Every call ends within its time, whatever the other one does."""
+
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, *, timeout_s: float, internal: bool
+    ) -> Sent:
+        """POST ``body``. Raises NotReached, which says by a code why nothing came back.
+
+        Follows no redirect. Without ``internal`` no address is connected to that is not a public
+        one, whatever the name resolves to.
+        """

@@ -39,6 +39,7 @@ from avsession.supervisor import Supervisor
 from avsession.tasks import Tasks
 from avsession.usecases import (
     accounts,
+    delivering,
     evidence,
     preparing,
     presence,
@@ -56,6 +57,7 @@ from signaling.hub import Hub
 from signaling.server import SignalingServer
 from web.app import create_app
 from web.protocol import connections
+from web.sender import HttpSender
 
 log = logging.getLogger("avsession.serve")
 
@@ -265,6 +267,7 @@ async def serve(settings: Settings) -> None:
     everyone comes back in time.
 
     Prints ``ready``, and on loopback the sign-in links."""
+    delivering.check(settings)
     files = Files.of(settings)
     loop = asyncio.get_running_loop()
     stop: Stop = loop.create_future()
@@ -323,6 +326,7 @@ async def _run(
         tasks.spawn(supervisor.run(), name="supervisor")
     tasks.spawn(_timers(app), name="timers")
     tasks.spawn(preparing.keep_preparing(app), name="exports")
+    tasks.spawn(delivering.keep_delivering(app, HttpSender()), name="webhooks")
     tasks.spawn(watching.keep_watching(app, _checking(settings, files, app)), name="log watch")
     print(f"ready {settings.address}/", flush=True)
     if settings.is_loopback:

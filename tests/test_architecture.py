@@ -35,7 +35,14 @@ ORDER = (
     ("avsession.turn",),
     # settings are read at the edge: the rules above are told values; records are what is stored
     ("avsession.config_processes",),
-    ("avsession.config", "avsession.records", "avsession.export_records", "avsession.keys"),
+    (
+        "avsession.config",
+        "avsession.config_outside",
+        "avsession.records",
+        "avsession.export_records",
+        "avsession.webhook_records",
+        "avsession.keys",
+    ),
     # the ports are shapes only; the log is written through one
     ("avsession.ports",),
     (
@@ -44,13 +51,14 @@ ORDER = (
         "avsession.privacy",
         "avsession.notices",
         "avsession.passwords",
+        "avsession.webhooks",
     ),
     ("avsession.usecases",),
     ("avsession.storage", "signaling", "web", "recorder"),
     ("avsession.custody", "avsession.supervisor"),
     ("avsession.serve",),
     ("avsession.auditing", "avsession.proving", "avsession.verify_receipt"),
-    ("avsession.exporting", "avsession.relaying", "avsession.retaining"),
+    ("avsession.exporting", "avsession.relaying", "avsession.retaining", "avsession.telling"),
     ("avsession.__main__",),
 )
 

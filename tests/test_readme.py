@@ -14,6 +14,7 @@ import pytest
 
 from avsession.__main__ import parser
 from avsession.config import PREFIX, Processor, PurposeSetting, Settings
+from avsession.config_outside import Endpoint
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -117,8 +118,8 @@ def test_pictures_are_small_and_described() -> None:
 
 def settings() -> Iterator[tuple[str, str]]:
     """Each setting's name and its default as the table shows it."""
-    sections = ("consent", "retention", "export", "signin", "custody", "media", "turn", "proxy")
-    for section in ("", "controller", *sections):
+    told = ("consent", "retention", "export", "signin", "custody", "media", "turn", "proxy")
+    for section in ("", "controller", *told, "webhooks"):
         kind = type(getattr(Settings(), section)) if section else Settings
         for field in msgspec.structs.fields(kind):
             name = f"{section}.{field.name}" if section else field.name
@@ -127,6 +128,9 @@ def settings() -> Iterator[tuple[str, str]]:
                 yield name, cell(value)
             if name == "consent.purposes":
                 for inner in msgspec.structs.fields(PurposeSetting):
+                    yield f"{name}[].{inner.name}", cell(default(inner))
+            if name == "webhooks.endpoints":
+                for inner in msgspec.structs.fields(Endpoint):
                     yield f"{name}[].{inner.name}", cell(default(inner))
             if name == "processors":
                 for inner in msgspec.structs.fields(Processor):

@@ -30,6 +30,7 @@ from web.api import (
     seat,
     sessions,
     staff,
+    webhooks,
 )
 
 TABLE: tuple[routing.Route, ...] = (
@@ -54,6 +55,7 @@ TABLE: tuple[routing.Route, ...] = (
     *quality.ROUTES,
     *log.ROUTES,
     *logbook.ROUTES,
+    *webhooks.ROUTES,
 )
 """Every route of the api. Nothing else registers one."""
 

@@ -51,6 +51,7 @@ INNER = (
     ("/admin/log", "admin", "log.html"),
     ("/admin/requests", "admin", "requests.html"),
     ("/admin/disclosures", "admin", "disclosures.html"),
+    ("/admin/webhooks", "admin", "webhooks.html"),
 )
 """Further pages of a role: path, whose it is, page."""
 

@@ -41,6 +41,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 RECORDINGS, SESSIONS, CHILDREN, LEAVERS = "recordings", "sessions", "children", "leavers"
 LOGINS, INVITATIONS, SPOOL = "logins", "invitations", "spool"
 EXPORTS, PACKAGES, QUALITY = "exports", "packages", "call quality"
+DELIVERIES = "webhook deliveries"
 TICKETS, LINKS, STAFF_SESSIONS, KEYS = "tickets", "sign-in links", "staff sessions", "answers"
 
 
@@ -57,6 +58,7 @@ def table(settings: Settings) -> tuple[Rule, ...]:
         (KEYS, "the answer to a page's message", 1, REMOVED),
         (EXPORTS, "the last moment of its download", 0, REMOVED),
         (PACKAGES, "the last moment of its download", 0, REMOVED),
+        (DELIVERIES, "the moment that it tells of", kept.webhook_days, REMOVED),
         (QUALITY, "the day that was counted", quality.KEEP_DAYS, REMOVED),
         (RECORDINGS, "the end of the recording", None, DESTROYED),
         (CHILDREN, "the moment an admin said that it was a child", 0, ANONYMISED),

@@ -15,7 +15,7 @@ from __future__ import annotations
 from sqlalchemy import JSON, BigInteger, Boolean, LargeBinary, Table, Text, UniqueConstraint
 
 from avsession import records, session
-from avsession.storage import export_tables, privacy_tables
+from avsession.storage import export_tables, privacy_tables, webhook_tables
 from avsession.storage.columns import ID as _ID
 from avsession.storage.columns import WORD as _WORD
 from avsession.storage.columns import column as _c
@@ -342,6 +342,7 @@ TABLES: dict[type, Table] = {
     records.Hold: hold,
     **export_tables.TABLES,
     **privacy_tables.TABLES,
+    **webhook_tables.TABLES,
     records.QualityCount: quality,
     records.Leaf: leaf,
     records.Detail: detail,

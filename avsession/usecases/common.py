@@ -16,6 +16,7 @@ from avsession.ports import Reader, Writer
 from avsession.records import ConsentState as ConsentRow
 from avsession.records import Idempotent
 from avsession.session import Party, Session
+from avsession.usecases import outbox
 from avsession.usecases.services import Services
 
 
@@ -30,8 +31,11 @@ async def leaf(
     refs: Mapping[str, Any] | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> int:
-    """Append a leaf about ``subject``; who acted is the subject unless ``actor`` says otherwise."""
-    return await log.append(
+    """Append a leaf about ``subject``; who acted is the subject unless ``actor`` says otherwise.
+
+    Whoever is to be told of its kind by webhook has a delivery in the same transaction.
+    """
+    index = await log.append(
         tx,
         app.clock,
         app.entropy,
@@ -43,6 +47,8 @@ async def leaf(
         details=details,
         party=subject.id if subject else None,
     )
+    await outbox.note(app, tx, kind, index, session.pseudonym if session else None, refs or {})
+    return index
 
 
 async def load(tx: Reader, party_id: str) -> tuple[Session, Party]:

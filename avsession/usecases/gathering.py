@@ -38,6 +38,7 @@ from avsession.records import (
 from avsession.session import Party, Session
 from avsession.usecases import holds, told, tracks
 from avsession.usecases.services import Services
+from avsession.webhook_records import Delivery
 
 MANY = 1_000_000
 """Rows of one session that are gone through at once."""
@@ -78,6 +79,7 @@ NOT_HELD: dict[type, str] = {
     records.ConsentState: "the consents say the same, event by event",
     records.GrantRecord: "signed for both parties together; the log has its digest",
     records.TreeNode: "hashes of the log; the receipts hold the proofs",
+    Delivery: "repeats what the log says, for a few days",
     records.SignedHead: "heads of the log; the receipts hold the proofs",
     records.QualityCount: "how many calls of a day were how good; nobody's in particular",
     export_records.Export: "this export itself",

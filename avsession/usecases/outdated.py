@@ -19,6 +19,7 @@ from avsession.records import AuthSession, Detail, Idempotent, Leaf, SignInLink,
 from avsession.session import Party, Role, Session
 from avsession.usecases.services import Services
 from avsession.usecases.sweep import Cursor, Look, Sweep, applied, page
+from avsession.webhook_records import Delivery
 
 CLOSED = "closed"
 """The state of an invitation that nothing leads to any more."""
@@ -144,6 +145,7 @@ SWEEPS = (
     _sweep(rules.TICKETS, Ticket, "expires_ms", "secret_hash"),
     _sweep(rules.LINKS, SignInLink, "expires_ms", "secret_hash"),
     _sweep(rules.STAFF_SESSIONS, AuthSession, "seen_ms", "token_hash"),
+    _sweep(rules.DELIVERIES, Delivery, "made_ms", "id"),
     _sweep(rules.KEYS, Idempotent, "at_ms", "key", ("party", "key")),
 )
 """How these rows go."""

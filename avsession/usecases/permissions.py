@@ -30,6 +30,8 @@ PRIVACY_DESK = "privacy.desk"
 """See privacy requests, verify who asks, answer, carry out; lift restrictions, with a reason."""
 ACCOUNT_MANAGE = "account.manage"
 """Make accounts."""
+WEBHOOKS = "webhooks"
+"""See what other systems were told by webhook, try an endpoint, replay."""
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     "agent": frozenset({SESSION_CREATE, SESSION_OWN}),
@@ -44,6 +46,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
             LOG_READ,
             PRIVACY_DESK,
             ACCOUNT_MANAGE,
+            WEBHOOKS,
         }
     ),
 }

@@ -17,10 +17,10 @@ from avsession.config import (
     Settings,
     SignIn,
     check,
-    is_loopback_host,
     load,
     phrase,
 )
+from avsession.config_outside import is_loopback_host
 from avsession.errors import SettingsInvalid
 from avsession.messages import IceServer
 

@@ -12,6 +12,11 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from msgspec.structs import replace
+
+from avsession.config_outside import Endpoint, Webhooks
+from avsession.usecases import deliveries
+from avsession.webhook_records import Delivery
 from tests.web.api.test_disclosures import body as disclosure
 from tests.web.api.test_holds import said as hold
 from tests.web.cast import GUESS, Cast, Person
@@ -116,6 +121,7 @@ for _name, _prepare in {
     "GET /api/admin/requests/figures": always(),
     "GET /api/admin/accounts": always(),
     "GET /api/admin/quality": always(),
+    "GET /api/admin/webhooks": always(),
     "GET /log/checkpoint": always(),
     "GET /log/proof": always({"leaf": 1}),
     "GET /log/consistency": always({"from": 1}),
@@ -278,6 +284,29 @@ async def quality(cast: Cast, caller: Caller) -> Prepared:
 
 operation("POST /api/seat/quality")(quality)
 operation("POST /api/sessions/{session}/quality")(quality)
+
+
+async def dead_delivery(cast: Cast, caller: Caller) -> Prepared:
+    """An endpoint, and a message for it that did not arrive."""
+    app = cast.site.app
+    endpoint = Endpoint(name="crm", url="https://crm.example.com/", secret_file="s", events=("x",))
+    settings = replace(app.settings, webhooks=Webhooks(endpoints=(endpoint,)))
+    object.__setattr__(app, "settings", settings)
+    made = await deliveries.test(app, None, endpoint.name)
+    async with app.store.write() as tx:
+        row = await tx.get(Delivery, made["delivery"])
+        assert row is not None
+        await tx.put(replace(row, state="dead"))
+    return {"delivery": row.id}, {"endpoint": endpoint.name}
+
+
+async def replay(cast: Cast, caller: Caller) -> Prepared:
+    return (await dead_delivery(cast, caller))[0], {}
+
+
+operation("POST /api/admin/webhooks/test")(dead_delivery)
+operation("POST /api/admin/webhooks/replay-dead")(dead_delivery)
+operation("POST /api/admin/webhooks/deliveries/{delivery}/replay")(replay)
 
 
 async def ask(cast: Cast, route: Route, caller: Caller, prepared: Prepared) -> Ask:

@@ -29,7 +29,7 @@ OURS = {"Origin": ORIGIN, "X-Avsession": "1", "Content-Type": "application/json"
 
 PAGES = (
     "agent", "admin", "log", "requests", "disclosures", "signin", "join", "privacy", "cookies",
-    "receipt",
+    "receipt", "webhooks",
 )  # fmt: skip
 
 

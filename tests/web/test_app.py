@@ -91,6 +91,7 @@ async def test_the_table_is_all_that_the_api_has(tmp_path: Path) -> None:
         "/admin/log",
         "/admin/requests",
         "/admin/disclosures",
+        "/admin/webhooks",
         "/signin",
         "/join",
         "/privacy",

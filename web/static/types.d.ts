@@ -579,3 +579,26 @@ export interface StaffData {
   counts: { sessions: number; accesses: number };
   kept_days: number;
 }
+
+export interface HookEndpoint {
+  name: string;
+  url: string;
+  events: string[];
+  waiting: number;
+  sent: number;
+  dead: number;
+}
+
+export interface HookDelivery {
+  delivery: string;
+  endpoint: string;
+  kind: string;
+  leaf: number | null;
+  state: string;
+  made_ms: number;
+  due_ms: number | null;
+  attempts: number;
+  tried_ms: number | null;
+  outcome: string;
+  message: string;
+}
