@@ -222,6 +222,8 @@ class Settings(_Section, frozen=True, kw_only=True):
     """The audit log's name in its checkpoints; none: ``<public host>/avsession``."""
     minimum_age: Annotated[int, Meta(ge=0, le=25)] = 13
     """Who joins says to be at least so old (years); 0: nobody is asked."""
+    drain_s: Annotated[int, Meta(ge=0, le=86_400)] = 0
+    """How long SIGTERM waits for calls to end before the server stops (s); 0: it does not."""
     log_json: bool = False
     log_level: Annotated[str, Meta(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$(?!\n)")] = "INFO"
     controller: Controller = Controller()

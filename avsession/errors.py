@@ -18,7 +18,7 @@ person. The tree::
     │   ├── AlreadyAnswered, RequestOver, AskingEnded, SessionOver
     │   └── SegmentRefused, Erased, Held, Restricted, SessionLive, CustodyMoved
     └── Unavailable          a part we need is not there; recording stops, the call goes on
-        ├── StorageFull, RecorderStopping, SignerFailed, CustodyUnavailable
+        ├── StorageFull, ServerStopping, RecorderStopping, SignerFailed, CustodyUnavailable
         └── LogBroken
             └── LogShrunk, LogForked, AnchorMissing, AnchorInvalid
 """
@@ -335,6 +335,13 @@ class StorageFull(Unavailable):
 
     code = "storage.full"
     sentence = "There is too little free space to record."
+
+
+class ServerStopping(Unavailable):
+    """The server is about to stop: calls go on, new ones begin elsewhere or later."""
+
+    code = "server.stopping"
+    sentence = "The service is about to stop for a while. Please try again in a few minutes."
 
 
 class RecorderStopping(Unavailable):

@@ -14,6 +14,7 @@ import hashlib
 import logging
 import os
 import secrets
+import shutil
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from avsession import __version__, keys
 from avsession.audit import log as audit_log
 from avsession.audit.verify import Report
 from avsession.canonical import b64
+from avsession.certificates import Certificate
 from avsession.clock import SystemClock
 from avsession.config import Settings
 from avsession.custody import custody_of, seen
@@ -40,6 +42,7 @@ from avsession.tasks import Tasks
 from avsession.usecases import (
     accounts,
     delivering,
+    draining,
     evidence,
     preparing,
     presence,
@@ -50,6 +53,7 @@ from avsession.usecases import (
 )
 from avsession.usecases.gate import Gate
 from avsession.usecases.notary import Notary
+from avsession.usecases.readiness import Readiness
 from avsession.usecases.services import Services
 from signaling.cases import bind
 from signaling.front import Front, tls_context
@@ -188,6 +192,7 @@ async def _services(settings: Settings, files: Files, bus: Hub, store: SqlStore)
         build=build_name(),
         gate=Gate(),
         notary=notary,
+        ready=Readiness(free_bytes=lambda: shutil.disk_usage(files.root).free),
     )
 
 
@@ -250,29 +255,25 @@ def tls_files(settings: Settings, files: Files) -> tuple[Path, Path]:
     return certificate, key
 
 
-Stop = asyncio.Future[signal.Signals]
-"""Done when the process was asked to end, by which signal."""
-
-
-def _ask(stop: Stop, number: signal.Signals) -> None:
-    if not stop.done():
-        stop.set_result(number)
+Stops = asyncio.Queue[signal.Signals]
+"""By which signals the process was asked to end."""
 
 
 async def serve(settings: Settings) -> None:
-    """Run until SIGINT (Ctrl-C) or SIGTERM.
+    """Run until SIGINT (Ctrl-C) or SIGTERM; SIGHUP looks for a new certificate.
 
     Ctrl-C is the end: what is being recorded is finalised. SIGTERM is what service managers
-    send before a restart: recordings are suspended, and go on with a gap at the next start if
-    everyone comes back in time.
+    send before a restart: with ``drain_s`` the calls may end first, a second signal cuts that
+    short; then recordings are suspended, and go on with a gap at the next start if everyone comes
+    back in time.
 
     Prints ``ready``, and on loopback the sign-in links."""
     delivering.check(settings)
     files = Files.of(settings)
     loop = asyncio.get_running_loop()
-    stop: Stop = loop.create_future()
+    stop: Stops = asyncio.Queue()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _ask, stop, number)
+        loop.add_signal_handler(number, stop.put_nowait, number)
     hub = Hub()
     lock = files.lock()
     try:
@@ -300,7 +301,7 @@ async def note_start(app: Services) -> None:
 
 
 async def _run(
-    settings: Settings, files: Files, app: Services, hub: Hub, tasks: Tasks, stop: Stop
+    settings: Settings, files: Files, app: Services, hub: Hub, tasks: Tasks, stop: Stops
 ) -> None:
     credential = keys.credential(files.keys / "recorder.credential", app.entropy)
     signaling = SignalingServer(hub, bind(app), origins=settings.origins, credential=credential)
@@ -308,16 +309,24 @@ async def _run(
     await runner.setup()
     if runner.server is None:
         raise RuntimeError("the web application did not start")
+    renewed = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, renewed.set)
+    certificate = Certificate(
+        *tls_files(settings, files), settings.public_host, tls_context, app.ready
+    )
+    plain = settings.proxy.plain
     front = Front(
         {
             **{f"{base}/signaling": signaling.party for base in ("", settings.base)},
             **{f"{base}/recorder": signaling.recorder for base in ("", settings.base)},
         },
         connections(runner.server, settings, keep_alive_s=KEEP_ALIVE_S),
-        None if settings.proxy.plain else tls_context(*tls_files(settings, files)),
+        None if plain else certificate.first(),
         proxies=Proxies(settings.proxy.trusted, settings.proxy.header),
     )
     await front.start(settings.listen, settings.port)
+    if not plain:
+        tasks.spawn(certificate.follow(front.use, renewed), name="certificate")
     supervisors = [
         Supervisor(worker_arguments(settings, files, app, number))
         for number in range(settings.recorders)
@@ -333,8 +342,10 @@ async def _run(
         for role, link in await sign_in_links(app):
             print(f"{role} {link}", flush=True)
     try:
-        number = await stop
+        number = await stop.get()
         log.info("stopping on %s", number.name)
+        if number is signal.SIGTERM and settings.drain_s:
+            number = await draining.until(app, stop) or number
         front.stop()
         if number is signal.SIGINT:
             await stopping.stop_recordings(app)

@@ -90,6 +90,10 @@ class Front:
         bound: int = self._server.sockets[0].getsockname()[1]
         return bound
 
+    def use(self, context: ssl.SSLContext) -> None:
+        """Another certificate, for the connections to come."""
+        self.context = context
+
     def stop(self) -> None:
         """Listen no more; the connections that are there go on."""
         if self._server is not None:

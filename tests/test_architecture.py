@@ -55,7 +55,7 @@ ORDER = (
     ),
     ("avsession.usecases",),
     ("avsession.storage", "signaling", "web", "recorder"),
-    ("avsession.custody", "avsession.supervisor"),
+    ("avsession.certificates", "avsession.custody", "avsession.supervisor"),
     ("avsession.serve",),
     ("avsession.auditing", "avsession.proving", "avsession.verify_receipt"),
     ("avsession.exporting", "avsession.relaying", "avsession.retaining", "avsession.telling"),

@@ -18,6 +18,7 @@ from web.problems import refusal
 from web.routing import (
     ACTOR,
     BASE,
+    RETRY_S,
     SERVICES,
     BodyLate,
     BodyTooLarge,
@@ -32,8 +33,6 @@ POLICY = "Content-Security-Policy"
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked by machines beside the server, by whatever name or address they know it."""
-RETRY_S = "5"
-"""Seconds after which asking again makes sense when a part is missing or a limit was met."""
 
 # The first class that an error is an instance of gives its status.
 STATUS: tuple[tuple[type[errors.AvsessionError], int], ...] = (

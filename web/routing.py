@@ -36,6 +36,8 @@ MAX_BODY = 16 * 1024
 """Bytes of a request's body."""
 BODY_S = 10.0
 """Seconds that a body may take, however slowly it comes."""
+RETRY_S = "5"
+"""Seconds after which asking again makes sense when a part is missing or a limit was met."""
 STRANGERS_BURST = 60
 STRANGERS_EVERY_MS = 1000
 """POSTs without a sign-in from one address: sixty at once, then one a second."""

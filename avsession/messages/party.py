@@ -366,6 +366,10 @@ class Ended(Message, frozen=True, kw_only=True, tag="session.ended"):
     reason: str
 
 
+class ServerStops(Message, frozen=True, kw_only=True, tag="server.stops"):
+    """The server will stop when its calls have ended, or a little later. The call goes on."""
+
+
 class Ack(Message, frozen=True, kw_only=True, tag="ack"):
     """The change with this idempotency key is committed."""
 
@@ -375,5 +379,5 @@ class Ack(Message, frozen=True, kw_only=True, tag="ack"):
 
 ToParty = (
     Welcome | Pong | Parties | Described | Trickled | Asked | AskOver | RecordingChanged | Granted
-    | LegOffered | RecordingFinished | Ended | Ack | ErrorReply
+    | LegOffered | RecordingFinished | Ended | ServerStops | Ack | ErrorReply
 )  # fmt: skip

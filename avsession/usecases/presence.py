@@ -9,7 +9,7 @@ from avsession.errors import NotFound, SessionOver, SignInRequired
 from avsession.messages import Parties, Welcome
 from avsession.records import GrantRecord, Withdrawal
 from avsession.session import SEAT_TIMEOUT_MS, Party, Presence, Role, Session
-from avsession.usecases import effects, keys, views
+from avsession.usecases import draining, effects, keys, views
 from avsession.usecases.capture import open_gate
 from avsession.usecases.closing import going
 from avsession.usecases.common import advance, leaf, load, load_live, load_state
@@ -48,6 +48,7 @@ async def joined(app: Services, party_id: str) -> None:
     # closed it there and failed to be written down.
     after.opens = after.opens or decision.state.phase is Phase.OPEN
     app.bus.tell(party_id, await _welcome(app, party_id))
+    draining.tell(app, party_id)
     await _tell_parties(app, session.id)
     await effects.speak(app, after, open_gate)
 

@@ -18,6 +18,7 @@ from avsession.usecases.limits import Limits
 from avsession.usecases.notary import Notary
 from avsession.usecases.opened import Opened
 from avsession.usecases.permissions import Principal
+from avsession.usecases.readiness import Readiness
 from avsession.usecases.readings import Readings
 from avsession.usecases.schedule import Schedule
 from avsession.usecases.seated import Seated
@@ -57,3 +58,4 @@ class Services:
     watch: Watch = dataclasses.field(default_factory=Watch)
     schedule: Schedule = dataclasses.field(default_factory=Schedule)
     seated: Seated = dataclasses.field(default_factory=Seated)
+    ready: Readiness = dataclasses.field(default_factory=Readiness)

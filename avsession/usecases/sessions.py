@@ -22,7 +22,7 @@ from avsession.messages import Ended as EndedMessage
 from avsession.ports import Reader, Writer
 from avsession.records import AuthSession, Ticket
 from avsession.session import Party, Role, Session, new_id
-from avsession.usecases import denials, effects
+from avsession.usecases import denials, draining, effects
 from avsession.usecases.capture import open_gate
 from avsession.usecases.closing import close_now
 from avsession.usecases.common import advance, leaf, load_live
@@ -78,8 +78,12 @@ def checked_language(language: str) -> str:
 
 
 async def create_session(app: Services, who: Principal, language: str) -> NewSession:
-    """A session with the agent's seat in it and an invitation for one customer."""
+    """A session with the agent's seat in it and an invitation for one customer.
+
+    Raises ServerStopping while no new calls are taken.
+    """
     require(who, SESSION_CREATE)
+    draining.refuse_new(app)
     secret = new_secret(app.entropy)
     now = app.clock.now_ms()
     session = Session(
@@ -161,10 +165,12 @@ async def claim(
     """Use an invitation, once. Raises LinkSpent when it is used, revoked, expired or unknown.
 
     ``of_age``: what was said about ``minimum_age``, which the leaf then names; None: nothing.
-    Raises TooYoung when it was denied: nothing is stored, and the invitation stays good.
+    Raises TooYoung when it was denied, ServerStopping while no new calls are taken: nothing is
+    stored, and the invitation stays good.
     """
     if of_age is False and app.settings.minimum_age:
         raise TooYoung
+    draining.refuse_new(app)
     name, language = checked_name(name), checked_language(language)
     seat_token, data_secret = new_secret(app.entropy), new_secret(app.entropy)
     now = app.clock.now_ms()

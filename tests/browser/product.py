@@ -92,6 +92,19 @@ class Product:
         self._process = None
         return status
 
+    def signal(self, number: int) -> None:
+        """Send a signal, and do not wait."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    async def ended(self) -> int:
+        """Wait until it ends by itself; the exit status."""
+        assert self._process is not None
+        async with asyncio.timeout(STOP_S):
+            status = await self._process.wait()
+        self._process = None
+        return status
+
     async def proven(self) -> str:
         """What ``avsession recording verify --all`` says of this folder; it must hold.
 

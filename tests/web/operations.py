@@ -74,6 +74,13 @@ def recording(cast: Cast) -> str:
     return cast.recorded.recording
 
 
+@operation("GET /readyz")
+async def ready(cast: Cast, caller: Caller) -> Prepared:
+    settings = replace(cast.site.app.settings, recorders=0)  # nobody is connected
+    object.__setattr__(cast.site.app, "settings", settings)
+    return {}, {}
+
+
 for _name, _prepare in {
     "GET /api/errors": always(),
     "GET /api/about": always(),

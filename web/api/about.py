@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from avsession import __version__, notices
@@ -19,7 +20,7 @@ from avsession.session import Presence, Session
 from avsession.usecases import requests
 from web import auth, problems
 from web.access import ANYBODY, Access, By
-from web.routing import Call, Nothing, Route
+from web.routing import RETRY_S, Call, Nothing, Route
 
 
 def controller(who: Controller) -> dict[str, Any]:
@@ -76,6 +77,18 @@ async def get_health(call: Call[Nothing]) -> object:
     async with call.app.store.read() as tx:
         await tx.count(Account)
     return {"status": "ok"}
+
+
+async def get_ready(call: Call[Nothing]) -> object:
+    """Whether this server should be sent new calls: codes, and with a problem 503."""
+    ready = call.app.ready
+    problems = await ready.problems(call.app)
+    said = {"ready": not problems, "problems": problems, "warnings": ready.warnings}
+    if not problems:
+        return said
+    body = msgspec.json.encode(said)
+    headers = {"Retry-After": RETRY_S}
+    return web.Response(status=503, body=body, headers=headers, content_type="application/json")
 
 
 async def get_metrics(call: Call[Nothing]) -> object:
@@ -164,6 +177,14 @@ ROUTES = (
         summary="Whether the service can do its work",
         access=ANYBODY,
         answer={"status": "ok"},
+    ),
+    Route(
+        method="GET",
+        path="/readyz",
+        handle=get_ready,
+        summary="Whether this server should be sent new calls; 503 with codes when not",
+        access=ANYBODY,
+        answer={"ready": True, "problems": ["draining"], "warnings": ["certificate"]},
     ),
     Route(
         method="GET",

@@ -100,6 +100,9 @@ export class Room {
       case "trickled":
         void this.peer(message.sender)?.trickled(message.candidate, message.mid, message.line);
         break;
+      case "server.stops":
+        this.stage.setNote("call.server_stops");
+        break;
       case "error":
         if (!message.key) console.debug(message.code, message.message);
         break;

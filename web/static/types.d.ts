@@ -115,6 +115,7 @@ export type ToParty =
   | { type: "leg.offer"; recording: string; generation: number; sdp: string }
   | { type: "recording.finished"; recording: string; request: string; state: string; duration_ms: number; certificate: string | null }
   | { type: "session.ended"; reason: string }
+  | { type: "server.stops" }
   | { type: "ack"; key: string; result: Record<string, string> }
   | { type: "error"; code: string; message: string; key: string | null };
 
