@@ -33,6 +33,7 @@ const RETRY_CODES = new Set([
   "unavailable",
   "storage.full",
   "recorder.stopping",
+  "server.stopping",
   "log.signer",
   "custody.unavailable",
   "log.broken",
