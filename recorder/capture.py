@@ -19,7 +19,7 @@ from avsession.messages import CloseGate, LegOffer, LegState, ManifestLine, Mess
 from avsession.recording import PAUSED
 from avsession.tasks import Tasks
 from recorder.entries import LEFT_OPEN, Entries
-from recorder.frames import EncodedFrame, Kind
+from recorder.frames import EncodedFrame, Kind, Span
 from recorder.gate import Gate
 from recorder.journal import Journal
 from recorder.leg import Leg
@@ -328,7 +328,7 @@ class Capture:
 
         begun = (self._legs.now_ms(), self._gap_reason)
 
-        def ended(losing: dict[Kind, float], legless: bool, moment_ms: float) -> None:
+        def ended(losing: dict[Kind, Span], legless: bool, moment_ms: float) -> None:
             if not self._broken and math.isfinite(moment_ms):
                 tail = partial(writer.tail, losing, moment_ms, legless=legless, begun=begun)
                 self.journal.post(tail)

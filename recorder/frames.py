@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 
 class Kind(IntEnum):
@@ -31,6 +33,13 @@ class EachSecond:
             self._since_ms, self._counts = now_ms, [0, 0]
         self._counts[kind - 1] += 1
         return self._counts[kind - 1]
+
+
+class Span(NamedTuple):
+    """From when to when something is lost that no frame tells of, at the most. Monotonic ms."""
+
+    since_ms: float
+    until_ms: float = math.inf
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from avsession.errors import SdpRefused
 from avsession.grant import Grant
 from avsession.messages import IceServer
 from avsession.tasks import Tasks
-from recorder.frames import EncodedFrame, Kind
+from recorder.frames import EncodedFrame, Kind, Span
 from recorder.leg import Certificate, Leg, LegState
 from recorder.receive import Receiver
 from recorder.spool import LEG_LOST
@@ -52,7 +52,7 @@ class Reports:
     state: Callable[[str, str], None]
     segment: Callable[[list[EncodedFrame], str], None]
     retire: Callable[[Leg], None]
-    ended: Callable[[dict[Kind, float], bool, float], None]
+    ended: Callable[[dict[Kind, Span], bool, float], None]
     """At the gate's closing: what is lost that no frame tells of (`Receiver.losing`), whether the
     leg itself was lost, and the moment until which it counts."""
 
@@ -147,11 +147,11 @@ class Party:
         self._retry_ms = None
         segments, dropped = self._buffer.close(moment_ms)
         self._hand_on(segments)
-        losing: dict[Kind, float] = {}
+        losing: dict[Kind, Span] = {}
         if self._leg is not None and not self._fresh:
             losing = self._leg.receiver.losing(self._settings.now_ms())
             if (since_ms := self._buffer.silent_ms) is not None:
-                losing.setdefault(Kind.AUDIO, since_ms)
+                losing.setdefault(Kind.AUDIO, Span(since_ms))
         if losing or self._fresh:
             self._reports.ended(losing, self._fresh, moment_ms)
         if self._leg is not None:

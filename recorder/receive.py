@@ -7,13 +7,14 @@ here waits, and every buffer has a limit.
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Iterable
 
 from recorder import rtp, vp8
 from recorder.asking import ROUND_TRIPS_OF_PATIENCE, Keyframes, RoundTrip
 from recorder.clock import SenderClock
-from recorder.frames import MAX_A_SECOND, EachSecond, EncodedFrame, Kind
+from recorder.frames import MAX_A_SECOND, EachSecond, EncodedFrame, Kind, Span
 from recorder.stream import MISSED, OPUS_TICKS_PER_MS, VIDEO_TICKS_PER_MS, Stream, begins_keyframe
 from recorder.webm import MAX_FRAME_BYTES
 
@@ -192,8 +193,7 @@ class Receiver:
 
     def _answered(self, took_ms: float) -> None:
         self._round_trip.answered(took_ms)
-        # sound that comes after its moment has left the delay line has no place any more, and
-        # all that waits behind it would miss theirs; a late picture can still be shown
+        # sound that misses its moment in the delay line has no place; a late picture is shown late
         self.video.reorder.hold_ms = max(self._hold_ms, self._round_trip.hold_ms)
 
     def on_rtcp(self, data: bytes, now_ms: float) -> None:
@@ -219,15 +219,15 @@ class Receiver:
         self.hurried = oldest_ms > HURRY_AFTER_MS or (lossy and oldest_ms > 0)
         return self.collect()
 
-    def losing(self, now_ms: float) -> dict[Kind, float]:
+    def losing(self, now_ms: float) -> dict[Kind, Span]:
         """Of which kinds something is lost that no frame tells of, were this the leg's end; with
-        each, when it was first heard, or again. Of what pauses, nothing."""
+        each, when it was first heard, or again. Of what pauses, until it was heard last."""
         stale = bool(self._parts) and now_ms - self._parts_ms > STALE_MS
         lost = ((self.video, self._thrown or stale), (self.audio, self._sound_lost))
         return {
-            kind: stream.since_ms
+            kind: Span(stream.since_ms, stream.heard_ms if stream.pausing(now_ms) else math.inf)
             for kind, (stream, known) in zip(Kind, lost, strict=True)
-            if (known or stream.reorder.waiting) and not stream.pausing(now_ms)
+            if known or stream.reorder.waiting
         }
 
     def request_keyframe(self) -> None:

@@ -88,6 +88,11 @@ class Stream:
         self._heard_ms = now_ms
         return resumes
 
+    @property
+    def heard_ms(self) -> float:
+        """When it was heard last."""
+        return self._heard_ms
+
     def pausing(self, now_ms: float) -> bool:
         """Whether nothing has come for so long that its sender has probably paused."""
         return now_ms - self._heard_ms > PAUSE_MS

@@ -14,7 +14,7 @@ from typing import Any
 from avsession.recording import Gap
 from avsession.sealing.seal import Sealer
 from recorder import webm
-from recorder.frames import EncodedFrame, Kind
+from recorder.frames import EncodedFrame, Kind, Span
 from recorder.gate import DelayLine, Gate
 from recorder.spool import LEG_LOST, Chain
 
@@ -171,7 +171,7 @@ class SegmentWriter:
 
     def tail(
         self,
-        losing: Mapping[Kind, float],
+        losing: Mapping[Kind, Span],
         moment_ms: float,
         *,
         legless: bool,
@@ -179,7 +179,7 @@ class SegmentWriter:
     ) -> None:
         """Say what is missing between the last frames and the gate's closing; raises OSError.
 
-        ``losing``: kinds that something is lost of, and since when at the earliest.
+        ``losing``: kinds that something is lost of, and from when to when at most.
         ``legless``: the leg itself was lost, and no other has brought anything. ``begun``: when
         the generation began, and why there is a gap before it, for one of which nothing is
         stored. All times are monotonic ms.
@@ -187,17 +187,21 @@ class SegmentWriter:
         shift_ms = self._timeline.shift_ms
         end = int(moment_ms) + shift_ms
         gaps = [
-            (max(0, self._until.get(kind, 0), int(since_ms) + shift_ms), LOST[kind])
-            for kind, since_ms in sorted(losing.items())
+            (
+                max(0, self._until.get(kind, 0), int(lost.since_ms) + shift_ms),
+                min(end, math.ceil(min(lost.until_ms, moment_ms)) + shift_ms),
+                LOST[kind],
+            )
+            for kind, lost in sorted(losing.items())
         ]
         if legless:
             since = max(self._until.values(), default=None)
             if since is None and begun is not None:
                 since = self._never(int(begun[0]) + shift_ms, begun[1])
             if since is not None and end - since > GAP_MS:
-                gaps.append((since, LEG_LOST))
-        for start, reason in gaps:
-            self._missing(start, end, reason)
+                gaps.append((since, end, LEG_LOST))
+        for start, until, reason in gaps:
+            self._missing(start, until, reason)
 
     def _never(self, began_ms: int, reason: str) -> int | None:
         """Nothing of this generation is stored: say what is missing before it; since when it is.

@@ -83,7 +83,18 @@ class Publisher:
         self._asked_at = 0.0
         self._nominated: tuple[Any, Any] | None = None
         self.counts = dict.fromkeys(
-            ("video", "audio", "keyframes", "packets", "late", "nacked", "again", "plis"), 0
+            (
+                "video",
+                "audio",
+                "keyframes",
+                "packets",
+                "late",
+                "latest_ms",
+                "nacked",
+                "again",
+                "plis",
+            ),
+            0,
         )
         self.pictures: list[int] = []
         """Each frame that was sent, by its number in the file."""
@@ -293,6 +304,8 @@ async def run(publishers: list[Publisher], start: float, stop: float) -> None:
             when, _, what, publisher, sequence = heapq.heappop(due)
             if now - when > LATE_S:
                 publisher.counts["late"] += 1
+                latest_ms = max(publisher.counts["latest_ms"], round((now - when) * 1000))
+                publisher.counts["latest_ms"] = latest_ms
             if what == "packet":
                 publisher.send(sequence)
             elif when >= stop:

@@ -83,6 +83,8 @@ class LossyPath:
         self.lost = [0, 0]
         self.late = 0
         """Passed on more than LATE_S after their time: the machine was busy."""
+        self.latest_s = 0.0
+        """By how much at most."""
 
     async def open(self, offer: str) -> str:
         """The offer as the sender may see it."""
@@ -124,7 +126,9 @@ class LossyPath:
             loop.call_later(delay_s, self._leave, other, data, loop.time() + delay_s)
 
     def _leave(self, end: _End, data: bytes, due: float) -> None:
-        self.late += asyncio.get_running_loop().time() - due > LATE_S
+        late_s = asyncio.get_running_loop().time() - due
+        self.late += late_s > LATE_S
+        self.latest_s = max(self.latest_s, late_s)
         end.send(data)
 
     def close(self) -> None:

@@ -18,11 +18,16 @@ from tests.faults.lossy import Weather
 from tests.faults.lossy_run import Track, running
 
 SECONDS, SOURCE_S = 14.0, 6
-TRIES, MOST_LATE = 3, 0.05
+TRIES = 3
+MOST_LATE, MOST_LATE_S = 0.05, 0.2
+"""A machine on which more of the datagrams are late, or one is by so much, is another network: one
+that stands still for longer than anybody waits for what was lost."""
 FIVE = Weather(round_trip_ms=50, loss=0.05)
 TWENTY = Weather(round_trip_ms=50, loss=0.2, overtaking=0.25, twice=0.1)
 HOPELESS = Weather(round_trip_ms=250, loss=0.2)
 """A packet that is lost twice comes too late."""
+WANTED = ((FIVE, 0.995, 1_000), (TWENTY, 0.95, 3_000))
+"""Of each weather: which share of the frames is stored at least, and the longest stall, ms."""
 
 
 @dataclass(frozen=True)
@@ -35,55 +40,78 @@ class Outcome:
     """The share of its datagrams that were."""
 
 
-async def _run(folder: Path, source: Path) -> tuple[dict[Weather, Outcome], float]:
-    """What came of each weather, and the share of datagrams that were late by no fault of it."""
+@dataclass(frozen=True)
+class Made:
+    """One run."""
+
+    outcomes: dict[Weather, Outcome]
+    late: float
+    """The share of datagrams that were late by no fault of the weather,"""
+    latest_s: float
+    """and by how much at most."""
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether the machine was too busy to be such a network."""
+        return self.late > MOST_LATE or self.latest_s > MOST_LATE_S
+
+    def enough(self, weather: Weather, share: float, stall_ms: int) -> bool:
+        """Whether so large a share is stored, and nothing stands still for longer."""
+        outcome = self.outcomes[weather]
+        return (
+            len(outcome.stored.video) >= share * outcome.sent["video"]
+            and len(outcome.stored.audio) >= share * outcome.sent["audio"]
+            and outcome.stored.stall_ms <= stall_ms
+        )
+
+
+async def _run(folder: Path, source: Path) -> Made:
     weather = [FIVE, TWENTY, HOPELESS]
     async with running(folder, source, len(weather)) as run:
         sent = await run.send(weather, SECONDS)
         await run.domain.close_gates()
         assert run.domain.problems == []
         late = [path.late for path in run.paths] + [counts["late"] for counts in sent]
-        return {
+        latest_s = [path.latest_s for path in run.paths]
+        latest_s += [counts["latest_ms"] / 1000 for counts in sent]
+        outcomes = {
             each: Outcome(counts, await run.stored(number), path.lost[0] / path.passed[0])
             for number, (each, counts, path) in enumerate(
                 zip(weather, sent, run.paths, strict=True)
             )
-        }, sum(late) / sum(path.passed[0] for path in run.paths)
+        }
+        return Made(outcomes, sum(late) / sum(p.passed[0] for p in run.paths), max(latest_s))
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[dict[Weather, Outcome], float]]:
-    """A run; and more, while the machine was too busy to be such a network."""
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A run; another one if too little was stored while the machine was too busy for this."""
     folder = tmp_path_factory.mktemp("loss")
     source = folder / "source.ivf"
     media.encode(source, SOURCE_S)
-    made: list[tuple[dict[Weather, Outcome], float]] = []
-    while not made or (made[-1][1] > MOST_LATE and len(made) < TRIES):
-        here = folder / str(len(made))
+    one: Made | None = None
+    for number in range(TRIES):
+        here = folder / str(number)
         here.mkdir()
-        made.append(asyncio.run(_run(here, source)))
-    return made
+        one = asyncio.run(_run(here, source))
+        if not one.disturbed or all(one.enough(*each) for each in WANTED):
+            return one
+    pytest.fail(f"too busy to be such a network, {TRIES} times: {one and (one.late, one.latest_s)}")
 
 
 @pytest.fixture
-def outcomes(runs: list[tuple[dict[Weather, Outcome], float]]) -> dict[Weather, Outcome]:
-    return runs[-1][0]
+def outcomes(made: Made) -> dict[Weather, Outcome]:
+    return made.outcomes
 
 
-@pytest.mark.parametrize(
-    ("weather", "share", "stall_ms"), [(FIVE, 0.995, 1_000), (TWENTY, 0.95, 3_000)]
-)
+@pytest.mark.parametrize(("weather", "share", "stall_ms"), WANTED)
 def test_enough_is_stored_without_a_stall(
-    runs: list[tuple[dict[Weather, Outcome], float]], weather: Weather, share: float, stall_ms: int
+    made: Made, weather: Weather, share: float, stall_ms: int
 ) -> None:
-    outcomes, late = runs[-1]
-    if late > MOST_LATE:
-        pytest.skip("too busy here to be a network; tests/recorder/test_asking.py simulates one")
-    outcome = outcomes[weather]
-    said = [(g.reason, g.end_ms - g.start_ms) for g in outcome.stored.gaps]
-    assert len(outcome.stored.video) >= share * outcome.sent["video"], (outcome.sent, said)
-    assert len(outcome.stored.audio) >= share * outcome.sent["audio"], (outcome.sent, said)
-    assert outcome.stored.stall_ms <= stall_ms, said
+    outcome = made.outcomes[weather]
+    gaps = [(g.reason, g.end_ms - g.start_ms) for g in outcome.stored.gaps]
+    said = (outcome.sent, gaps, outcome.stored.stall_ms, f"late {made.late}, {made.latest_s} s")
+    assert made.enough(weather, share, stall_ms), said
 
 
 @pytest.mark.parametrize("weather", [FIVE, TWENTY, HOPELESS])

@@ -7,7 +7,7 @@ import pytest
 
 from avsession.grant import Grant, GrantedLeg
 from avsession.tasks import Tasks
-from recorder.frames import EncodedFrame, Kind
+from recorder.frames import EncodedFrame, Kind, Span
 from recorder.gate import MOST_LATE_MS, Gate
 from recorder.leg import Certificate, Leg
 from recorder.party import ANSWER_MS, RETRY_MS, LegSettings, Party, Reports
@@ -27,7 +27,7 @@ class Seat:
         self.states: list[tuple[str, str]] = []
         self.clusters: list[tuple[list[EncodedFrame], str]] = []
         self.retired: list[Leg] = []
-        self.ended: list[tuple[dict[Kind, float], bool, float]] = []
+        self.ended: list[tuple[dict[Kind, Span], bool, float]] = []
         self.changed = asyncio.Event()
         self.tasks = Tasks()
         self.spool = Spool(folder / "spool")
@@ -64,7 +64,7 @@ class Seat:
         self.states.append((state, reason))
         self.changed.set()
 
-    def _ended(self, losing: dict[Kind, float], legless: bool, moment_ms: float) -> None:
+    def _ended(self, losing: dict[Kind, Span], legless: bool, moment_ms: float) -> None:
         self.ended.append((losing, legless, moment_ms))
 
     def _cluster(self, frames: list[EncodedFrame], reason: str) -> None:
@@ -161,7 +161,7 @@ async def test_sound_that_came_too_late_at_the_end_is_told(seat: Seat) -> None:
     late_ms = now - 2 * MOST_LATE_MS
     seat.party._frames([EncodedFrame(Kind.AUDIO, late_ms, now + 2_000, b"x")])
     seat.party.close(now + 2_000)
-    assert seat.ended == [({Kind.AUDIO: late_ms}, False, now + 2_000)]
+    assert seat.ended == [({Kind.AUDIO: Span(late_ms)}, False, now + 2_000)]
 
 
 async def test_after_closing_no_leg_is_made(seat: Seat) -> None:
@@ -183,6 +183,6 @@ async def test_what_the_end_leaves_out_is_told(seat: Seat, how: str) -> None:
     if how == "lost":
         seat.party.lost()
     seat.party.close(now + 1)
-    told = {"whole": [], "losing": [({Kind.AUDIO: now}, False, now + 1)],
+    told = {"whole": [], "losing": [({Kind.AUDIO: Span(now)}, False, now + 1)],
             "lost": [({}, True, now + 1)]}  # fmt: skip
     assert seat.ended == told[how]

@@ -7,7 +7,7 @@ import pytest
 from aiortc.rtp import RtcpRtpfbPacket
 
 from recorder.asking import PLI_SPACING_MS
-from recorder.frames import Kind
+from recorder.frames import Kind, Span
 from recorder.receive import HURRY_AFTER_MS, STALE_MS, Receiver
 from recorder.stream import PAUSE_MS
 from tests.recorder.packets import AUDIO_SSRC, VideoSource, as_rtx, audio_packet
@@ -167,7 +167,7 @@ def test_a_leg_that_begins_with_a_loss_says_so_and_since_when(first: str) -> Non
     else:
         assert feed(receiver, source.frame(2, keyframe=False), 1000) == []
     receiver.tick(1120)
-    assert receiver.losing(1130) == {Kind.VIDEO: 1000}
+    assert receiver.losing(1130) == {Kind.VIDEO: Span(1000)}
     (key,) = feed(receiver, source.frame(3, keyframe=True), 1200)
     assert (key.after_loss, key.lost_since_ms) == (True, 1000)
     assert receiver.losing(1210) == {}
@@ -187,22 +187,22 @@ def test_what_is_lost_at_the_end_is_known() -> None:
     feed(receiver, source.frame(2, keyframe=False), 1033)
     assert receiver.losing(1500) == {}
     receiver.on_rtp(audio_packet(2, 1920), 1040)
-    assert receiver.losing(1041) == {Kind.AUDIO: 1000}
+    assert receiver.losing(1041) == {Kind.AUDIO: Span(1000)}
     receiver.on_rtp(audio_packet(1, 960), 1050)
     assert receiver.losing(1051) == {}
     # the end of the last frame: on its way, and then no more
     broken = source.frame(3, keyframe=False)
     feed(receiver, broken[:2], 1066)
     assert receiver.losing(1066 + STALE_MS) == {}
-    assert receiver.losing(1067 + STALE_MS) == {Kind.VIDEO: 1000}
+    assert receiver.losing(1067 + STALE_MS) == {Kind.VIDEO: Span(1000)}
     assert len(feed(receiver, broken[2:], 1300)) == 1
     assert receiver.losing(1600) == {}
     # a whole frame, and another that waits for it
     source.frame(4, keyframe=False)
     feed(receiver, source.frame(5, keyframe=False), 1700)
-    assert receiver.losing(1701) == {Kind.VIDEO: 1000}
+    assert receiver.losing(1701) == {Kind.VIDEO: Span(1000)}
     receiver.tick(2100)
-    assert receiver.losing(2101) == {Kind.VIDEO: 1000}
+    assert receiver.losing(2101) == {Kind.VIDEO: Span(1000)}
 
 
 def anew(packets: list[bytes], ssrc: int) -> list[bytes]:
@@ -219,7 +219,7 @@ def test_a_camera_that_was_off_lost_nothing_meanwhile(lost: int) -> None:
     torn = source.frame(2, keyframe=True)
     feed(receiver, [p for n, p in enumerate(torn) if n != lost], 1_200_000)
     receiver.tick(1_200_150)
-    assert receiver.losing(1_200_200) == {Kind.VIDEO: 1_200_000}
+    assert receiver.losing(1_200_200) == {Kind.VIDEO: Span(1_200_000)}
     (key,) = feed(receiver, source.frame(3, keyframe=True), 1_200_300)
     assert (key.after_loss, key.lost_since_ms) == (True, 1_200_000)
 
@@ -231,8 +231,10 @@ def test_a_camera_that_goes_off_after_a_loss_loses_nothing_while_it_is_off() -> 
     receiver.on_rtp(audio_packet(0, 0), 1_033)
     receiver.on_rtp(audio_packet(2, 1920), 1_073)
     receiver.tick(1_133)
-    assert receiver.losing(1_200) == {Kind.VIDEO: 1_000, Kind.AUDIO: 1_033}
-    assert receiver.losing(1_074 + PAUSE_MS) == {}
+    assert receiver.losing(1_200) == {Kind.VIDEO: Span(1_000), Kind.AUDIO: Span(1_033)}
+    assert receiver.losing(1_074 + PAUSE_MS) == {
+        Kind.VIDEO: Span(1_000, 1_033), Kind.AUDIO: Span(1_033, 1_073)
+    }  # fmt: skip
     (key,) = feed(receiver, source.frame(3, keyframe=True), 60_000)
     assert not key.after_loss
 
@@ -245,7 +247,7 @@ def test_a_path_that_was_gone_is_no_pause() -> None:
         source.frame(number, keyframe=False)
     feed(receiver, source.frame(92, keyframe=False), 4_000)
     receiver.tick(4_150)
-    assert receiver.losing(4_200) == {Kind.VIDEO: 1_000}
+    assert receiver.losing(4_200) == {Kind.VIDEO: Span(1_000)}
     (key,) = feed(receiver, source.frame(93, keyframe=True), 4_200)
     assert (key.after_loss, key.lost_since_ms) == (True, None), "since the frame before"
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from avsession.errors import Invalid
 from avsession.recording import AnyEntry, Attach, Begin, Gap, Sealed, decode_line
 from recorder import webm
-from recorder.frames import EncodedFrame, Kind
+from recorder.frames import EncodedFrame, Kind, Span
 from recorder.gate import Gate
 from recorder.spool import LEG_LOST, Chain, Spool
 from recorder.track import (
@@ -265,18 +265,21 @@ def test_what_a_leg_lost_before_its_first_frame_is_said(
 
 def test_what_is_lost_before_the_gate_closes_is_said(chain: Chain, writer: SegmentWriter) -> None:
     writer.write(1, [video(100_000, keyframe=True), audio(100_005)], NO_MEDIA)
-    writer.tail({Kind.VIDEO: 99_000.0}, 100_300.9, legless=False)
-    writer.tail({Kind.AUDIO: 99_000.0}, 100_005.9, legless=False)  # until then all is there
+    writer.tail({Kind.VIDEO: Span(99_000.0)}, 100_300.9, legless=False)
+    writer.tail({Kind.AUDIO: Span(99_000.0)}, 100_005.9, legless=False)  # until then all is there
     writer.tail({}, 100_005 + GAP_MS, legless=True)
     assert said(chain) == [(0, 300, "video.lost")]
+    # of a camera that was switched off, until then only
+    writer.tail({Kind.AUDIO: Span(99_000.0, 100_080.2)}, 190_000, legless=False)
+    assert said(chain).pop() == (5, 81, "audio.lost")
     writer.tail({}, 100_006 + GAP_MS, legless=True)
-    assert said(chain)[1:] == [(5, 6 + GAP_MS, LEG_LOST)]
+    assert said(chain)[2:] == [(5, 6 + GAP_MS, LEG_LOST)]
 
 
 def test_a_leg_of_which_nothing_was_stored(chain: Chain, writer: SegmentWriter) -> None:
     """What it lost is said from when it was heard; that it went is said by the detach."""
-    writer.tail({Kind.VIDEO: 100_050.0}, 100_900, legless=False)
-    writer.tail({Kind.AUDIO: 10.0}, 100_900, legless=False)  # the timeline begins at 0
+    writer.tail({Kind.VIDEO: Span(100_050.0)}, 100_900, legless=False)
+    writer.tail({Kind.AUDIO: Span(10.0)}, 100_900, legless=False)  # the timeline begins at 0
     writer.tail({}, 190_000, legless=True)
     assert said(chain) == [(50, 900, "video.lost"), (0, 900, "audio.lost")]
 
@@ -314,5 +317,5 @@ def test_a_loss_after_a_pause_does_not_reach_back_over_it(
     writer.write(1, [video(100_000, keyframe=True), audio(100_005)], NO_MEDIA)
     writer.write(1, [since(audio(110_000), 109_900)], NO_MEDIA)
     assert said(chain) == [(5, 10_000, NO_MEDIA), (9_900, 10_000, "audio.lost")]
-    writer.tail({Kind.VIDEO: 119_000}, 120_000, legless=False)
+    writer.tail({Kind.VIDEO: Span(119_000)}, 120_000, legless=False)
     assert said(chain)[2:] == [(19_000, 20_000, "video.lost")]
