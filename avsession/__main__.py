@@ -22,6 +22,7 @@ from avsession import (
     keys,
     logs,
     proving,
+    recorders,
     relaying,
     retaining,
     telling,
@@ -75,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _command(group, "show", "print the public halves", "avsession keys show --json")
     _custody(commands)
+    _recorder(commands)
     _audit(commands)
     _recording(commands)
     _retention(commands)
@@ -97,6 +99,25 @@ def _custody(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     _command(
         group, "check", "whether that process takes questions", "avsession custody check --json"
+    )
+
+
+def _recorder(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """``avsession recorder …``."""
+    group = commands.add_parser("recorder", help="recorder workers").add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    _command(
+        group,
+        "run",
+        "run one recorder worker by itself, beside a server that starts none",
+        "avsession recorder run --config recorder.toml",
+    )
+    _command(
+        group,
+        "check",
+        "whether a worker runs here and has its spool",
+        "avsession recorder check --config recorder.toml",
     )
 
 
@@ -265,6 +286,8 @@ def _answer(given: argparse.Namespace, settings: Settings) -> dict[str, str]:
         return _show_keys(settings)
     if given.command == "turn":
         return relaying.write(settings, given.to)
+    if given.command == "recorder":
+        return {"recorder": recorders.check(settings)}
     if given.command == "custody":
         asyncio.run(custody.check(settings))
         return {"custody": "ready"}
@@ -310,6 +333,8 @@ def _process(given: argparse.Namespace, settings: Settings) -> Coroutine[Any, An
             return serve(settings)
         case "custody", "run":
             return custody.run(settings)
+        case "recorder", "run":
+            recorders.run(settings)
     return None
 
 

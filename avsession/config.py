@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from avsession.config_outside import Webhooks, is_loopback_host, webhook_problems
-from avsession.config_processes import Custody
+from avsession.config_processes import Custody, Recorder, recorder_problems
 from avsession.errors import SettingsInvalid
 from avsession.forwarded import Header, Proxies
 from avsession.messages.common import IceServer
@@ -234,6 +234,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     export: Export = Export()
     signin: SignIn = SignIn()
     custody: Custody = Custody()
+    recorder: Recorder = Recorder()
     media: Media = Media()
     turn: Turn = Turn()
     proxy: Proxy = Proxy()
@@ -371,6 +372,7 @@ def check(settings: Settings) -> list[str]:
     sets = {"ice_servers": media.ice_servers, "recorder_ice_servers": media.recorder_ice_servers}
     problems += relay_problems(turn, sets, relay_only=media.relay_only)
     problems += webhook_problems(settings.webhooks)
+    problems += recorder_problems(settings.recorder, settings.recorder_capacity)
     if not settings.is_loopback:
         problems += _public_problems(settings)
     return problems

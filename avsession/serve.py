@@ -21,7 +21,7 @@ from pathlib import Path
 
 from aiohttp import web as aiohttp_web
 
-from avsession import __version__, keys
+from avsession import __version__, keys, recorders
 from avsession.audit import log as audit_log
 from avsession.audit.verify import Report
 from avsession.canonical import b64
@@ -181,7 +181,7 @@ async def _services(settings: Settings, files: Files, bus: Hub, store: SqlStore)
     notary = Notary(origin, keys.FileSigner(files.keys / "log.key"), anchors)
     return Services(
         store=store,
-        objects=FolderObjects(files.objects, files.spool),
+        objects=FolderObjects(files.objects, recorders.spool_of(settings, files.root)),
         custody=custody_of(settings, files.custody, notary.key),
         parcels=FolderParcels(files.exports),
         clock=SystemClock(),
@@ -205,22 +205,16 @@ async def close_store(app: Services) -> None:
 def worker_arguments(settings: Settings, files: Files, app: Services, number: int) -> list[str]:
     """The command line of one recorder worker."""
     worker = keys.worker_id(files.keys / f"recorder-{number}.id", app.entropy)
-    keys.credential(files.keys / "recorder.credential", app.entropy)
-    arguments = {
-        "--url": worker_url(settings),
-        "--worker": worker,
-        "--credential": str(files.keys / "recorder.credential"),
-        "--grant-key": b64(app.grant_key.public_key().public_bytes_raw()),
-        "--spool": str(keys.private_folder(files.spool / worker)),
-        "--capacity": str(settings.recorder_capacity),
-        "--min-free-mb": str(settings.recorder_min_free_mb),
-        "--log-level": settings.log_level,
-    }
-    if settings.certificate is None and not settings.proxy.plain:
-        arguments["--ca-file"] = str(files.keys / "ca.pem")
-    # with "=": a key in base64url may begin with a dash
-    line = [f"{name}={value}" for name, value in arguments.items()]
-    return [*line, "--log-json"] if settings.log_json else line
+    recorders.publish(settings, files.root, app.grant_key, app.entropy)
+    local = settings.certificate is None and not settings.proxy.plain
+    return recorders.line(
+        settings,
+        files.root,
+        worker,
+        url=worker_url(settings),
+        grant_key=b64(app.grant_key.public_key().public_bytes_raw()),
+        ca=files.keys / "ca.pem" if local else None,
+    )
 
 
 def worker_url(settings: Settings) -> str:
@@ -303,7 +297,7 @@ async def note_start(app: Services) -> None:
 async def _run(
     settings: Settings, files: Files, app: Services, hub: Hub, tasks: Tasks, stop: Stops
 ) -> None:
-    credential = keys.credential(files.keys / "recorder.credential", app.entropy)
+    credential = recorders.publish(settings, files.root, app.grant_key, app.entropy)
     signaling = SignalingServer(hub, bind(app), origins=settings.origins, credential=credential)
     runner = aiohttp_web.AppRunner(create_app(app))
     await runner.setup()

@@ -13,11 +13,14 @@ import os
 import signal
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 from avsession import logs
+from avsession.config_processes import port_range
 from avsession.errors import AvsessionError, Unavailable
 from recorder.disk import Disk
+from recorder.ports import PortLoop
 from recorder.worker import TICK_S, Worker, WorkerConfig
 
 TAKE_OVER_S = 10.0
@@ -37,6 +40,10 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--ca-file", type=Path, help="certificate authority of the server")
     made.add_argument("--capacity", type=int, default=16, help="recordings at once")
     made.add_argument("--min-free-mb", type=int, default=512, help="below it nothing starts")
+    made.add_argument(
+        "--ports", type=port_range, metavar="FIRST-LAST", help="UDP ports of the legs"
+    )
+    made.add_argument("--address", help="IP address under which browsers reach those ports")
     made.add_argument("--log-level", default="INFO", help="DEBUG, INFO, WARNING or ERROR")
     made.add_argument("--log-json", action="store_true", help="log lines as JSON")
     made.add_argument(
@@ -45,8 +52,10 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def main(config: WorkerConfig, disk: Disk | None = None) -> None:
-    """Run a worker until SIGTERM or SIGINT."""
+def main(
+    config: WorkerConfig, disk: Disk | None = None, ports: tuple[int, int] | None = None
+) -> None:
+    """Run a worker until SIGTERM or SIGINT; its legs within ``ports``, both included."""
     # aioice and aiortc log addresses, which are personal data
     for name in ("aioice", "aiortc", "websockets"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -61,7 +70,8 @@ def main(config: WorkerConfig, disk: Disk | None = None) -> None:
     # what is loaded by now stays; frames come and go, and are in no cycles
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
-    asyncio.run(run())
+    with asyncio.Runner(loop_factory=partial(PortLoop, *ports) if ports else None) as runner:
+        runner.run(run())
 
 
 async def _take_over(config: WorkerConfig, disk: Disk | None) -> Worker:
@@ -102,8 +112,10 @@ def run(arguments: list[str], disk: Disk | None = None) -> int:
                 ca_file=given.ca_file,
                 capacity=given.capacity,
                 min_free_bytes=given.min_free_mb * 1024 * 1024,
+                address=given.address,
             ),
             disk,
+            given.ports,
         )
     except AvsessionError as error:
         sys.stderr.write(f"{error}\n")

@@ -13,6 +13,7 @@ from avsession.messages import IceServer
 from avsession.tasks import Tasks
 from recorder.frames import EncodedFrame, Kind, Span
 from recorder.leg import Certificate, Leg, LegState
+from recorder.ports import advertised
 from recorder.receive import Receiver
 from recorder.spool import LEG_LOST
 from recorder.track import CutSegment, SegmentWriter, TrackBuffer
@@ -42,6 +43,8 @@ class LegSettings:
     now_ms: Callable[[], float]
     hurried: bool = False
     """Set by a leg that wants the next tick soon; who ticks looks at it, and resets it."""
+    address: str | None = None
+    """Under which browsers reach us, where it is not our own."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,7 @@ class Party:
             return  # closed before it began
         if leg is self._leg:
             self._answer_ms = self._settings.now_ms() + ANSWER_MS
-            self._reports.offer(sdp)
+            self._reports.offer(advertised(sdp, self._settings.address))
 
     def _frames(self, frames: list[EncodedFrame]) -> None:
         if self._fresh:

@@ -90,6 +90,8 @@ class WorkerConfig:
     """Recordings at once."""
     min_free_bytes: int = 512 * 1024 * 1024
     """Below this much free space no recording starts."""
+    address: str | None = None
+    """Under which browsers reach its legs; None: its own."""
 
 
 def monotonic_ms() -> float:
@@ -127,7 +129,7 @@ class Worker:
             grant_key, config.worker, self._certificate.fingerprint, self._spool.public_key
         )
         self._clock = ServerClock()
-        self._legs = LegSettings(self._certificate, (), now_ms)
+        self._legs = LegSettings(self._certificate, (), now_ms, address=config.address)
         self._metrics = Metrics()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="spool")
         self._tasks = Tasks(limit=256)

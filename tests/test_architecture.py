@@ -55,7 +55,12 @@ ORDER = (
     ),
     ("avsession.usecases",),
     ("avsession.storage", "signaling", "web", "recorder"),
-    ("avsession.certificates", "avsession.custody", "avsession.supervisor"),
+    (
+        "avsession.certificates",
+        "avsession.custody",
+        "avsession.recorders",
+        "avsession.supervisor",
+    ),
     ("avsession.serve",),
     ("avsession.auditing", "avsession.proving", "avsession.verify_receipt"),
     ("avsession.exporting", "avsession.relaying", "avsession.retaining", "avsession.telling"),
@@ -69,6 +74,7 @@ APART = ("avsession.storage", "signaling", "web", "recorder")
 RECORDER_MAY_IMPORT = (
     *LEAVES,
     "avsession.config",
+    "avsession.config_processes",
     "avsession.messages",
     "avsession.grant",
     "avsession.recording",

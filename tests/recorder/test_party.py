@@ -41,9 +41,10 @@ class Seat:
             issued_ms=0, expires_ms=1, worker="w", fingerprint="f", recorder_key="k",
             purposes=(), consents=(), legs=(GrantedLeg("p", "trk_x", recipient),),
         )  # fmt: skip
+        self.settings = LegSettings(Certificate(), (), self.now_ms)
         self.party = Party(
             grant, writer,
-            settings=LegSettings(Certificate(), (), self.now_ms),
+            settings=self.settings,
             reports=Reports(
                 self._offer, self._state, self._cluster, self.retired.append, self._ended
             ),
@@ -95,6 +96,15 @@ async def seat(tmp_path: Path) -> AsyncIterator[Seat]:
     made = Seat(tmp_path)
     yield made
     await made.close()
+
+
+async def test_an_offer_names_the_address_under_which_we_are_reached(seat: Seat) -> None:
+    seat.settings.address = "203.0.113.7"
+    seat.tick()
+    await seat.offered(1)
+    hosts = [line for line in seat.offers[0].split("\r\n") if line.endswith("typ host")]
+    assert any(" 203.0.113.7 " in line for line in hosts)
+    assert all(" 203.0.113.7 " in line or ":" in line.split(" ")[4] for line in hosts)
 
 
 async def test_an_offer_that_nobody_answers_is_made_again(seat: Seat) -> None:
