@@ -23,6 +23,9 @@ MAX_CANDIDATES = 64
 MAX_CANDIDATE = 512
 """Characters of an ICE candidate."""
 
+KNOWN_EXTENSIONS = frozenset({"generation", "ufrag", "network-id", "network-cost"})
+"""What may follow a relayed candidate where only those are shown."""
+
 PROTOCOLS = {
     "audio": frozenset({"UDP/TLS/RTP/SAVPF"}),
     "video": frozenset({"UDP/TLS/RTP/SAVPF"}),
@@ -39,10 +42,12 @@ _SETUP = re.compile(r"actpass|active|passive")
 _MDNS = re.compile(r"[A-Za-z0-9-]{1,63}\.local")
 _CANDIDATE = re.compile(
     r"candidate:[A-Za-z0-9+/]{1,32} [0-9]{1,3} (?i:udp|tcp) [0-9]{1,10} (?P<address>\S{1,80})"
-    r" (?P<port>[0-9]{1,5}) typ (?:host|srflx|prflx|relay)"
+    r" (?P<port>[0-9]{1,5}) typ (?P<kind>host|srflx|prflx|relay)"
     r"(?: raddr (?P<raddr>\S{1,80}) rport (?P<rport>[0-9]{1,5}))?"
     r"(?: [!-~]{1,64} [!-~]{1,256}){0,16}"
 )
+
+_ADDRESS = re.compile(r"IN IP[46] \S+")
 
 _CHECKED = {
     "ice-ufrag": (_UFRAG, "The ICE user name is not acceptable."),
@@ -106,6 +111,42 @@ def check_candidate(text: str) -> None:
     for port in (match["port"], match["rport"]):
         if port is not None and int(port) > 65_535:
             raise SdpRefused("A candidate's port is out of range.")
+
+
+def relayed(candidate: str) -> str | None:
+    """The candidate without the address behind it, if it is a relayed one; None for any other.
+
+    Of what may follow only known words stay: others could hold anything.
+    """
+    match = _CANDIDATE.fullmatch(candidate)
+    if match is None or match["kind"] != "relay":
+        return None
+    # RFC 8839 section 5.1: what stands there when the related address is not to be told
+    shown = [candidate[: match.end("kind")], "raddr 0.0.0.0 rport 9"]
+    more = candidate[match.end("rport" if match["rport"] else "kind") :].split()
+    for name, value in zip(more[::2], more[1::2], strict=True):
+        if name in KNOWN_EXTENSIONS and value.isalnum():
+            shown.append(f"{name} {value}")
+    return " ".join(shown)
+
+
+def relayed_only(text: str) -> str:
+    """A description that `check` has let through, without any address but relayed ones.
+
+    The candidates of other kinds go, and the addresses that stand elsewhere: whose session it is
+    (o=), the default destination (c=, a=rtcp) and the addresses behind relayed candidates. With
+    trickled candidates nobody reads those (RFC 8840 section 4.1.1).
+    """
+    kept = []
+    for line in _lines(text):
+        if line.startswith("a=candidate:"):
+            if (shown := relayed(line[2:])) is not None:
+                kept.append(f"a={shown}")
+        elif line.startswith(("c=", "o=", "a=rtcp:")):
+            kept.append(_ADDRESS.sub("IN IP4 0.0.0.0", line))
+        elif not line.lower().startswith("a=remote-candidates"):
+            kept.append(line)
+    return "\r\n".join(kept) + "\r\n"
 
 
 def _lines(text: str) -> list[str]:

@@ -298,7 +298,14 @@ async def _run(
     settings: Settings, files: Files, app: Services, hub: Hub, tasks: Tasks, stop: Stops
 ) -> None:
     credential = recorders.publish(settings, files.root, app.grant_key, app.entropy)
-    signaling = SignalingServer(hub, bind(app), origins=settings.origins, credential=credential)
+    app.relay.secret(settings)  # one that cannot be read is said now, not in the first call
+    signaling = SignalingServer(
+        hub,
+        bind(app),
+        origins=settings.origins,
+        credential=credential,
+        relay_only=settings.media.relay_only,
+    )
     runner = aiohttp_web.AppRunner(create_app(app))
     await runner.setup()
     if runner.server is None:

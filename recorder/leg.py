@@ -1,4 +1,4 @@
-"""One party's WebRTC connection to the recorder. The only file that touches aiortc and aioice.
+"""One party's WebRTC connection to the recorder. Only this file and `ice` touch aiortc and aioice.
 
 aioice does ICE, aiortc the DTLS handshake; SRTP packets never enter their queues. Once connected,
 the leg's socket is taken out of the event loop: each tick reads what waits there, many datagrams
@@ -17,14 +17,13 @@ from typing import Any, cast
 
 import aioice
 import pylibsrtp
-from aiortc import RTCCertificate, RTCDtlsTransport, RTCIceServer
+from aiortc import RTCCertificate, RTCDtlsTransport
 from aiortc.rtcdtlstransport import RTCDtlsFingerprint, RTCDtlsParameters
-from aiortc.rtcicetransport import connection_kwargs
 
 from avsession.errors import SdpRefused
 from avsession.messages import IceServer
 from avsession.tasks import Tasks
-from recorder import rtp, sdp
+from recorder import ice, rtp, sdp
 from recorder.dtls import DtlsPipe, without_plain_alerts
 from recorder.frames import EncodedFrame
 from recorder.intake import MAX_DATAGRAM, Counters, Intake
@@ -72,7 +71,7 @@ class Leg:
     with a short stable reason. Neither may raise.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its owner knows so many things of it
         self,
         *,
         certificate: Certificate,
@@ -83,6 +82,7 @@ class Leg:
         receiver: Receiver,
         cap_bps: int = 1_500_000,
         max_height: int = 720,
+        relay_only: bool = False,
     ) -> None:
         self.state = LegState.NEW
         self.receiver = receiver
@@ -91,13 +91,7 @@ class Leg:
         self._certificate = certificate
         self._max_height = max_height
         self._tasks = Tasks(limit=4)
-        servers = [
-            RTCIceServer(urls=list(s.urls), username=s.username, credential=s.credential)
-            for s in ice_servers
-        ]
-        self._ice = aioice.Connection(ice_controlling=True, **connection_kwargs(servers))
-        # whatever aioice cannot parse as STUN would end in its unbounded queue
-        self._ice.data_received = lambda data, component: None  # type: ignore[method-assign]
+        self._ice = ice.connection(ice_servers, relay_only=relay_only)
         self._pipe = DtlsPipe(self._send)
         self._dtls = RTCDtlsTransport(cast(Any, self._pipe), [certificate.inner])
         self._dtls.on("statechange", self._dtls_changed)
@@ -120,6 +114,11 @@ class Leg:
         """Datagrams dropped: empty, oversized, from strangers, undecryptable."""
         return self._count.refused
 
+    @property
+    def relayed(self) -> bool:
+        """Whether TURN gave an address, if it was asked, or may do so yet."""
+        return self._gathering is None or not self._gathering.done() or ice.relayed(self._ice)
+
     async def offer(self) -> str:
         """Gather candidates (at most 5 s) and return the offer's SDP. Once only."""
         if self.state is not LegState.NEW:
@@ -136,12 +135,7 @@ class Leg:
         )
 
     async def _gather(self) -> None:
-        await self._ice.gather_candidates()
-        if not any(c.type == "host" for c in self._ice.local_candidates):
-            # aioice leaves loopback out; on a machine with nothing else it is all there is
-            self._ice._local_candidates += await self._ice.get_component_candidates(
-                component=1, addresses=["127.0.0.1"]
-            )
+        await ice.gather(self._ice)
         for protocol in self._ice._protocols:
             hook = partial(self._datagram, protocol, protocol.datagram_received)
             protocol.datagram_received = hook  # type: ignore[method-assign]
@@ -230,7 +224,7 @@ class Leg:
         await self._dtls.stop()
         self._pipe.put(None)
         await self._tasks.close()
-        await self._ice.close()
+        await ice.close(self._ice)
 
     # --- connecting
 
@@ -391,7 +385,4 @@ class Leg:
             self._send(self._dtls._tx_srtp.protect_rtcp(packet))
 
     def _send(self, data: bytes) -> None:
-        """Send on the nominated pair, now; what cannot be sent is lost, as UDP may lose it."""
-        pair = self._ice._nominated.get(1)
-        if pair is not None and not pair.protocol.transport.is_closing():
-            pair.protocol.transport.sendto(data, pair.remote_addr)
+        ice.send(self._ice, data)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from avsession.errors import SdpRefused
 from avsession.grant import Grant
-from avsession.messages import IceServer
+from avsession.messages import IceServer, WorkerWelcome
 from avsession.tasks import Tasks
 from recorder.frames import EncodedFrame, Kind, Span
 from recorder.leg import Certificate, Leg, LegState
@@ -45,6 +47,23 @@ class LegSettings:
     """Set by a leg that wants the next tick soon; who ticks looks at it, and resets it."""
     address: str | None = None
     """Under which browsers reach us, where it is not our own."""
+    relay_only: bool = False
+    """Legs go through TURN only."""
+    relays: dict[str, Sequence[IceServer]] = field(default_factory=dict)
+    """By recording: the TURN server, with credentials that are good for a while."""
+
+    def welcome(self, message: WorkerWelcome) -> None:
+        """What the server says for all legs that are made from now on."""
+        self.ice_servers, self.relay_only = message.ice_servers, message.relay_only
+
+    def servers(self, recording: str, turn: int) -> list[IceServer]:
+        """For the next leg of a recording, TURN's URLs turned ``turn`` times: the first counts."""
+        return [*self.ice_servers, *(_turned(one, turn) for one in self.relays.get(recording, ()))]
+
+
+def _turned(server: IceServer, turn: int) -> IceServer:
+    at = turn % len(server.urls) if server.urls else 0
+    return replace(server, urls=server.urls[at:] + server.urls[:at])
 
 
 @dataclass(frozen=True)
@@ -85,6 +104,8 @@ class Party:
         self._phase_ms = handed_on
         self._leg: Leg | None = None
         self._failures = 0
+        self._turn = 0
+        """How often TURN gave no address: the next leg asks for one another way."""
         self._retry_ms: float | None = settings.now_ms()
         self._answer_ms = float("inf")
         self._capturing = False
@@ -167,7 +188,8 @@ class Party:
         hold_ms = max(MIN_HOLD_MS, grant.delay_ms - HOLD_MARGIN_MS)
         self._leg = leg = Leg(
             certificate=self._settings.certificate,
-            ice_servers=self._settings.ice_servers,
+            ice_servers=self._settings.servers(grant.recording, self._turn),
+            relay_only=self._settings.relay_only,
             sink=self._frames,
             on_state=lambda state, reason: self._state(leg, state, reason),
             now_ms=self._settings.now_ms,
@@ -216,6 +238,7 @@ class Party:
         leg, self._leg = self._leg, None
         self._capturing = False
         if leg is not None:
+            self._turn += not leg.relayed
             self._reports.retire(leg)
 
     def _hand_on(self, segments: list[CutSegment]) -> None:

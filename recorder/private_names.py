@@ -1,13 +1,14 @@
 """What the recorder relies on that its libraries do not promise, and in which versions it was read.
 
-`leg` uses the names of aiortc, aioice, asyncio and ``Session``, `intake` those of the binding.
+`leg` and `ice` use the names of aiortc, aioice, asyncio and ``Session``, `intake` those of the binding.
 tests/recorder/test_private_names.py fails when one moves, or another version is locked.
 """
 
 PRIVATE_NAMES = {
     "aioice.Connection": (
         "_nominated", "_check_list", "_protocols", "_local_candidates",
-        "data_received", "get_component_candidates", "gather_candidates",
+        "data_received", "get_component_candidates", "gather_candidates", "turn_server",
+        "_transport_policy",
     ),
     "aiortc.RTCDtlsTransport": ("_rx_srtp", "_tx_srtp", "_set_role", "_transport", "_recv_next"),
     "aiortc.RTCCertificate": ("getFingerprints",),

@@ -30,6 +30,7 @@ from avsession.errors import (
 from avsession.grant import Grant
 from avsession.messages import Capture as CaptureOrder
 from avsession.messages import (
+    CaptureServers,
     CloseGate,
     EntryAccepted,
     EntryRefused,
@@ -233,6 +234,8 @@ class Worker:
                 await self._capture(message)
             case ErrorReply():
                 log.warning("signaling refused a message: %s", message.code)
+            case CaptureServers() if message.recording in self._captures:
+                self._legs.relays[message.recording] = message.ice_servers
             case CloseGate() if capture := self._captures.get(message.recording):
                 await self._close(capture, message)
             case LegAnswered() | LegTrickled() | LegLost():
@@ -245,7 +248,7 @@ class Worker:
                 log.warning("signaling named a recording that is not here")
 
     async def _welcome(self, message: WorkerWelcome) -> None:
-        self._legs.ice_servers = message.ice_servers
+        self._legs.welcome(message)
         self._welcomed = True
         self._link.send(Heartbeat(sent=self._now_ms()))
         for recording, known in message.known.items():
@@ -298,6 +301,7 @@ class Worker:
             recording, generation = grant.recording, grant.generation
             capture = await self._open(grant, order.resume)
             try:
+                self._legs.relays[recording] = order.ice_servers
                 capture.begin(grant, order.grant)
             except AvsessionError:
                 if not capture.begun:
@@ -362,6 +366,7 @@ class Worker:
     async def _forget(self, capture: Capture) -> None:
         """The recording's spool goes: the domain has everything, or wants none of it."""
         self._captures.pop(capture.recording, None)
+        self._legs.relays.pop(capture.recording, None)
         await capture.aclose()
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._executor, self._spool.delete, capture.recording)

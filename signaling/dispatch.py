@@ -18,6 +18,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import replace
+
 from avsession import sdp
 from avsession.errors import (
     AvsessionError,
@@ -93,6 +95,16 @@ class Seat:
     limits: Limits
     hold: Callable[[str], None] = lambda key: None
     """Let no gate open before the change with this key has its answer. Waits for nothing."""
+    relay_only: bool = False
+    """Of what a party's page says of ways to it, only those through TURN are passed on."""
+
+    def shown(self, description: str) -> str:
+        """A description as others may see it."""
+        return sdp.relayed_only(description) if self.relay_only else description
+
+    def shown_candidate(self, candidate: str) -> str | None:
+        """A candidate as others may see it; None: not at all. Empty stays empty: the end."""
+        return sdp.relayed(candidate) if self.relay_only and candidate else candidate
 
 
 @dataclass(frozen=True)
@@ -129,17 +141,30 @@ def _relay_description(seat: Seat, message: Describe) -> None:
         sdp.check(message.sdp)
     elif message.sdp:
         raise SdpRefused("A rollback has no description.")
-    said = Described(sender=seat.owner, kind=message.kind, sdp=message.sdp)
+    text = seat.shown(message.sdp) if message.sdp else ""
+    said = Described(sender=seat.owner, kind=message.kind, sdp=text)
     seat.hub.relay(seat.owner, message.to, said)
 
 
 def _relay_candidate(seat: Seat, message: Trickle) -> None:
     if message.candidate:
         sdp.check_candidate(message.candidate)
-    said = Trickled(
-        sender=seat.owner, candidate=message.candidate, mid=message.mid, line=message.line
-    )
+    shown = seat.shown_candidate(message.candidate)
+    if shown is None:
+        return
+    said = Trickled(sender=seat.owner, candidate=shown, mid=message.mid, line=message.line)
     seat.hub.relay(seat.owner, message.to, said)
+
+
+async def _leg_answer(seat: Seat, message: LegAnswer) -> None:
+    shown = replace(message, sdp=seat.shown(message.sdp))
+    await seat.cases.leg_answer(seat.owner, shown)
+
+
+async def _leg_candidate(seat: Seat, message: LegTrickle) -> None:
+    shown = seat.shown_candidate(message.candidate)
+    if shown is not None:
+        await seat.cases.leg_trickle(seat.owner, replace(message, candidate=shown))
 
 
 def _media(seat: Seat, message: MediaState) -> None:
@@ -181,10 +206,8 @@ PARTY: Mapping[type[Message], Rule] = {
     StopRecording: Ahead("closing", lambda s, m: s.cases.stop(s.owner, m)),
     PauseRecording: Ahead("closing", lambda s, m: s.cases.pause(s.owner, m)),
     ResumeRecording: InTurn("others", lambda s, m: s.cases.resume(s.owner, m)),
-    LegAnswer: InTurn("descriptions", lambda s, m: s.cases.leg_answer(s.owner, m), _check_sdp),
-    LegTrickle: InTurn(
-        "candidates", lambda s, m: s.cases.leg_trickle(s.owner, m), _check_candidate
-    ),
+    LegAnswer: InTurn("descriptions", _leg_answer, _check_sdp),
+    LegTrickle: InTurn("candidates", _leg_candidate, _check_candidate),
     LegFailed: InTurn("closing", lambda s, m: s.cases.leg_failed(s.owner, m)),
     Leave: InTurn("closing", lambda s, m: s.cases.left(s.owner)),
 }

@@ -75,7 +75,8 @@ class SignalingServer:
     """Both doors. ``party`` and ``recorder`` make the protocol of a connection that is theirs.
 
     ``origins``: lower-case origins of pages that may connect. ``credential``: what recorder
-    workers must present, at least 32 characters. ``now``: seconds that never go back. Call
+    workers must present, at least 32 characters. ``relay_only``: no party's address is passed on,
+    whatever its page says; only relayed candidates are. ``now``: seconds that never go back. Call
     :meth:`close` before the store closes.
     """
 
@@ -86,6 +87,7 @@ class SignalingServer:
         *,
         origins: frozenset[str],
         credential: str,
+        relay_only: bool = False,
         limits: Limits | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -93,6 +95,7 @@ class SignalingServer:
             raise ValueError("the recorder's credential needs 32 characters at least")
         self._hub = hub
         self._cases = cases
+        self._relay_only = relay_only
         self._limits = limits or Limits()
         self._now = now
         self._tasks = Tasks(limit=100_000)
@@ -232,7 +235,10 @@ class SignalingServer:
     async def _attend(self, socket: Socket, peer: Peer, road: Road) -> None:
         """From a valid hello until the owner is gone and that is written down."""
         lanes = Lanes(self._tasks, peer.name, road.waiting)
-        seat = Seat(road.owner, peer, lanes, self._hub, self._cases, self._limits, hold=road.hold)
+        seat = Seat(
+            road.owner, peer, lanes, self._hub, self._cases, self._limits,
+            hold=road.hold, relay_only=self._relay_only,
+        )  # fmt: skip
         try:
             await self._join(peer, road)
             while peer.ending is None:

@@ -95,8 +95,8 @@ ONLY_IN = {
     "alembic": ("avsession.storage",),
     "aiosqlite": ("avsession.storage",),
     "sqlite3": ("avsession.storage",),
-    "aiortc": ("recorder.leg",),
-    "aioice": ("recorder.leg",),
+    "aiortc": ("recorder.leg", "recorder.ice"),
+    "aioice": ("recorder.leg", "recorder.ice"),
     "pylibsrtp": ("recorder.leg", "recorder.intake"),
     "pyrage": ("avsession.sealing",),
 }

@@ -40,6 +40,7 @@ from avsession.messages.party import (
     GiveConsent,
     Granted,
     Hello,
+    IceServers,
     Leave,
     LegAnswer,
     LegFailed,
@@ -70,6 +71,7 @@ from avsession.messages.party import (
 )
 from avsession.messages.recorder import (
     Capture,
+    CaptureServers,
     CloseGate,
     EntryAccepted,
     EntryRefused,
@@ -95,6 +97,7 @@ __all__ = [
     "AskOver",
     "Asked",
     "Capture",
+    "CaptureServers",
     "ChooseFate",
     "CloseGate",
     "Codec",
@@ -117,6 +120,7 @@ __all__ = [
     "HeartbeatReply",
     "Hello",
     "IceServer",
+    "IceServers",
     "Leave",
     "LegAnswer",
     "LegAnswered",

@@ -296,6 +296,13 @@ class Parties(Message, frozen=True, kw_only=True, tag="parties"):
     parties: tuple[PartyInfo, ...]
 
 
+class IceServers(Message, frozen=True, kw_only=True, tag="ice.servers"):
+    """New credentials, before the old ones end: give them to every connection, and take a new path
+    on the call's (ICE restart), so that nothing rests on the old ones."""
+
+    ice_servers: tuple[IceServer, ...]
+
+
 class Described(Message, frozen=True, kw_only=True, tag="described"):
     """Another party's SDP."""
 
@@ -378,6 +385,7 @@ class Ack(Message, frozen=True, kw_only=True, tag="ack"):
 
 
 ToParty = (
-    Welcome | Pong | Parties | Described | Trickled | Asked | AskOver | RecordingChanged | Granted
-    | LegOffered | RecordingFinished | Ended | ServerStops | Ack | ErrorReply
+    Welcome | Pong | Parties | IceServers | Described | Trickled | Asked | AskOver
+    | RecordingChanged | Granted | LegOffered | RecordingFinished | Ended
+    | ServerStops | Ack | ErrorReply
 )  # fmt: skip

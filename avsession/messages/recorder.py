@@ -101,6 +101,8 @@ class WorkerWelcome(Message, frozen=True, kw_only=True, tag="recorder.welcome"):
 
     ice_servers: tuple[IceServer, ...]
     known: dict[str, int]
+    relay_only: bool = False
+    """Legs go through TURN only."""
 
 
 class HeartbeatReply(Message, frozen=True, kw_only=True, tag="recorder.heartbeat"):
@@ -122,6 +124,19 @@ class Capture(Message, frozen=True, kw_only=True, tag="recorder.capture"):
     grant: str
     resume: int
     """How many manifest entries the domain has; 0 for a new recording."""
+    ice_servers: tuple[IceServer, ...] = ()
+    """For this recording's legs, besides those of the welcome."""
+
+
+class CaptureServers(Message, frozen=True, kw_only=True, tag="recorder.servers"):
+    """New credentials for a recording's legs, in place of those that its order came with.
+
+    Legs that stand go on with the old ones, which TURN servers let a standing allocation keep;
+    the next leg is made with these.
+    """
+
+    recording: str
+    ice_servers: tuple[IceServer, ...]
 
 
 class CloseGate(Message, frozen=True, kw_only=True, tag="recorder.close"):
@@ -189,6 +204,6 @@ class EntryRefused(Message, frozen=True, kw_only=True, tag="recorder.refused"):
 
 
 ToRecorder = (
-    WorkerWelcome | HeartbeatReply | Capture | CloseGate | LegAnswered | LegTrickled | LegLost
-    | EntryAccepted | EntryRefused | ErrorReply
+    WorkerWelcome | HeartbeatReply | Capture | CaptureServers | CloseGate | LegAnswered
+    | LegTrickled | LegLost | EntryAccepted | EntryRefused | ErrorReply
 )  # fmt: skip

@@ -34,7 +34,7 @@ from avsession.records import (
 )
 from avsession.session import Party, Session, new_id
 from avsession.usecases import consents as consents_of
-from avsession.usecases import effects, evidence, views
+from avsession.usecases import effects, evidence, relay, views
 from avsession.usecases.common import advance, leaf, load_state
 from avsession.usecases.gate import OpenGate
 from avsession.usecases.services import Services
@@ -176,7 +176,9 @@ async def _announce(app: Services, ready: _Ready) -> None:
     )
     app.bus.tell_session(gate.session, RecordingChanged(recording=on))
     app.bus.tell_session(gate.session, Granted(grant=ready.token))
-    app.bus.tell_worker(gate.worker, Capture(grant=ready.token, resume=ready.entries))
+    servers = relay.for_recorder(app, gate.session)
+    order = Capture(grant=ready.token, resume=ready.entries, ice_servers=servers)
+    app.bus.tell_worker(gate.worker, order)
     async with app.store.read() as tx:
         parties = await views.parties(app, tx, gate.session)
     app.bus.tell_session(gate.session, Parties(parties=parties))

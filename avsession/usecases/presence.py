@@ -9,7 +9,7 @@ from avsession.errors import NotFound, SessionOver, SignInRequired
 from avsession.messages import Parties, Welcome
 from avsession.records import GrantRecord, Withdrawal
 from avsession.session import SEAT_TIMEOUT_MS, Party, Presence, Role, Session
-from avsession.usecases import draining, effects, keys, views
+from avsession.usecases import draining, effects, keys, relay, views
 from avsession.usecases.capture import open_gate
 from avsession.usecases.closing import going
 from avsession.usecases.common import advance, leaf, load, load_live, load_state
@@ -60,13 +60,12 @@ async def _welcome(app: Services, party_id: str) -> Welcome:
         gate = app.gate.of_session(session.id)
         grant = await tx.get(GrantRecord, gate.recording, gate.generation) if gate else None
         choice = await tx.one(Withdrawal, party=party_id, fate=None, done=False)
-        media = app.settings.media
         return Welcome(
             you=party.id,
             session=session.id,
             parties=await views.parties(app, tx, session.id),
-            ice_servers=media.ice_servers,
-            relay_only=media.relay_only,
+            ice_servers=relay.for_party(app, session.id, party.id),
+            relay_only=app.settings.media.relay_only,
             recording=await views.status(app, tx, session.id, state),
             ask=await views.ask(app, tx, state),
             grant=grant.token if grant else None,

@@ -20,6 +20,7 @@ from avsession.usecases.opened import Opened
 from avsession.usecases.permissions import Principal
 from avsession.usecases.readiness import Readiness
 from avsession.usecases.readings import Readings
+from avsession.usecases.relay import Relay
 from avsession.usecases.schedule import Schedule
 from avsession.usecases.seated import Seated
 from avsession.usecases.watch import Watch
@@ -55,6 +56,7 @@ class Services:
     building: Building = dataclasses.field(default_factory=Building)
     figures: Figures = dataclasses.field(default_factory=Figures)
     readings: Readings = dataclasses.field(default_factory=Readings)
+    relay: Relay = dataclasses.field(default_factory=Relay)
     watch: Watch = dataclasses.field(default_factory=Watch)
     schedule: Schedule = dataclasses.field(default_factory=Schedule)
     seated: Seated = dataclasses.field(default_factory=Seated)

@@ -22,6 +22,7 @@ from avsession.usecases import (
     exports,
     holds,
     leaving,
+    relay,
     resetting,
     retention,
     withdrawals,
@@ -55,7 +56,7 @@ async def tick(app: Services) -> None:
     steps = (
         resetting.follow, stop_again, _answers, _seats, _choices, _erasures, _drains,
         leaving.follow, retention.apply, erasure.resume, erasing.carry_on, exports.expire,
-        disclosures.expire, _scrub, _invitations, evidence.keep_signing,
+        disclosures.expire, relay.renew, _scrub, _invitations, evidence.keep_signing,
     )  # fmt: skip
     for step in steps:
         await _guarded(step(app))

@@ -41,7 +41,10 @@ async def worker_joined(app: Services, hello: Hello) -> WorkerWelcome:
         await worker_gone(app, hello.worker)
     async with app.store.read() as tx:
         known = {rec: await _known(app, tx, hello.worker, rec) for rec in hello.recordings}
-    return WorkerWelcome(ice_servers=app.settings.media.recorder_ice_servers, known=known)
+    media = app.settings.media
+    return WorkerWelcome(
+        ice_servers=media.recorder_ice_servers, relay_only=media.relay_only, known=known
+    )
 
 
 async def _known(app: Services, tx: Reader, worker: str, recording_id: str) -> int:

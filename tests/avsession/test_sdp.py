@@ -1,5 +1,6 @@
 """What a session description may hold: real ones pass, each hostile edit of one is refused."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -107,3 +108,47 @@ def test_one_changed_character_never_breaks_the_check(place: int, character: str
 
 def test_the_message_takes_what_the_check_takes() -> None:
     assert sdp.MAX_TEXT == MAX_SDP
+
+
+# --- only relayed ways
+
+RELAY = "candidate:1 1 udp 41885439 198.51.100.3 50000 typ relay raddr 192.0.2.2 rport 42252"
+HIDDEN = "candidate:1 1 udp 41885439 198.51.100.3 50000 typ relay raddr 0.0.0.0 rport 9"
+
+
+@pytest.mark.parametrize(
+    ("candidate", "shown"),
+    [
+        (RELAY, HIDDEN),
+        (f"{RELAY} generation 0 network-id 1", f"{HIDDEN} generation 0 network-id 1"),
+        ("candidate:1 1 udp 1 192.0.2.2 42252 typ host", None),
+        ("candidate:1 1 udp 1 192.0.2.2 42252 typ srflx raddr 10.0.0.1 rport 1", None),
+        ("candidate:1 1 udp 1 192.0.2.2 42252 typ prflx raddr 10.0.0.1 rport 1", None),
+        ("candidate:1 1 udp 1 192.0.2.2 42252 typ host x typ relay", None),
+        ("candidate:1 1 udp 1 0aee52e6-d364-47c6-9c79-1e7e2f4bd8ff.local 1 typ host", None),
+    ],
+)
+def test_only_relayed_candidates_are_shown_and_nothing_behind_them(
+    candidate: str, shown: str | None
+) -> None:
+    sdp.check_candidate(candidate)
+    assert sdp.relayed(candidate) == shown
+
+
+def test_a_description_keeps_relayed_ways_alone() -> None:
+    """Real ones with a relayed candidate put in; what is left is acceptable and has no address."""
+    for name in ("chromium-offer", "chromium-answer", "recorder-offer"):
+        text = read(f"{name}.sdp").replace("a=ice-ufrag", f"a={RELAY}\r\na=ice-ufrag", 1)
+        text = text.replace("a=rtcp:9 IN IP4 0.0.0.0", "a=rtcp:42253 IN IP6 fd00::2")
+        text += "a=remote-candidates:1 192.0.2.2 42252\r\n"
+        shown = sdp.relayed_only(text)
+        assert sdp.check(shown) == sdp.check(text)
+        assert f"a={HIDDEN}\r\n" in shown
+        assert shown.count("a=candidate") == 1
+        for address in ("192.0.2.2", "fd00::2", "127.0.0.1", ".local"):
+            assert address not in shown, address
+        same = [
+            line for line in text.splitlines() if not re.match("a=cand|a=rtcp:|a=remo|[co]=", line)
+        ]
+        assert [line for line in shown.splitlines() if line in same] == same
+        assert sdp.relayed_only(shown) == shown

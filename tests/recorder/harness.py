@@ -32,12 +32,11 @@ class Captured:
         self.tasks = Tasks()
         self.leg = Leg(
             certificate=Certificate(),
-            ice_servers=(),
             sink=self._sink,
             on_state=self._state,
             now_ms=now_ms,
             receiver=Receiver(),
-            **options,  # type: ignore[arg-type]
+            **{"ice_servers": (), **options},  # type: ignore[arg-type]
         )
 
     def _sink(self, frames: list[EncodedFrame]) -> None:

@@ -7,7 +7,13 @@ import fractions
 import time
 
 import av
-from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
 from aiortc.mediastreams import AudioStreamTrack
 
 CHROMIUM_FLAGS = [
@@ -77,8 +83,11 @@ class MovingPicture(MediaStreamTrack):
 class AiortcPublisher:
     """Answers a leg's offer with aiortc, over real UDP."""
 
-    def __init__(self, *, video: bool = True, audio: bool = True) -> None:
-        self.pc = RTCPeerConnection()
+    def __init__(
+        self, *, video: bool = True, audio: bool = True, turn: RTCIceServer | None = None
+    ) -> None:
+        servers = [turn] if turn else []
+        self.pc = RTCPeerConnection(RTCConfiguration(iceServers=servers))
         if video:
             self.pc.addTrack(MovingPicture())
         if audio:

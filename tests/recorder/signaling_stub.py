@@ -32,6 +32,7 @@ from avsession.messages import (
     GrantRefused,
     Heartbeat,
     HeartbeatReply,
+    IceServer,
     LegAnswered,
     LegOffer,
     LegState,
@@ -87,6 +88,8 @@ class Signaling:
         self.refuse_credential = False
         self.refuse_segments = False
         self.answer_heartbeats = True
+        self.ice_servers: tuple[IceServer, ...] = ()
+        self.relay_only = False
         self.on_offer: Callable[[LegOffer], Awaitable[None]] | None = None
         self._changed = asyncio.Event()
         self._server: Server | None = None
@@ -167,7 +170,8 @@ class Signaling:
     async def capture(self, generation: int = 1, **changes: Any) -> None:
         """Open the gate and say so."""
         self.live[RECORDING] = generation
-        await self.say(Capture(grant=self.grant(generation, **changes), resume=len(self.lines)))
+        grant = self.grant(generation, **changes)
+        await self.say(Capture(grant=grant, resume=len(self.lines), ice_servers=self.ice_servers))
 
     async def close_gate(
         self,
@@ -259,7 +263,7 @@ class Signaling:
             known = {
                 name: len(self.lines) if name == RECORDING else -1 for name in message.recordings
             }
-            await self.say(WorkerWelcome(ice_servers=(), known=known))
+            await self.say(WorkerWelcome(ice_servers=(), relay_only=self.relay_only, known=known))
         elif isinstance(message, Heartbeat) and self.answer_heartbeats:
             live = tuple(Live(recording=r, generation=g) for r, g in self.live.items())
             await self.say(HeartbeatReply(sent=message.sent, server_ms=self.now_ms, live=live))

@@ -6,6 +6,7 @@ import pyrage
 import pytest
 
 from avsession.grant import Grant, GrantedLeg
+from avsession.messages import IceServer, WorkerWelcome
 from avsession.tasks import Tasks
 from recorder.frames import EncodedFrame, Kind, Span
 from recorder.gate import MOST_LATE_MS, Gate
@@ -16,6 +17,7 @@ from recorder.track import SegmentWriter, Timeline
 from tests.recorder.harness import monotonic_ms
 from tests.recorder.packets import audio_packet
 from tests.recorder.publishers import AiortcPublisher
+from tests.support.coturn import free_port
 
 
 class Seat:
@@ -119,6 +121,53 @@ async def test_an_offer_that_nobody_answers_is_made_again(seat: Seat) -> None:
     seat.tick()
     await seat.offered(2)
     assert seat.offers[0] != seat.offers[1]
+
+
+async def test_turn_that_gives_no_address_is_asked_another_way(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next leg takes the next URL; a leg that failed for another reason keeps its own."""
+    nowhere = [f"turn:127.0.0.1:{free_port()}?transport=tcp" for _ in range(2)]
+    given = IceServer(urls=tuple(nowhere), username="u", credential="c")
+    seat.party._settings.relays["rec_x"] = (given,)
+    seat.party._settings.relay_only = True
+    asked: list[tuple[str, ...]] = []
+    usual = seat.party._settings.servers
+
+    def servers(recording: str, turn: int) -> list[IceServer]:
+        found = usual(recording, turn)
+        asked.append(found[0].urls)
+        return found
+
+    monkeypatch.setattr(seat.party._settings, "servers", servers)
+    for n in range(3):
+        seat.tick()
+        await seat.offered(n + 1)
+        seat.party.lost()
+        seat.ahead_ms += RETRY_MS[n] + 1
+    monkeypatch.setattr("recorder.leg.Leg.relayed", True)
+    seat.party._turn = 0
+    seat.tick()
+    await seat.offered(4)
+    seat.party.lost()
+    seat.ahead_ms += RETRY_MS[3] + 1
+    seat.tick()
+    await seat.offered(5)
+    first, second = given.urls
+    assert asked == [(first, second), (second, first)] * 1 + [(first, second)] * 3
+
+
+def test_each_recording_has_its_own_relay() -> None:
+    settings = LegSettings(Certificate(), (), monotonic_ms)
+    stun = IceServer(urls=("stun:s",))
+    settings.welcome(WorkerWelcome(ice_servers=(stun,), known={}, relay_only=True))
+    assert settings.relay_only
+    mine = IceServer(urls=("turn:a", "turn:b", "turns:c"), username="1:x", credential="y")
+    settings.relays["rec_a"] = (mine,)
+    assert settings.servers("rec_a", 0) == [stun, mine]
+    assert settings.servers("rec_a", 4)[1].urls == ("turn:b", "turns:c", "turn:a")
+    assert settings.servers("rec_a", 4)[1].username == "1:x"
+    assert settings.servers("rec_b", 0) == [stun]
 
 
 async def test_each_failure_in_a_row_waits_longer(seat: Seat) -> None:

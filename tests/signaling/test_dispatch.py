@@ -22,6 +22,7 @@ from tests.signaling.world import (
     STRANGER,
     World,
     ident,
+    world,
 )
 
 pytestmark = pytest.mark.timeout(30)
@@ -92,6 +93,40 @@ async def test_relays_do_not_wait_for_use_cases(there: World) -> None:
         await customer.say(type="trickle", to=AGENT, candidate=CANDIDATE)
         assert (await agent.next())["type"] == "trickled"
         stuck.set()
+
+
+RELAYED = "candidate:2 1 udp 41885439 198.51.100.3 50000 typ relay raddr 192.0.2.2 rport 42252"
+
+
+async def test_a_page_that_lies_cannot_show_an_address_where_only_relays_may_be(
+    files: tuple[Path, Path],
+) -> None:
+    """Neither to the other party nor to the recorder, in a description or by itself."""
+    lying = OFFER.replace("a=ice-ufrag", f"a={RELAYED}\r\na=ice-ufrag", 1)
+    hidden = RELAYED.replace("192.0.2.2 rport 42252", "0.0.0.0 rport 9")
+    async with (
+        world(files, relay_only=True) as there,
+        there.page(AGENT) as agent,
+        there.page(CUSTOMER) as customer,
+    ):
+        await customer.say(type="describe", to=AGENT, kind="offer", sdp=lying)
+        await customer.say(type="trickle", to=AGENT, candidate=CANDIDATE)
+        await customer.say(type="trickle", to=AGENT, candidate=RELAYED)
+        await customer.say(type="trickle", to=AGENT, candidate="")
+        await customer.say(type="describe", to=AGENT, kind="rollback")
+        described, relayed, end, rollback = [await agent.next() for _ in range(4)]
+        assert (relayed["candidate"], end["candidate"], rollback["sdp"]) == (hidden, "", "")
+        leg = {"recording": RECORDING, "generation": 1}
+        await customer.say(type="leg.answer", **leg, sdp=lying)
+        await customer.say(type="leg.trickle", **leg, candidate=CANDIDATE)
+        await customer.say(type="leg.trickle", **leg, candidate=RELAYED)
+        answered = await there.domain.called("leg_answer")
+        trickled = await there.domain.called("leg_trickle")
+        assert trickled[2].candidate == hidden
+        for text in (described["sdp"], answered[2].sdp):
+            assert f"a={hidden}" in text
+            assert "192.0.2.2" not in text
+            assert text.count("a=candidate") == 1
 
 
 # --- use cases

@@ -318,6 +318,7 @@ async def world(
     proxies: Proxies | None = None,
     *,
     plain: bool = False,
+    relay_only: bool = False,
 ) -> AsyncIterator[World]:
     """Everything up; afterwards everything down, in the order of a real end."""
     trust = ssl.create_default_context(cafile=str(files[0]))
@@ -330,6 +331,7 @@ async def world(
         origins=frozenset({ORIGIN}),
         credential=CREDENTIAL,
         limits=limits,
+        relay_only=relay_only,
     )
     assert runner.server is not None
     it.front = Front(

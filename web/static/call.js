@@ -195,6 +195,20 @@ export class Peer extends EventTarget {
     this.dispatchEvent(new Event("state"));
   }
 
+  /**
+   * Other servers, or other credentials for them, for the next path that is looked for.
+   * @param {RTCConfiguration} config
+   */
+  reach(config) {
+    this.options.config = config;
+    this.pc?.setConfiguration(config);
+  }
+
+  /** Take a new path while the old one still stands. The answer renews the other side's, too. */
+  renew() {
+    if (!this.options.polite && this.pc?.connectionState === "connected") this.pc.restartIce();
+  }
+
   /** Signaling is back, ours or the other's: say again what may have been lost on the way. */
   resume() {
     if (this.pc?.signalingState === "have-local-offer") this.describe();

@@ -30,8 +30,8 @@ export class Leg {
     this.options = options;
     this.you = "";
     this.session = "";
-    /** @type {RTCIceServer[]} */
-    this.iceServers = [];
+    /** @type {RTCConfiguration} */
+    this.config = {};
     this.given = new Allowed();
     /** @type {RecordingStatus | null} what the page shows */
     this.shown = null;
@@ -134,7 +134,7 @@ export class Leg {
       return;
     }
     this.close();
-    const pc = new RTCPeerConnection({ iceServers: this.iceServers, bundlePolicy: "max-bundle" });
+    const pc = new RTCPeerConnection(this.config);
     this.pc = pc;
     this.state = "connecting";
     const { recording, generation } = offer;

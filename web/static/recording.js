@@ -123,7 +123,6 @@ export class Recording {
     this.you = this.leg.you = welcome.you;
     this.agent = welcome.parties.some(({ party, role }) => party === welcome.you && role === "agent");
     this.leg.session = welcome.session;
-    this.leg.iceServers = welcome.ice_servers;
     this.signer.belongs(welcome.session, welcome.you);
     void this.enrol(welcome.challenge);
     // The server may say that a consent is over, never that there is one.

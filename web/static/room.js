@@ -94,6 +94,10 @@ export class Room {
       case "parties":
         this.setParties(message.parties);
         break;
+      case "ice.servers":
+        this.reach(message.ice_servers);
+        for (const peer of this.peers.values()) peer.renew();
+        break;
       case "described":
         this.peer(message.sender)?.described(message.kind, message.sdp);
         break;
@@ -114,15 +118,22 @@ export class Room {
   /** @param {Welcome} welcome */
   welcomed(welcome) {
     this.you = welcome.you;
-    this.config = {
-      iceServers: welcome.ice_servers,
-      iceTransportPolicy: welcome.relay_only ? "relay" : "all",
-      bundlePolicy: "max-bundle",
-    };
+    this.reach(welcome.ice_servers, welcome.relay_only ? "relay" : "all");
     this.setParties(welcome.parties);
     // What we said last may have been lost with the old socket.
     for (const peer of this.peers.values()) peer.resume();
     this.tellMedia();
+  }
+
+  /**
+   * How others are reached, on this call's connection and on the recorder's leg.
+   * @param {RTCIceServer[]} iceServers
+   * @param {RTCIceTransportPolicy} [iceTransportPolicy]
+   */
+  reach(iceServers, iceTransportPolicy = this.config.iceTransportPolicy) {
+    this.config = { iceServers, iceTransportPolicy, bundlePolicy: "max-bundle" };
+    this.recording.leg.config = this.config;
+    for (const peer of this.peers.values()) peer.reach(this.config);
   }
 
   /** @param {PartyInfo[]} parties */

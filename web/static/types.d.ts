@@ -106,6 +106,7 @@ export type ToParty =
   | Welcome
   | { type: "pong" }
   | { type: "parties"; parties: PartyInfo[] }
+  | { type: "ice.servers"; ice_servers: RTCIceServer[] }
   | { type: "described"; sender: string; kind: RTCSdpType; sdp: string }
   | { type: "trickled"; sender: string; candidate: string; mid: string | null; line: number | null }
   | { type: "recording.asked"; ask: Ask }
