@@ -5,7 +5,7 @@ grant, the manifest and how to seal. It cannot read what it stored, and it decod
 
 A packet's way::
 
-    leg      one party's WebRTC connection (with ice the only file that touches aiortc); sdp: its offer,
+    leg      one party's WebRTC connection (only it and ice touch aiortc); sdp: its offer,
              dtls: what may reach it, shares: and how much, private_names: what it relies on;
              intake: its SRTP, read in batches (sockets) at each tick
     receive  RTP to whole frames: rtp (bytes), stream (one SSRC), reorder (loss), clock (time),

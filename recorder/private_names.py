@@ -1,6 +1,6 @@
 """What the recorder relies on that its libraries do not promise, and in which versions it was read.
 
-`leg` and `ice` use the names of aiortc, aioice, asyncio and ``Session``, `intake` those of the binding.
+`leg` and `ice` use the names of aiortc, aioice, asyncio and ``Session``, `intake` the binding's.
 tests/recorder/test_private_names.py fails when one moves, or another version is locked.
 """
 

@@ -1,4 +1,4 @@
-"""Who is given which ICE servers: credentials for one party of one session, and new ones in time."""
+"""Who is given which ICE servers: credentials for one party of one session, renewed in time."""
 
 from __future__ import annotations
 
@@ -87,12 +87,12 @@ async def test_in_a_long_call_new_ones_come_before_the_old_ones_end(world: World
     for _ in range(40):
         await world.later(60)
         now_s = world.clock.now_ms() / 1000
-        for person in held:
+        for person, before in first.items():
             if news := person.all(IceServers):
                 held[person] = news[-1].ice_servers[-1]
                 assert news[-1].ice_servers[:-1] == (STUN,)
             assert now_s < end_of(held[person]) <= now_s + TTL_S
-            assert name_of(held[person]) == name_of(first[person]), "one party, one quota"
+            assert name_of(held[person]) == name_of(before), "one party, one quota"
         if more := world.recorder.all(CaptureServers):
             assert more[-1].recording == world.gate.recording
             (recorders,) = more[-1].ice_servers
@@ -138,6 +138,6 @@ async def test_without_turn_nothing_is_added(tmp_path: Path) -> None:
 
 def test_a_secret_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     turn = Turn(urls=URLS, secret_file=str(tmp_path / "none"))
-    with pytest.raises(SettingsInvalid, match="turn.secret_file"):
+    with pytest.raises(SettingsInvalid, match="secret_file"):
         Relay().secret(Settings(turn=turn))
     assert Relay().secret(Settings()) is None
