@@ -100,6 +100,8 @@ def _custody(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     _command(
         group, "check", "whether that process takes questions", "avsession custody check --json"
     )
+    about = "give the custodian a new key, while neither server nor custody runs"
+    _command(group, "rotate", about, "avsession custody rotate --json")
 
 
 def _recorder(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -288,6 +290,8 @@ def _answer(given: argparse.Namespace, settings: Settings) -> dict[str, str]:
         return relaying.write(settings, given.to)
     if given.command == "recorder":
         return {"recorder": recorders.check(settings)}
+    if given.command == "custody" and given.action == "rotate":
+        return asyncio.run(custody.rotate(settings, auditing.Bar(sys.stderr, "keys"))).told
     if given.command == "custody":
         asyncio.run(custody.check(settings))
         return {"custody": "ready"}

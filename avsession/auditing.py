@@ -34,8 +34,8 @@ SINCE = 5
 class Bar:
     """A bar on a terminal; elsewhere a line every tenth of the way."""
 
-    def __init__(self, out: TextIO) -> None:
-        self._out, self._live = out, out.isatty()
+    def __init__(self, out: TextIO, what: str = "leaves") -> None:
+        self._out, self._live, self._what = out, out.isatty(), what
         self._drawn = 0.0
         self._tenth = 0
 
@@ -47,11 +47,11 @@ class Bar:
             full = round(part * WIDTH)
             bar = "#" * full + "." * (WIDTH - full)
             end = "\n" if done >= total else ""
-            self._out.write(f"\r[{bar}] {done:,} of {total:,} leaves{end}")
+            self._out.write(f"\r[{bar}] {done:,} of {total:,} {self._what}{end}")
             self._out.flush()
         elif not self._live and int(part * 10) > self._tenth:
             self._tenth = int(part * 10)
-            self._out.write(f"{done:,} of {total:,} leaves\n")
+            self._out.write(f"{done:,} of {total:,} {self._what}\n")
 
 
 async def verify(settings: Settings, since: Path | None) -> tuple[Report, VerifierKey]:

@@ -10,20 +10,31 @@ import resource
 import signal
 import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from avsession import keys
 from avsession.audit.checkpoint import VerifierKey
+from avsession.audit.log import append
 from avsession.clock import SystemClock
 from avsession.config import Settings
-from avsession.errors import AnchorInvalid, AvsessionError, SettingsInvalid, Unavailable
+from avsession.errors import (
+    AnchorInvalid,
+    AvsessionError,
+    CustodyUnavailable,
+    SettingsInvalid,
+    Unavailable,
+)
 from avsession.ports import Anchor, Custody
+from avsession.sealing import rotation
 from avsession.sealing.custodian import Custodian, PinnedKey
 from avsession.sealing.custody import LocalCustody, create_custodian, read_custodian
 from avsession.sealing.grounds import DAY_MS, Rules
 from avsession.sealing.remote import RemoteCustody
+from avsession.sealing.rotation import Rotated
 from avsession.storage.anchor import FileAnchor
 from avsession.storage.folders import FolderKeys
+from avsession.usecases.services import Services
 
 log = logging.getLogger("avsession.custody")
 
@@ -95,13 +106,13 @@ def _folder(settings: Settings) -> Path:
     return folder
 
 
-def _lock(folder: Path) -> int:
+def _lock(folder: Path, who: str = "custody process") -> int:
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(lock)
-        raise Unavailable(f"Another custody process uses {folder}.") from error
+        raise Unavailable(f"Another {who} uses {folder}.") from error
     return lock
 
 
@@ -137,6 +148,58 @@ async def run(settings: Settings) -> None:
         await custodian.close()
     finally:
         os.close(lock)
+
+
+async def rotate(
+    settings: Settings, progress: Callable[[int, int], None] = lambda done, of: None
+) -> Rotated:
+    """Give the custodian a new key, while no server, and no custody process, uses the folder.
+
+    ``progress`` is told how many of how many keys are done. Raises Unavailable when the folder is
+    in use, or a key opens with neither key; SettingsInvalid.
+    """
+    folder = _folder(settings)
+    if not (folder / KEY).exists():
+        raise SettingsInvalid(f"There is no custodian's key in {folder}.")
+    # in the server's own folder it is the server that would make keys meanwhile
+    own = settings.custody.socket is None
+    locks = [_lock(Path(settings.data), "server")] if own else []
+    try:
+        locks.append(_lock(folder))
+        return await rotation.rotate(FolderKeys(folder / "tracks"), folder / KEY, progress)
+    finally:
+        for lock in locks:
+            os.close(lock)
+
+
+async def note_rotation(app: Services, settings: Settings, folder: Path, known: Path) -> None:
+    """A leaf (``key.rotated``) if the custodian's key is not the one in the file ``known``.
+
+    ``folder``: of the custody in the server. A crash at this very moment may say it twice. While
+    custody does not answer nothing is said.
+    """
+    former = _told(known)
+    try:
+        recipient = await recipient_of(settings, folder, app.notary.key)
+    except CustodyUnavailable:
+        return
+    if former == recipient:
+        return
+    if former is not None:
+        refs = {"custodian": recipient, "former": former}
+        async with app.store.write() as tx:
+            await append(tx, app.clock, app.entropy, "key.rotated", actor="server", refs=refs)
+    _tell(known, recipient)
+
+
+def _told(known: Path) -> str | None:
+    return known.read_text("ascii").strip() if known.exists() else None
+
+
+def _tell(known: Path, recipient: str) -> None:
+    coming = known.with_name(f".{known.name}.new")
+    coming.write_text(f"{recipient}\n", "ascii")
+    coming.replace(known)
 
 
 def _socket(settings: Settings) -> Path:

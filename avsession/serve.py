@@ -28,7 +28,7 @@ from avsession.canonical import b64
 from avsession.certificates import Certificate
 from avsession.clock import SystemClock
 from avsession.config import Settings
-from avsession.custody import custody_of, seen
+from avsession.custody import custody_of, note_rotation, seen
 from avsession.errors import AvsessionError, Conflict, SettingsInvalid, Unavailable
 from avsession.forwarded import Proxies
 from avsession.records import Account
@@ -278,6 +278,7 @@ async def serve(settings: Settings) -> None:
     tasks = Tasks()
     try:
         await note_start(app)
+        await note_rotation(app, settings, files.custody, files.keys / "custodian.pub")
         await publishing.publish(app)
         await presence.recover(app)
         await _run(settings, files, app, hub, tasks, stop)

@@ -99,6 +99,18 @@ def read_custodian(path: Path) -> pyrage.x25519.Identity:
         raise SettingsInvalid("The custodian's key must hold one age identity.") from None
 
 
+def next_key(path: Path) -> Path:
+    """Where the custodian's coming key lies while a rotation goes on."""
+    return path.with_name(f"{path.name}.next")
+
+
+def _identities(path: Path) -> list[pyrage.x25519.Identity]:
+    """The custodian's key, and the coming one while a rotation goes on or was interrupted."""
+    coming = next_key(path)
+    found = [coming] if coming.exists() else []
+    return [read_custodian(each) for each in (path, *found)]
+
+
 class LocalCustody:
     """``ports.Custody`` in this process, with the custodian's key in a file of this machine."""
 
@@ -128,8 +140,7 @@ class LocalCustody:
         """
         wrapped = await self._keys.get(track)
         try:
-            custodian = await asyncio.to_thread(read_custodian, self._path)
-            plain = pyrage.decrypt(wrapped, [custodian])
+            plain = pyrage.decrypt(wrapped, await asyncio.to_thread(_identities, self._path))
             key = msgspec.json.decode(plain, type=_TrackKey)
         except (SettingsInvalid, pyrage.DecryptError, msgspec.DecodeError):
             # from None: what was decrypted must not reach a log

@@ -307,6 +307,29 @@ class FolderKeys:
 
         return await _off_loop(work)
 
+    async def names(self) -> list[str]:
+        """The tracks that have a key, in order."""
+
+        def work() -> list[str]:
+            with self._open() as folder:
+                found = [name.removesuffix(".age") for name in os.listdir(folder)]
+            return sorted(name for name in found if _ID.fullmatch(name))
+
+        return await _off_loop(work)
+
+    async def replace(self, track: str, wrapped: bytes) -> bool:
+        """The same key, wrapped anew; False when it was destroyed before.
+
+        The former wrapping is overwritten.
+        """
+        file = f"{_checked(track)}.age"
+
+        def work() -> bool:
+            with self._open() as folder:
+                return files.exchange(folder, file, wrapped)
+
+        return await _off_loop(work)
+
     async def destroy(self, track: str) -> bool:
         """As ``ports.KeyStore.destroy``."""
         file = f"{_checked(track)}.age"

@@ -19,8 +19,12 @@ from avsession import custody
 from avsession.config import Settings
 from avsession.config_processes import Custody
 from avsession.errors import CustodyRefused, CustodyUnavailable, SettingsInvalid, Unavailable
+from avsession.records import Leaf
 from avsession.sealing.custody import LocalCustody
 from avsession.sealing.remote import RemoteCustody
+from avsession.serve import Files, close_store, open_services
+from avsession.usecases import evidence
+from signaling.hub import Hub
 from tests.support.custody import SmallLog
 
 REC, TRK = "rec_" + "a" * 26, "trk_" + "b" * 26
@@ -173,3 +177,32 @@ async def test_settings_that_cannot_be_used(place: Path) -> None:
     (place / "keys").chmod(0o700)
     with pytest.raises(SettingsInvalid, match=r"custody\.socket"):
         await custody.run(settings(place))  # the folder for the socket is not there
+
+
+async def started(chosen: Settings, files: Files) -> tuple[str, list[dict[str, Any]]]:
+    """What a start does about the custodian: its key, and what the log says of rotations."""
+    app = await open_services(chosen, files, Hub())
+    recipient = await custody.recipient_of(chosen, files.custody, app.notary.key)
+    await custody.note_rotation(app, chosen, files.custody, files.keys / "custodian.pub")
+    async with app.store.read() as tx:
+        leaves = [json.loads(each.data) for each in await tx.find(Leaf)]
+    assert (await evidence.verify(app.store, app.notary.key, app.notary.anchors)).ok
+    await close_store(app)
+    return recipient, [each["refs"] for each in leaves if each["kind"] == "key.rotated"]
+
+
+async def test_the_custodian_gets_a_new_key_while_nobody_works(tmp_path: Path) -> None:
+    """Custody in the server; the next start says so in the log, once."""
+    chosen, files = Settings(data=str(tmp_path)), Files(tmp_path)
+    with pytest.raises(SettingsInvalid, match="no custodian's key"):
+        await custody.rotate(chosen)
+    former, said = await started(chosen, files)
+    assert said == []
+    lock = files.lock()
+    with pytest.raises(Unavailable, match="Another server"):
+        await custody.rotate(chosen)
+    os.close(lock)
+    done = await custody.rotate(chosen)
+    assert (done.former, done.tracks) == (former, 0)
+    told = [{"custodian": done.recipient, "former": former}]
+    assert [await started(chosen, files) for _ in range(2)] == [(done.recipient, told)] * 2

@@ -30,6 +30,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
         ["admin", "create"],
         ["agent", "create"],
         ["keys", "show"],
+        ["custody", "rotate"],
         ["audit", "verify"],
         ["audit", "adopt"],
         ["recording", "verify"],
@@ -107,6 +108,14 @@ def test_keys_show_the_public_halves(
     assert shown["custodian"].startswith("age1")
     assert len(bytes.fromhex(shown["grant"])) == 32
     log = parse_key(shown["log"])
+    assert run(["custody", "rotate", "--data", data, "--json"]) == 0
+    out = capsys.readouterr()
+    rotated = json.loads(out.out)
+    assert (rotated["former"], rotated["tracks"]) == (shown["custodian"], "0")
+    assert out.err == "0 of 0 keys\n"
+    run(["keys", "show", "--data", data, "--json"])
+    again = json.loads(capsys.readouterr().out)
+    assert again == {**shown, "custodian": rotated["custodian"]} != shown
     assert log.name == "localhost/avsession"
     assert log.public == keys.FileSigner(tmp_path / "d" / "keys" / "log.key").public_key
 
