@@ -40,6 +40,7 @@ ORDER = (
         "avsession.config_outside",
         "avsession.records",
         "avsession.export_records",
+        "avsession.staff_records",
         "avsession.webhook_records",
         "avsession.keys",
     ),

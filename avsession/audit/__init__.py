@@ -39,6 +39,7 @@ withdrawal         ``consent.withdrawn``: about which recording, and until when 
                    ``privacy.requested``: what was chosen
 privacy_request    ``privacy.requested``: which right, when, by when; ``privacy.answered``: each
                    step; the words of both salted
+staff_request      the same two, of a member of staff; whose it is salted, too
 restriction        ``subject.restricted``: since when, why, for what, and by whom it was lifted
 taken              ``recording.exported``: which tracks, when, for what; who and why salted
 disclosure         ``disclosure.made``, twice: decided, every word salted; then the digests
@@ -71,6 +72,7 @@ COMMITTED = (
     "access",
     "withdrawal",
     "privacy_request",
+    "staff_request",
     "restriction",
     "taken",
     "disclosure",

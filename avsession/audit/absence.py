@@ -10,7 +10,7 @@ their salts, and says so with a ``subject.erased`` leaf, whose references are th
   wrote of that person there, or looked for people of that name.
 
 What goes because its time is over is said by ``retention.applied``, whose ``texts`` are the numbers
-of leaves beside which a login (:data:`LOGINS`) went.
+of leaves beside which a login, or what a member of staff asked (:data:`LOGINS`), went.
 
 Any other missing detail was taken away by somebody who did not say so.
 """
@@ -27,8 +27,8 @@ ERASED = "subject.erased"
 TEXTS = frozenset({"reason", "asked_by", "basis_text", "filter"})
 """Fields of details that hold what somebody typed, or looked for."""
 APPLIED = "retention.applied"
-LOGINS = frozenset({"login"})
-"""Fields of details that name a member of staff."""
+LOGINS = frozenset({"login", "text", "wanted", "told"})
+"""Fields of details that name a member of staff, or hold the words of a request of theirs."""
 SAYING = (ERASED, APPLIED)
 """The kinds of leaves that say what may be missing."""
 

@@ -1,4 +1,5 @@
-"""Privacy requests and restrictions, against the leaves that speak of them, and the other way.
+"""Privacy requests, of parties and of staff, and restrictions, against the leaves that speak of
+them, and the other way.
 
 A request's leaves are gone through once more by the rules of ``privacy.requests``: the row must
 stand where they lead. A leaf that asks for something and names no request is of something else.
@@ -6,7 +7,8 @@ stand where they lead. A leaf that asks for something and names no request is of
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -19,6 +21,11 @@ from avsession.errors import Conflict
 from avsession.ports import Reader
 from avsession.privacy.requests import WAITING, State, Step, advance
 from avsession.records import Detail, PrivacyRequest, Restriction
+from avsession.staff_records import StaffRequest
+
+R = TypeVar("R", PrivacyRequest, StaffRequest)
+PARTYS, STAFFS = "privacy_request", "staff_request"
+"""What a leaf's reference to a request is called: of a party, of a member of staff."""
 
 
 class _Told(msgspec.Struct):
@@ -42,40 +49,52 @@ class _Stands(msgspec.Struct):
 async def privacy(tx: Reader, absences: Absences, people: People, findings: Findings) -> None:
     """Check every privacy request and every restriction."""
     check = _Check(tx, absences, people)
-    told = await _told(tx, findings)
-    for name, one in told.items():
-        row = await tx.get(PrivacyRequest, name)
-        if row is None:
-            gone = f"is gone, though leaf {one.asked.index} speaks of it"
-            findings.add(7, f"privacy_request {name}", gone)
-        elif wrong := await check.request(row, one):
-            findings.add(7, f"privacy_request {name}", f"{wrong} (leaf {one.asked.index})")
-    async for row in rows(tx, PrivacyRequest, "id"):
-        if row.id not in told:
-            findings.add(7, f"privacy_request {row.id}", "no leaf speaks of it")
+    await _requests(tx, PrivacyRequest, PARTYS, check.request, findings)
+    await _requests(tx, StaffRequest, STAFFS, check.staff_request, findings)
     await _restrictions(tx, check, findings)
 
 
-async def _told(tx: Reader, findings: Findings) -> dict[str, _Told]:
+async def _requests(
+    tx: Reader,
+    kind: type[R],
+    called: str,
+    check: Callable[[R, _Told], Awaitable[str]],
+    findings: Findings,
+) -> None:
+    """Every request of one kind."""
+    told = await _told(tx, called, findings)
+    for name, one in told.items():
+        row = await tx.get(kind, name)
+        if row is None:
+            gone = f"is gone, though leaf {one.asked.index} speaks of it"
+            findings.add(7, f"{called} {name}", gone)
+        elif wrong := await check(row, one):
+            findings.add(7, f"{called} {name}", f"{wrong} (leaf {one.asked.index})")
+    async for row in rows(tx, kind, "id"):
+        if row.id not in told:
+            findings.add(7, f"{called} {row.id}", "no leaf speaks of it")
+
+
+async def _told(tx: Reader, called: str, findings: Findings) -> dict[str, _Told]:
     """Where the leaves lead, request by request."""
     told: dict[str, _Told] = {}
     async for body in bodies(tx, "privacy.requested"):
-        if "privacy_request" in body.refs:
+        if called in body.refs:
             state = State.VERIFYING if body.refs.get("by") == "staff" else State.OPEN
-            told[str(body.refs["privacy_request"])] = _Told(body, state, body.refs.get("due_ms"))
+            told[str(body.refs[called])] = _Told(body, state, body.refs.get("due_ms"))
     async for body in bodies(tx, "privacy.answered"):
-        if "privacy_request" not in body.refs:
+        if called not in body.refs:
             continue
-        name = str(body.refs["privacy_request"])
+        name = str(body.refs[called])
         one = told.get(name)
         if one is None or one.asked.index > body.index:
-            findings.add(7, f"privacy_request {name}", f"leaf {body.index} comes before any asking")
+            findings.add(7, f"{called} {name}", f"leaf {body.index} comes before any asking")
             continue
         try:
             step = Step(str(body.refs.get("step")))
             one.state = advance(one.state, step)
         except (ValueError, Conflict):
-            findings.add(7, f"privacy_request {name}", f"cannot have gone on by leaf {body.index}")
+            findings.add(7, f"{called} {name}", f"cannot have gone on by leaf {body.index}")
             continue
         one.due_ms = body.refs.get("due_ms")
         if step is Step.EXTEND:
@@ -120,12 +139,33 @@ class _Check:
         said = (row.right, row.by, row.purposes, row.received_ms)
         if said != tuple(refs.get(name) for name in ("right", "by", "purposes", "received_ms")):
             return "is not what was asked"
-        if (row.state, row.due_ms) != (str(one.state), one.due_ms):
-            return f"does not stand where the log says: {one.state}"
-        if not _is_at(row.done_ms, one.ended):
-            return "its end is not the log's"
+        if wrong := self._stands(row, one):
+            return wrong
         if not await self._is_about(row.session, row.party, one.asked):
             return "is somebody else's"
+        return await self._words(row, one)
+
+    async def staff_request(self, row: StaffRequest, one: _Told) -> str:
+        """A row of what a member of staff asked for."""
+        refs = one.asked.refs
+        said = (row.right, row.by, row.received_ms)
+        if said != tuple(refs.get(name) for name in ("right", "by", "received_ms")):
+            return "is not what was asked"
+        if wrong := self._stands(row, one):
+            return wrong
+        whose = await self._tx.get(Detail, one.asked.index, "of")
+        if whose is None or whose.value != canonical(row.account):
+            return "is somebody else's"
+        if not await self._is_said(row.wanted, one.asked, "wanted"):
+            return "does not want what was written down"
+        return await self._words(row, one)
+
+    def _stands(self, row: PrivacyRequest | StaffRequest, one: _Told) -> str:
+        if (row.state, row.due_ms) != (str(one.state), one.due_ms):
+            return f"does not stand where the log says: {one.state}"
+        return "" if _is_at(row.done_ms, one.ended) else "its end is not the log's"
+
+    async def _words(self, row: PrivacyRequest | StaffRequest, one: _Told) -> str:
         texts = (
             (row.text, one.asked, "text"),
             (row.extension, one.extended, "told"),

@@ -42,6 +42,7 @@ RECORDINGS, SESSIONS, CHILDREN, LEAVERS = "recordings", "sessions", "children", 
 LOGINS, INVITATIONS, SPOOL = "logins", "invitations", "spool"
 EXPORTS, PACKAGES, QUALITY = "exports", "packages", "call quality"
 DELIVERIES = "webhook deliveries"
+STAFF_REQUESTS = "staff requests"
 TICKETS, LINKS, STAFF_SESSIONS, KEYS = "tickets", "sign-in links", "staff sessions", "answers"
 
 
@@ -64,6 +65,7 @@ def table(settings: Settings) -> tuple[Rule, ...]:
         (CHILDREN, "the moment an admin said that it was a child", 0, ANONYMISED),
         (SESSIONS, "the end of the session", kept.session_days, ANONYMISED),
         (LEAVERS, "the moment the account was disabled", leaver_days, ANONYMISED),
+        (STAFF_REQUESTS, "the answer to it", kept.session_days, ANONYMISED),
         (SPOOL, "the end of the recording", kept.spool_days, REMOVED),
     )
     return tuple(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, BigInteger, Boolean, Table, Text
 
-from avsession import records
+from avsession import records, staff_records
 from avsession.storage.columns import ID, WORD, column, metadata
 
 privacy_request = Table(
@@ -39,9 +39,26 @@ restriction = Table(
     column("lifted_by", WORD),
     column("lift_reason", Text),
 )
+staff_request = Table(
+    "staff_request",
+    metadata,
+    column("id", ID, key=True),
+    column("account", ID, "account.id", index=True),
+    column("right", WORD),
+    column("state", WORD, index=True),
+    column("text", Text),
+    column("wanted", Text),
+    column("by", WORD),
+    column("received_ms", BigInteger),
+    column("due_ms", BigInteger, index=True),
+    column("extension", Text),
+    column("answer", Text),
+    column("done_ms", BigInteger, null=True, index=True),
+)
 
 TABLES: dict[type, Table] = {
     records.PrivacyRequest: privacy_request,
     records.Restriction: restriction,
+    staff_records.StaffRequest: staff_request,
 }
 """Which of these tables keeps which record."""

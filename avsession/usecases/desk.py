@@ -1,4 +1,5 @@
-"""The admin's desk: what people ask for, due when, and what is done about it. All of it logged."""
+"""The admin's desk: what people ask for, the house's own among them, due when, and what is done
+about it. All of it logged."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from avsession.ports import Reader
 from avsession.privacy.requests import Right, State, Step, is_late
 from avsession.records import PrivacyRequest
 from avsession.session import Party
-from avsession.usecases import erasing, holds, requests, restricting, rights
+from avsession.staff_records import StaffRequest
+from avsession.usecases import erasing, holds, requests, restricting, rights, staffrequests
 from avsession.usecases.common import load
 from avsession.usecases.permissions import PRIVACY_DESK, Principal, require
 from avsession.usecases.services import Services
@@ -18,7 +20,8 @@ MIN_TEXT = 3
 DONE = 100
 """Requests at their end that the desk shows, the newest."""
 MOST = 500
-"""Requests that wait and are shown; the figures count all of them."""
+"""Requests that wait and are shown, those that are due first; the figures count more of them,
+:data:`requests.MOST` of each state and kind."""
 SOON_MS = 7 * 86_400_000
 """A request is due soon when its answer is owed within a week."""
 CARRIED_OUT = requests.DONE_AT_ONCE
@@ -30,10 +33,12 @@ async def queue(app: Services, who: Principal) -> dict[str, Any]:
     require(who, PRIVACY_DESK)
     now = app.clock.now_ms()
     async with app.store.read() as tx:
-        waiting = (await requests.waiting(tx))[:MOST]
-        done = await tx.find(PrivacyRequest, order="-done_ms", above=0, limit=DONE)
+        waiting = await _waiting(tx)
+        waiting.sort(key=lambda row: (row.due_ms, row.id))
+        done = await _done(tx, DONE)
+        done.sort(key=lambda row: (-(row.done_ms or 0), row.id))
         return {
-            "requests": [await _view(tx, row, now) for row in (*waiting, *done)],
+            "requests": [await _seen(tx, row, now) for row in (*waiting[:MOST], *done[:DONE])],
             "figures": await _figures(tx, now),
         }
 
@@ -45,18 +50,43 @@ async def figures(app: Services, who: Principal) -> dict[str, int]:
         return await _figures(tx, app.clock.now_ms())
 
 
+async def counted(tx: Reader, now_ms: int) -> dict[str, int]:
+    """How many wait for an answer, of parties and of staff, and how many of them are late."""
+    found = await requests.counted(tx, now_ms)
+    own = await staffrequests.waiting(tx, requests.MOST)
+    late = sum(is_late(State(row.state), row.due_ms, now_ms) for row in own)
+    return {"open": found["open"] + len(own), "late": found["late"] + late}
+
+
 async def _figures(tx: Reader, now: int) -> dict[str, int]:
     found = dict.fromkeys(
         ("open", "soon", "late", "answered", "answered_late", "refused", "withdrawn"), 0
     )
-    for row in await requests.waiting(tx):
+    for row in await _waiting(tx):
         late = is_late(State(row.state), row.due_ms, now)
         soon = row.due_ms - now <= SOON_MS
         found["late" if late else "soon" if soon else "open"] += 1
-    for row in await tx.find(PrivacyRequest, order="-done_ms", above=0, limit=requests.MOST):
+    for row in await _done(tx, requests.MOST):
         was_late = row.state == State.ANSWERED and (row.done_ms or 0) > row.due_ms
         found["answered_late" if was_late else row.state] += 1
     return found
+
+
+async def _waiting(tx: Reader) -> list[PrivacyRequest | StaffRequest]:
+    rows: list[PrivacyRequest | StaffRequest] = [*await requests.waiting(tx)]
+    return rows + await staffrequests.waiting(tx, requests.MOST)
+
+
+async def _done(tx: Reader, limit: int) -> list[PrivacyRequest | StaffRequest]:
+    rows: list[PrivacyRequest | StaffRequest] = []
+    rows += await tx.find(PrivacyRequest, order="-done_ms", above=0, limit=limit)
+    return rows + await staffrequests.done(tx, limit)
+
+
+async def _seen(tx: Reader, row: PrivacyRequest | StaffRequest, now: int) -> dict[str, Any]:
+    if isinstance(row, StaffRequest):
+        return await staffrequests.desk_view(tx, row, now)
+    return await _view(tx, row, now)
 
 
 async def _view(tx: Reader, row: PrivacyRequest, now: int) -> dict[str, Any]:
@@ -66,11 +96,14 @@ async def _view(tx: Reader, row: PrivacyRequest, now: int) -> dict[str, Any]:
     standing = await restricting.of_request(tx, row.id)
     return {
         **requests.view(row),
+        "wanted": "",
+        "of": "party",
         "session": row.session,
         "party": row.party,
         "name": party.name,
         "role": str(party.role),
         "contact": party.contact or "",
+        "carried_out": row.right in CARRIED_OUT,
         "late": is_late(State(row.state), row.due_ms, now),
         "restricts": bool(standing),
         "held": holds.told(await holds.on_party(tx, party)),
@@ -128,6 +161,8 @@ async def _step(
 ) -> dict[str, Any]:
     require(who, PRIVACY_DESK)
     text = requests.checked_text(text, MIN_TEXT, "What you write")
+    if staffrequests.is_one(request):
+        return await staffrequests.step(app, who, request, step, text)
     async with app.store.write() as tx:
         row = await requests.load(tx, request)
         if step is Step.ANSWER and row.right in CARRIED_OUT:
@@ -144,11 +179,14 @@ async def _step(
 
 async def carry_out(app: Services, who: Principal, request: str) -> dict[str, Any]:
     """Erase or restrict, as was asked; what the person would be told if they did it themselves.
+    Or correct the name of a member of staff.
 
     Raises Conflict when it cannot be done in this state or is nothing to be carried out,
     SessionLive for an erasure while the call goes on.
     """
     require(who, PRIVACY_DESK)
+    if staffrequests.is_one(request):
+        return await staffrequests.carry_out(app, who, request)
     async with app.store.write() as tx:
         row = await requests.load(tx, request)
         if row.right not in CARRIED_OUT:

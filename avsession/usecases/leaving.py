@@ -43,11 +43,21 @@ async def listed(app: Services, who: Principal) -> list[dict[str, Any]]:
     return [view(row) for row in rows]
 
 
+def is_gone(row: Account) -> bool:
+    """Whether they have left and old records call them otherwise."""
+    return row.login.startswith(LEFT)
+
+
+def login_of(row: Account) -> str:
+    """Their login; empty once it was changed."""
+    return "" if is_gone(row) else row.login
+
+
 def view(row: Account) -> dict[str, Any]:
     """An account as admins see it. A login that was changed is told as none."""
     return {
         "account": row.id,
-        "login": "" if row.login.startswith(LEFT) else row.login,
+        "login": login_of(row),
         "name": row.name,
         "role": row.role,
         "created_ms": row.created_ms,
@@ -136,31 +146,36 @@ async def follow(app: Services) -> None:
 
 async def _left(app: Services, tx: Reader, rule: Rule, now_ms: int, after: Cursor | None) -> Look:
     rows, on = await page(tx, Account, "disabled_ms", "id", after, below=rule.cut(now_ms) + 1)
-    return Look(tuple(row.id for row in rows if not row.login.startswith(LEFT)), after=on)
+    return Look(tuple(row.id for row in rows if not is_gone(row)), after=on)
 
 
 async def _rename(app: Services, rule: Rule, ids: Sequence[str], now_ms: int) -> list[str]:
     async def go(account_id: str) -> bool:
         async with app.store.read() as tx:
             account = await tx.get(Account, account_id)
-        if account is None or account.login.startswith(LEFT):
+        if account is None or is_gone(account):
             return False
         policy = app.settings.retention.leaver_name
         if policy == "keep":  # until now
             policy = "role"
         name = rules.leaver_name(policy, account.role, account.name, account_id[4:10].upper())
-        while await _rename_some(app, account_id, name):
-            pass
+        await rename(app, account_id, name)
         while await _forget_logins(app, rule, account.login):
             pass
         async with app.store.write() as tx:
-            if (fresh := await tx.get(Account, account_id)) is None or fresh.login[:7] == LEFT:
+            if (fresh := await tx.get(Account, account_id)) is None or is_gone(fresh):
                 return False
             await tx.put(replace(fresh, name=name, login=f"{LEFT}{account_id}"))
             await applied(app, tx, rule, 1)
         return True
 
     return await one_by_one(ids, go, rule.what)
+
+
+async def rename(app: Services, account: str, name: str) -> None:
+    """Put a name in every session that the account was in, in batches. Repeating is harmless."""
+    while await _rename_some(app, account, name):
+        pass
 
 
 async def _rename_some(app: Services, account: str, name: str) -> bool:

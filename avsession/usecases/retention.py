@@ -31,6 +31,7 @@ from avsession.usecases import (
     quality,
     restricting,
     spool,
+    staffrequests,
 )
 from avsession.usecases.services import Services
 from avsession.usecases.sweep import HOLD, RESTRICTED, Cursor, Look, Sweep, one_by_one, page
@@ -94,6 +95,7 @@ SWEEPS: tuple[Sweep, ...] = (
     persons.CHILDREN,
     persons.SESSIONS,
     leaving.LEAVERS,
+    staffrequests.WORDS,
     spool.SPOOL,
 )
 """Everything that retention looks after. What goes with something else stands before it, so that

@@ -17,7 +17,7 @@ from avsession.recording import State
 from avsession.records import Account, AuthSession, Leaf, Recording
 from avsession.session import Party as PartyRow
 from avsession.session import Presence, Session
-from avsession.usecases import requests
+from avsession.usecases import desk
 from web import auth, problems
 from web.access import ANYBODY, Access, By
 from web.routing import RETRY_S, Call, Nothing, Route
@@ -136,7 +136,7 @@ async def _gauges(call: Call[Nothing], tx: Reader) -> list[str]:
         "Recordings by state.",
         *[(f'{{state="{state}"}}', await tx.count(Recording, state=state)) for state in State],
     )
-    waiting = await requests.counted(tx, call.app.clock.now_ms())
+    waiting = await desk.counted(tx, call.app.clock.now_ms())
     gauge(
         "privacy_requests",
         "Privacy requests that wait for an answer, and how many of them are late.",

@@ -65,17 +65,20 @@ def _with_text(act: Act) -> Handler:
 
 
 async def carry_out(call: Call[Nothing]) -> object:
-    """Erase or restrict, as was asked."""
+    """Erase or restrict, or correct a name of staff, as was asked."""
     return await desk.carry_out(call.app, call.who, call.param("request"))
 
 
 ONE: dict[str, Any] = {
     **REQUEST,
+    "wanted": "",
+    "of": "party",
     "session": examples.SESSION,
     "party": examples.PARTY,
     "name": "Ben",
     "role": "customer",
     "contact": "ben@example.com",
+    "carried_out": False,
     "late": False,
     "restricts": True,
     "held": {"category": "claim", "review_ms": examples.LATER},
@@ -147,7 +150,7 @@ ROUTES = (
         method="POST",
         path="/api/admin/requests/{request}/carry-out",
         handle=carry_out,
-        summary="Erase or restrict, as was asked",
+        summary="Erase or restrict, or correct a name of staff, as was asked",
         access=staff(PRIVACY_DESK),
         answer={"state": "erased"},
         errors=(Conflict, SessionLive),

@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from avsession.errors import Conflict, SignInRequired
-from avsession.usecases import children, leaving, staffdata
+from msgspec import Meta
+
+from avsession.errors import Conflict, SignInRequired, TooMany
+from avsession.messages.common import Id
+from avsession.privacy.requests import Right
+from avsession.usecases import children, leaving, staffdata, staffrequests
 from avsession.usecases.permissions import ACCOUNT_MANAGE, PRIVACY_DESK
+from avsession.usecases.requests import MAX_TEXT
+from avsession.usecases.sessions import MAX_NAME
 from web import auth
-from web.access import BROWSER, staff
+from web.access import BROWSER, own, staff
 from web.api import examples
-from web.routing import Call, Nothing, Route
+from web.api.requests import ONE
+from web.routing import Body, Call, Nothing, Route
+
+OwnRight = Literal["access", "rectify", "restrict", "object", "erase", "complain"]
+
+
+class AskForOwn(Body, frozen=True, kw_only=True):
+    """What a member of staff asks for themselves; ``name``: the one that is to stand instead."""
+
+    right: OwnRight
+    text: Annotated[str, Meta(max_length=MAX_TEXT)] = ""
+    name: Annotated[str, Meta(max_length=MAX_NAME)] = ""
+
+
+class OneOfOwn(Body, frozen=True, kw_only=True):
+    """One of one's own requests."""
+
+    request: Id
+
+
+class EnterFor(Body, frozen=True, kw_only=True):
+    """What a member of staff, or one who has left, asked another way."""
+
+    right: OwnRight
+    text: Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 
 
 async def get_accounts(call: Call[Nothing]) -> object:
@@ -32,6 +62,24 @@ async def get_own(call: Call[Nothing]) -> object:
     return {"mine": await staffdata.own(call.app, who)}
 
 
+async def ask(call: Call[AskForOwn]) -> object:
+    """Put a request of one's own to the desk."""
+    body = call.body
+    return await staffrequests.ask(call.app, call.who, Right(body.right), body.text, body.name)
+
+
+async def take_back(call: Call[OneOfOwn]) -> object:
+    """Take one of one's own requests back."""
+    return await staffrequests.withdraw(call.app, call.who, call.body.request)
+
+
+async def enter(call: Call[EnterFor]) -> object:
+    """Enter what a member of staff asked another way."""
+    body = call.body
+    account = call.param("account")
+    return await staffrequests.enter(call.app, call.who, account, Right(body.right), body.text)
+
+
 async def erase_child(call: Call[Nothing]) -> object:
     """End the session and erase its customer, who is a child."""
     return await children.erase(call.app, call.who, call.param("session"))
@@ -46,6 +94,19 @@ ACCOUNT: dict[str, Any] = {
     "disabled": False,
     "disabled_ms": None,
 }
+OWN_REQUEST: dict[str, Any] = {
+    "request": examples.STAFF_REQUEST,
+    "right": "rectify",
+    "state": "open",
+    "text": "I have married.",
+    "wanted": "Ben Ito-Maier",
+    "by": "account",
+    "received_ms": examples.NOW,
+    "due_ms": examples.LATER,
+    "extension": "",
+    "answer": "",
+    "done_ms": None,
+}
 MINE: dict[str, Any] = {
     "account": {
         "login": "ben",
@@ -53,6 +114,7 @@ MINE: dict[str, Any] = {
         "role": "agent",
         "created_ms": examples.NOW,
         "password": True,
+        "links": 0,
     },
     "sign_ins": [
         {
@@ -67,8 +129,19 @@ MINE: dict[str, Any] = {
             "session": examples.PSEUDONYM,
             "you": examples.PSEUDONYM,
             "name": "Ben Ito",
+            "language": "en",
+            "contact": "",
             "created_ms": examples.NOW,
             "ended_ms": examples.LATER,
+            "joined_ms": examples.NOW,
+            "left_ms": examples.LATER,
+            "said": [{"kind": "given", "at_ms": examples.NOW, "leaf": 12}],
+            "recordings": [{"recording": examples.RECORDING, "erased": False}],
+            "watched": [
+                {"recording": examples.RECORDING, "purpose": "quality", "at_ms": examples.LATER}
+            ],
+            "disclosed": [{"given_to": "District Court", "at_ms": examples.LATER}],
+            "held": {"category": "claim", "review_ms": examples.LATER},
         }
     ],
     "accesses": [
@@ -80,7 +153,42 @@ MINE: dict[str, Any] = {
             "at_ms": examples.LATER,
         }
     ],
-    "counts": {"sessions": 1, "accesses": 1},
+    "taken": [
+        {
+            "recording": examples.RECORDING,
+            "why": "admin",
+            "purpose": "quality",
+            "reason": "Complaint 4711",
+            "at_ms": examples.LATER,
+        }
+    ],
+    "holds": [
+        {
+            "hold": examples.HOLD,
+            "what": "placed",
+            "category": "claim",
+            "reason": "Complaint 4711",
+            "at_ms": examples.LATER,
+        }
+    ],
+    "disclosures": [
+        {
+            "disclosure": examples.DISCLOSURE,
+            "given_to": "District Court",
+            "reason": "Case 12",
+            "at_ms": examples.LATER,
+        }
+    ],
+    "log": [{"leaf": 12, "kind": "access.granted", "at_ms": examples.NOW}],
+    "requests": [OWN_REQUEST],
+    "counts": {
+        "sessions": 1,
+        "accesses": 1,
+        "taken": 1,
+        "holds": 1,
+        "disclosures": 1,
+        "log": 1,
+    },
     "kept_days": 365,
 }
 
@@ -117,5 +225,35 @@ ROUTES = (
         summary="What is kept about who is signed in; null when nobody is",
         access=BROWSER,
         answer={"mine": MINE},
+    ),
+    Route(
+        method="POST",
+        path="/api/my-data/staff/requests",
+        handle=ask,
+        summary="Use a right about one's own data as a member of staff; the desk answers",
+        access=own(),
+        body=AskForOwn,
+        answer=OWN_REQUEST,
+        errors=(TooMany,),
+    ),
+    Route(
+        method="POST",
+        path="/api/my-data/staff/requests/withdraw",
+        handle=take_back,
+        summary="Take such a request back",
+        access=own(),
+        body=OneOfOwn,
+        answer={**OWN_REQUEST, "state": "withdrawn", "done_ms": examples.LATER},
+        errors=(Conflict,),
+    ),
+    Route(
+        method="POST",
+        path="/api/admin/accounts/{account}/requests",
+        handle=enter,
+        summary="Enter a privacy request of a member of staff that came by another way",
+        access=staff(PRIVACY_DESK),
+        body=EnterFor,
+        answer={**ONE, "by": "staff", "state": "verifying", "of": "staff"},
+        errors=(TooMany,),
     ),
 )

@@ -11,7 +11,6 @@ import { cell } from "./timeline.js";
 const SPACE = "http://www.w3.org/2000/svg";
 const WIDTH = 1000;
 const HEIGHT = 20;
-const CARRIED_OUT = ["erase", "restrict"];
 const ENDED = ["answered", "refused", "withdrawn"];
 /** What is done in words: the step's name in the address. */
 const STEPS = { verify: "verify", extend: "extend", answer: "answer", refuse: "refuse", lift: "lift" };
@@ -30,6 +29,7 @@ export function row(one, labelOf, changed) {
     one.held ? t("desk.held", { when: dateTime(one.held.review_ms) }) : "",
     done_ms === null ? "" : t("desk.done", { when: dateTime(done_ms) }),
   ].filter(Boolean);
+  const todo = acts(one, changed);
   return el(
     "tr",
     { class: late ? "late" : undefined },
@@ -38,24 +38,27 @@ export function row(one, labelOf, changed) {
     cell("desk.who", el("div", {}, ...who(one))),
     cell("desk.state", [sentence("request_state", one.state), ...notes].join(" · ")),
     cell("desk.said", el("div", {}, ...said(one, labelOf))),
-    cell("desk.acts", el("div", { class: "row-buttons" }, ...acts(one, changed))),
+    cell("desk.acts", el("div", { class: "row-buttons" }, ...(todo.length ? todo : ["–"]))),
   );
 }
 
 /** @param {DeskRequest} one */
-function who({ name, role, contact, received_ms, by }) {
-  const title = `${name || t("admin.nobody")} (${sentence("role", role)})`;
+function who({ of, name, role, contact, received_ms, by }) {
+  const what = of === "staff" ? t("desk.of_staff", { role: sentence("role", role) }) : sentence("role", role);
+  const title = `${name || t("admin.nobody")} (${what})`;
   const came = t(by === "staff" ? "desk.entered" : "desk.received", { when: dateTime(received_ms) });
-  return [el("p", {}, title), ...(contact ? [el("p", {}, t("desk.contact", { contact }))] : []), el("p", { class: "hint" }, came)];
+  const where = t(of === "staff" ? "desk.login" : "desk.contact", { contact });
+  return [el("p", {}, title), ...(contact ? [el("p", {}, where)] : []), el("p", { class: "hint" }, came)];
 }
 
 /**
  * @param {DeskRequest} one
  * @param {(purpose: string) => string} labelOf
  */
-function said({ text, purposes, extension, answer }, labelOf) {
+function said({ text, wanted, purposes, extension, answer }, labelOf) {
   const parts = [];
   if (text) parts.push(text);
+  if (wanted) parts.push(t("desk.wanted", { name: wanted }));
   if (purposes.length) parts.push(t("desk.purposes", { list: list(purposes.map(labelOf)) }));
   if (extension) parts.push(t("rights.extended", { reason: extension }));
   if (answer) parts.push(t("rights.answer", { answer }));
@@ -72,7 +75,7 @@ function acts(one, changed) {
   const found = [];
   if (one.state === "verifying") found.push("verify", "refuse");
   if (one.state === "open" || one.state === "extended") {
-    found.push(CARRIED_OUT.includes(one.right) ? "carry_out" : "answer");
+    found.push(one.carried_out ? "carry_out" : "answer");
     if (one.state === "open") found.push("extend");
     found.push("refuse");
   }
@@ -143,21 +146,39 @@ function bar(kind, part) {
 }
 
 const RIGHTS = ["access", "export", "rectify", "restrict", "object", "erase", "complain"];
+const OF_STAFF = RIGHTS.filter((right) => right !== "export");
 
 /**
  * Enter a request that came by another way, for somebody of a session.
  * @param {{party: string, name: string}} party
  */
 export function enter(party) {
+  return entering(party.name, RIGHTS, (said) => post("/api/admin/requests", { party: party.party, ...said }));
+}
+
+/**
+ * @param {string} name
+ * @param {string[]} rights
+ * @param {(said: {right: string, text: string}) => Promise<unknown>} put
+ */
+function entering(name, rights, put) {
   const right = el("select", { id: "desk-right" });
-  for (const one of RIGHTS) right.append(el("option", { value: one }, sentence("right", one)));
+  for (const one of rights) right.append(el("option", { value: one }, sentence("right", one)));
   const text = lines("desk-text");
   /** @type {[string, string, HTMLElement][]} */
   const fields = [["desk-right", "desk.right", right], ["desk-text", "desk.enter_label", text]];
-  const explained = [el("p", {}, t("desk.enter_explain", { name: party.name }))];
+  const explained = [el("p", {}, t("desk.enter_explain", { name }))];
   return ask("desk.enter", explained, fields, async () => {
-    await post("/api/admin/requests", { party: party.party, right: right.value, text: text.value });
+    await put({ right: right.value, text: text.value });
   });
+}
+
+/**
+ * The same for a member of staff, or one who has left.
+ * @param {{account: string, name: string}} account
+ */
+export function enterForStaff(account) {
+  return entering(account.name, OF_STAFF, (said) => post(`/api/admin/accounts/${account.account}/requests`, said));
 }
 
 /**

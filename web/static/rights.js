@@ -32,6 +32,7 @@ export function rights(data, secret, about, changed, gone) {
     ["rights.access", () => inWords("access", secret)],
     ["rights.erase", () => erase(data, secret, gone)],
   ];
+  const takeBack = (/** @type {string} */ request) => post("/api/my-data/requests/withdraw", { secret, request });
   const buttons = acts.map(([key, act]) =>
     button(t(key), async () => {
       if (await act()) changed(null);
@@ -49,7 +50,7 @@ export function rights(data, secret, about, changed, gone) {
       ...keeping(data),
       el("div", { class: "rights" }, ...buttons),
     ),
-    el("section", {}, el("h2", {}, t("rights.requests")), requests(data.requests, secret, changed)),
+    el("section", {}, el("h2", {}, t("rights.requests")), requests(data.requests, takeBack, changed)),
   );
 }
 
@@ -86,21 +87,22 @@ function restriction({ why, purposes, placed_ms, lifted_ms, lifted_by, reason })
 }
 
 /**
+ * What was asked for before, each with its state, and a button to take it back while it waits.
  * @param {OwnRequest[]} all
- * @param {string} secret
+ * @param {(request: string) => Promise<unknown>} takeBack
  * @param {(error: unknown) => void} changed
  */
-function requests(all, secret, changed) {
+export function requests(all, takeBack, changed) {
   if (all.length === 0) return el("p", {}, t("rights.no_requests"));
-  return el("ul", { class: "cards" }, ...all.map((one) => request(one, secret, changed)));
+  return el("ul", { class: "cards" }, ...all.map((one) => request(one, takeBack, changed)));
 }
 
 /**
  * @param {OwnRequest} one
- * @param {string} secret
+ * @param {(request: string) => Promise<unknown>} takeBack
  * @param {(error: unknown) => void} changed
  */
-function request(one, secret, changed) {
+function request(one, takeBack, changed) {
   const waits = WAITING.includes(one.state);
   const item = el(
     "li",
@@ -109,13 +111,14 @@ function request(one, secret, changed) {
     el("p", {}, t("rights.received", { when: dateTime(one.received_ms) })),
   );
   if (one.text) item.append(el("p", { class: "written" }, one.text));
+  if (one.wanted) item.append(el("p", { class: "written" }, t("desk.wanted", { name: one.wanted })));
   if (waits) item.append(el("p", {}, t("rights.due", { when: dateTime(one.due_ms) })));
   if (one.extension) item.append(el("p", { class: "written" }, t("rights.extended", { reason: one.extension })));
   if (one.answer) item.append(el("p", { class: "written" }, t("rights.answer", { answer: one.answer })));
   if (waits) {
     const back = async () => {
       try {
-        await post("/api/my-data/requests/withdraw", { secret, request: one.request });
+        await takeBack(one.request);
         changed(null);
       } catch (error) {
         changed(error);

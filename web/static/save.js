@@ -37,8 +37,26 @@ export async function saveReceipt(path, body, at = Date.now()) {
 export async function saveFile(path, body, otherwise) {
   const response = await postForFile(path, body);
   const named = /filename="([\w.-]+)"/.exec(response.headers.get("Content-Disposition") ?? "");
-  const url = URL.createObjectURL(await response.blob());
-  el("a", { href: url, download: named?.[1] ?? otherwise }).click();
+  save(await response.blob(), named?.[1] ?? otherwise);
+}
+
+/**
+ * Save what the page has already.
+ * @param {string} text
+ * @param {string} type
+ * @param {string} name
+ */
+export function saveText(text, type, name) {
+  save(new Blob([text], { type }), name);
+}
+
+/**
+ * @param {Blob} blob
+ * @param {string} name
+ */
+function save(blob, name) {
+  const url = URL.createObjectURL(blob);
+  el("a", { href: url, download: name }).click();
   // The browser has taken the file over by then; a revocation at once would be too early for some.
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }

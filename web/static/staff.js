@@ -4,6 +4,7 @@
 
 import { get, post } from "./api.js";
 import { ask } from "./ask.js";
+import { enterForStaff } from "./desk.js";
 import { byId, button, el } from "./dom.js";
 import { dateTime, onLanguage, sentence, t } from "./i18n.js";
 import { cell } from "./timeline.js";
@@ -43,6 +44,7 @@ function row(one, me) {
     : t("staff.active");
   const name = one.name || t("staff.left");
   const out = button(t("staff.disable"), () => disable(one, me), { "aria-label": `${t("staff.disable")}: ${name}` });
+  const enter = button(t("desk.enter"), () => enterForStaff({ account: one.account, name }), { "aria-label": `${t("desk.enter")}: ${name}` });
   return el(
     "tr",
     {},
@@ -50,7 +52,7 @@ function row(one, me) {
     cell("staff.login", one.login || "–"),
     cell("staff.role", sentence("role", one.role)),
     cell("admin.state", state),
-    cell("staff.action", one.disabled || one.account === me ? "" : out),
+    cell("staff.action", el("div", { class: "row-buttons" }, enter, ...(one.disabled || one.account === me ? [] : [out]))),
   );
 }
 

@@ -314,6 +314,8 @@ export interface MyData {
 
 /** A privacy request as its person sees it. */
 export interface OwnRequest {
+  /** Of staff alone: the name that is to stand instead. */
+  wanted?: string;
   request: string;
   right: string;
   state: string;
@@ -329,6 +331,8 @@ export interface OwnRequest {
 
 /** The same at the admin's desk. */
 export interface DeskRequest extends OwnRequest {
+  of: "party" | "staff";
+  carried_out: boolean;
   session: string;
   party: string;
   name: string;
@@ -574,11 +578,31 @@ export interface StaffAccount {
 }
 
 export interface StaffData {
-  account: { login: string; name: string; role: string; created_ms: number; password: boolean };
+  account: { login: string; name: string; role: string; created_ms: number; password: boolean; links: number };
   sign_ins: { pseudonym: string; created_ms: number; seen_ms: number; current: boolean }[];
-  sessions: { session: string; you: string; name: string; created_ms: number; ended_ms: number | null }[];
+  sessions: {
+    session: string;
+    you: string;
+    name: string;
+    language: string;
+    contact: string;
+    created_ms: number;
+    ended_ms: number | null;
+    joined_ms: number | null;
+    left_ms: number | null;
+    said: { kind: string; at_ms: number; leaf: number }[];
+    recordings: { recording: string; erased: boolean }[];
+    watched: { recording: string; purpose: string; at_ms: number }[];
+    disclosed: { given_to: string; at_ms: number }[];
+    held: Held | null;
+  }[];
   accesses: { recording: string; made_ms: number | null; purpose: string; reason: string; at_ms: number }[];
-  counts: { sessions: number; accesses: number };
+  taken: { recording: string; why: string; purpose: string; reason: string; at_ms: number }[];
+  holds: { hold: string; what: "placed" | "released"; category: string; reason: string; at_ms: number }[];
+  disclosures: { disclosure: string; given_to: string; reason: string; at_ms: number }[];
+  log: { leaf: number; kind: string; at_ms: number }[];
+  requests: OwnRequest[];
+  counts: { sessions: number; accesses: number; taken: number; holds: number; disclosures: number; log: number };
   kept_days: number;
 }
 

@@ -24,6 +24,7 @@ from avsession.usecases import (
     preparing,
     review,
     rights,
+    staffrequests,
 )
 from avsession.usecases.notary import Notary
 from tests.avsession.usecases.world import World, opened
@@ -103,6 +104,13 @@ async def asked(world: World) -> None:
     await desk.refuse(app, who, await ask(world, Right.OBJECT, "key-no-1234567", "evidence"), "No.")
     await desk.enter(app, who, world.customer.id, Right.ERASE, "by letter")
     assert complaint
+    name = await staffrequests.ask(app, world.staff, Right.RECTIFY, "I have married", "Agnes Ada")
+    await desk.carry_out(app, who, name["request"])
+    mine = await staffrequests.ask(app, world.staff, Right.COMPLAIN, "Too many calls")
+    await desk.extend(app, who, mine["request"], "There is much to look at")
+    await desk.answer(app, who, mine["request"], "You are right")
+    await staffrequests.ask(app, world.staff, Right.RECTIFY, "Again", "Agnes Bea")
+    await staffrequests.enter(app, who, world.staff.account, Right.ERASE, "by letter")
 
 
 async def ask(world: World, right: Right, key: str, *purposes: str) -> str:

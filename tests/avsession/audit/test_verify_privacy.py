@@ -33,6 +33,21 @@ def changed(db: sqlite3.Connection, where: str, change: str) -> list[Row]:
 
 
 @case
+def an_agent_wants_another_name(db: sqlite3.Connection) -> list[Row]:
+    (name,) = first(db, "SELECT id FROM staff_request WHERE state = 'open'")
+    db.execute("UPDATE staff_request SET wanted = 'Nobody' WHERE id = ?", (name,))
+    return [(7, f"staff_request {name}")]
+
+
+@case
+def an_agents_complaint_is_anothers(db: sqlite3.Connection) -> list[Row]:
+    (name,) = first(db, "SELECT id FROM staff_request WHERE wanted = '' AND state = 'answered'")
+    other = "(SELECT id FROM account WHERE login = 'adam')"
+    db.execute(f"UPDATE staff_request SET account = {other} WHERE id = ?", (name,))  # noqa: S608
+    return [(7, f"staff_request {name}")]
+
+
+@case
 def called_answered(db: sqlite3.Connection) -> list[Row]:
     return changed(db, "state = 'open'", "state = 'answered', done_ms = 1")
 

@@ -55,3 +55,32 @@ async def test_who_is_too_young_is_refused_and_leaves_nothing(site: Site) -> Non
     joined = await site.post("/api/join", {**body, "of_age": True})
     assert joined.status == 200, "the invitation is still good, for whoever looks after them"
     assert cookie_of(joined)
+
+
+async def test_a_right_of_ones_own_is_asked_for_and_answered_at_the_desk(site: Site) -> None:
+    account, agent = await site.staff("agent")
+    _, admin = await site.staff("admin")
+    asked = "/api/my-data/staff/requests"
+    refused = await site.post(asked, {"right": "complain", "text": "no"})
+    assert refused.status == 401
+    made = await site.post(asked, {"right": "rectify", "name": "Ada Ito"}, cookie=agent)
+    same_shape(EXAMPLES["POST", asked], made.json)
+    other = await site.post(asked, {"right": "erase", "text": "all of it"}, cookie=agent)
+    back = {"request": other.json["request"]}
+    assert (await site.post(f"{asked}/withdraw", back, cookie=admin)).status == 404
+    taken = await site.post(f"{asked}/withdraw", back, cookie=agent)
+    same_shape(EXAMPLES["POST", f"{asked}/withdraw"], taken.json)
+    enter = f"/api/admin/accounts/{account.id}/requests"
+    body = {"right": "access", "text": "by letter"}
+    assert (await site.post(enter, body, cookie=agent)).status == 403
+    entered = await site.post(enter, body, cookie=admin)
+    same_shape(EXAMPLES["POST", "/api/admin/accounts/{account}/requests"], entered.json)
+    queue = await site.get("/api/admin/requests", cookie=admin)
+    same_shape(EXAMPLES["GET", "/api/admin/requests"], queue.json)
+    done = f"/api/admin/requests/{made.json['request']}/carry-out"
+    assert (await site.post(done, cookie=admin)).json == {"state": "corrected"}
+    mine = (await site.get("/api/my-data/staff", cookie=agent)).json["mine"]
+    same_shape(EXAMPLES["GET", "/api/my-data/staff"], {"mine": mine})
+    assert mine["account"]["name"] == "Ada Ito"
+    states = {one["right"]: one["state"] for one in mine["requests"]}
+    assert states == {"rectify": "answered", "erase": "withdrawn", "access": "verifying"}
