@@ -4,6 +4,8 @@
 PORT ?= 8443
 DATA ?= ./data
 PYTEST_ARGS ?=
+# tests/conftest.py says what goes where; LANES= runs them one after the other
+LANES ?= --numprocesses 2 --dist loadgroup
 
 SHELL := /bin/bash
 BIN := .venv/bin
@@ -28,7 +30,7 @@ serve: .venv/run.stamp ## run everything on this machine (PORT=8443 DATA=./data)
 	@exec $(BIN)/avsession serve --port "$(PORT)" --data "$(DATA)"
 
 test: .venv/dev.stamp node_modules/.stamp tools ## run all tests, the browser ones too (PYTEST_ARGS=...)
-	@exec $(BIN)/python -m pytest $(PYTEST_ARGS)
+	@exec $(BIN)/python -m pytest $(LANES) $(PYTEST_ARGS)
 
 check: .venv/dev.stamp node_modules/.stamp ## format, lint and types; changes nothing
 	$(BIN)/ruff format --check .

@@ -83,7 +83,7 @@ class DummyLeg:
         self.sink = options["sink"]
         self.state = real.LegState.NEW
         self.packets = self.refused = 0
-        self.hurried = False
+        self.hurried = self.relayed = False
         self.receiver = Receiver()
 
     async def offer(self) -> str:
