@@ -110,12 +110,13 @@ class Consent(_Section, frozen=True, kw_only=True):
     purposes: Annotated[tuple[PurposeSetting, ...], Meta(min_length=1, max_length=16)] = (
         msgspec.field(default_factory=_purposes)
     )
-    legal_basis: dict[str, str] = msgspec.field(
+    legal_basis: dict[str, str | Phrase] = msgspec.field(
         default_factory=lambda: {
             "customer": "GDPR Art. 6(1)(a), consent",
             "agent": "GDPR Art. 6(1)(a), consent",
         }
     )
+    """By role: one text for every language, or a phrase by language."""
     answer_s: Annotated[int, Meta(ge=20, le=600)] = 60
     warn_s: Annotated[int, Meta(ge=10, le=590)] = 40
     max_extensions: Annotated[int, Meta(ge=1, le=100)] = 10
@@ -366,6 +367,11 @@ def check(settings: Settings) -> list[str]:
         f"consent.legal_basis.{role} is missing"
         for role in ("customer", "agent")
         if not settings.consent.legal_basis.get(role)
+    ]
+    problems += [
+        f"consent.legal_basis.{role}: English is missing"
+        for role, basis in settings.consent.legal_basis.items()
+        if isinstance(basis, dict) and basis and not basis.get("en")
     ]
     media, turn = settings.media, settings.turn
     problems += turn_problems(turn)

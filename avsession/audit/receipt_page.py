@@ -191,11 +191,13 @@ def _said(receipt: Fields, words: Fields, look: Look) -> list[Row]:
     if receipt["kind"] == "erased":
         return _certificate(document, words, language, look)
     basis = document["legal_basis"]
+    if isinstance(basis, str):  # a phrase by language brings its own words
+        basis = words.get(f"basis.{basis}") or basis
     rows = [
         _plain(words, "when", _time(document["event_time"], words, look), language),
         _plain(words, "as", words.get(f"role.{document['party_role']}") or "", language),
         (words["purposes"], _purposes(document, words, language, look), ""),
-        _plain(words, "basis", words.get(f"basis.{basis}") or basis, language),
+        _plain(words, "basis", basis, language),
         _plain(words, "event", document["event_id"], language, "code"),
         _plain(words, "request", document["request"], language, "code"),
         _plain(words, "session", document["session"], language, "code"),

@@ -134,6 +134,14 @@ QUALITY = PurposeSetting(id="quality", label={"en": "Quality"})
         ),
         ({"consent": Consent(legal_basis={"agent": "contract"})}, "legal_basis.customer"),
         ({"consent": Consent(legal_basis={"agent": "", "customer": "x"})}, "legal_basis.agent"),
+        (
+            {"consent": Consent(legal_basis={"agent": {}, "customer": "x"})},
+            "consent.legal_basis.agent is missing",
+        ),
+        (
+            {"consent": Consent(legal_basis={"agent": "x", "customer": {"de": "Vertrag"}})},
+            "consent.legal_basis.customer: English",
+        ),
         ({"controller": Controller(authority={"de": "LfDI"})}, "controller.authority"),
         ({"media": Media(relay_only=True)}, "media.relay_only"),
     ],

@@ -66,6 +66,11 @@ def forgeries() -> dict[str, bytes]:
         getattr(forger, name)(fields)
         changed = msgspec.convert(fields, receipt.Receipt)
         made[name] = receipt.render(changed).encode()
+    for language in ("de", "en"):
+        fields = json.loads(canonical(receipt.read(FILES[f"receipt-2-given-{language}.html"])))
+        fields["document"]["legal_basis"] = {"en": "<a> contract", "de": "ein Vertrag"}
+        changed = msgspec.convert(fields, receipt.Receipt)
+        made[f"a basis by language {language}"] = receipt.render(changed).encode()
     for kind in ("withdrawn-en-unsigned", "refused-en"):
         made[f"no_notice {kind}"] = forger.again(forger.no_notice, FILES[f"receipt-{kind}.html"])
     for change in eraser.ERASED_FORGERIES:
@@ -84,6 +89,8 @@ async def test_both_find_the_same_forgery(page: Page, name: str) -> None:
     found = await judged(page, data)
     assert not found["holds"]
     assert found == by_python(data)
+    if "basis by language" in name:
+        assert found["steps"]["page"], "it is told by both alike"
 
 
 async def test_bytes_of_the_machine_part(page: Page) -> None:

@@ -151,13 +151,15 @@ function said(receipt, words, look) {
   if (receipt["kind"] === "erased") {
     return certificate(document, words, language, look);
   }
-  const basis = document.legal_basis;
+  const told = document.legal_basis;
+  // a phrase by language brings its own words
+  const basis = typeof told === "string" ? words[`basis.${told}`] || told : told;
   /** @type {Row[]} */
   const list = [
     plain(words, "when", time(document.event_time, words, look), language),
     plain(words, "as", words[`role.${document.party_role}`] || "", language),
     [words["purposes"], purposes(document, words, language, look), ""],
-    plain(words, "basis", words[`basis.${basis}`] || basis, language),
+    plain(words, "basis", basis, language),
     plain(words, "event", document.event_id, language, "code"),
     plain(words, "request", document.request, language, "code"),
     plain(words, "session", document.session, language, "code"),

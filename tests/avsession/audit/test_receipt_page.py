@@ -184,3 +184,9 @@ def test_the_legal_basis_has_german_words() -> None:
     assert "DSGVO" in page(CONSENT, "")
     other = CONSENT["document"] | {"legal_basis": "Art. 6(1)(f), <interest>"}
     assert "Art. 6(1)(f), &lt;interest&gt;" in page(CONSENT | {"document": other}, "")
+    phrase = {"en": "a contract, Art. 6(1)(b)", "de": "ein <Vertrag>, Art. 6 Abs. 1 lit. b"}
+    both = CONSENT | {"document": CONSENT["document"] | {"legal_basis": phrase}}
+    assert "ein &lt;Vertrag&gt;, Art. 6 Abs. 1 lit. b" in page(both, "")
+    english = page(both | {"language": "en"}, "")
+    assert "a contract, Art. 6(1)(b)" in english
+    assert "Vertrag" not in english

@@ -1,11 +1,15 @@
 """The record of a consent event, its leaf, and that the two belong together."""
 
 import json
+from pathlib import Path
 
 from avsession.audit import rows
+from avsession.audit.receipt import OPEN, render, verify
 from avsession.canonical import canonical, commitment, sha256_hex
+from avsession.config import Consent
 from avsession.records import ConsentEvent, Detail, Leaf
-from tests.avsession.usecases.world import World
+from avsession.usecases import receipts
+from tests.avsession.usecases.world import World, opened
 
 FIELDS = {
     "privacy", "language",
@@ -68,3 +72,18 @@ async def test_an_event_names_the_recording_once_there_is_one(world: World) -> N
     withdrawn = await world.only(ConsentEvent, kind="withdrawn")
     assert given.document["recording"] is None
     assert withdrawn.document["recording"] == world.recorder.grant.recording
+
+
+async def test_a_legal_basis_by_language_stands_in_the_record(tmp_path: Path) -> None:
+    basis = {"en": "a contract", "de": "ein Vertrag"}
+    consent = Consent(legal_basis={"customer": basis, "agent": "interest"})
+    async with opened(tmp_path, consent=consent) as world:
+        await world.ask()
+        await world.allow(world.customer, language="de")
+        given = await world.only(ConsentEvent, kind="given")
+        assert given.document["legal_basis"] == basis
+        made = await receipts.of_event(world.app, world.customer.id, given.id)
+        page = render(made)
+        assert "ein Vertrag" in page.partition(OPEN)[0]
+        assert "a contract" not in page.partition(OPEN)[0]
+        assert verify(page.encode(), world.app.notary.key).holds
