@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.async_api import Browser, expect
 
-from tests.browser.people import staff
+from tests.browser.people import PHONE, staff
 from tests.browser.product import Product, until
 from tests.browser.watch import Watch
 from tests.support.receiver import receiving
@@ -46,6 +46,7 @@ async def test_told_refused_and_sent_again(browser: Browser, tmp_path: Path) -> 
             assert receiver.ids[1] == receiver.ids[2]
             await page.get_by_label("Language").select_option("de")
             await expect(page.get_by_role("heading", name="Zustellungen")).to_be_visible()
+            await page.set_viewport_size(PHONE)
             await seen.check("webhooks-de")
             whats = {
                 json.loads(row["data"])["refs"].get("what")
