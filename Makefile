@@ -12,7 +12,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 # Which Debian package brings each program that the checks and the tests start.
-TOOLS := chromium:chromium age:age ffmpeg:ffmpeg ip:iproute2 node:nodejs npm:npm nginx:nginx turnserver:coturn
+TOOLS := chromium:chromium age:age ffmpeg:ffmpeg ip:iproute2 pg_ctlcluster:postgresql node:nodejs npm:npm nginx:nginx turnserver:coturn
 
 # One universal lock: the same versions on every Python and platform, no address of any kind in it.
 # --group build puts setuptools in it, so that installing the project itself downloads nothing.

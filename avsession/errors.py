@@ -1,29 +1,23 @@
-"""What can go wrong, named by what happened.
-
-Every error has a stable ``code`` (sent on the wire and in API answers) and a sentence for a
-person. The tree::
-
-    AvsessionError
+"""What can go wrong, named by what happened: a stable ``code``, and a sentence for a person.
+The tree under AvsessionError:
     ├── Invalid              the input is wrong; nothing was changed
-    │   ├── MessageInvalid, SdpRefused, NoticeMismatch, PurposesRefused
-    │   ├── GrantInvalid, GrantExpired, GrantStale, SignatureInvalid
-    │   ├── CheckpointInvalid, ProofInvalid, ReceiptInvalid
+    │   ├── MessageInvalid, SdpRefused, NoticeMismatch, PurposesRefused, GrantInvalid, GrantExpired
+    │   ├── GrantStale, SignatureInvalid, CheckpointInvalid, ProofInvalid, ReceiptInvalid
     │   └── ManifestBroken, RecordingTruncated, SettingsInvalid
     ├── Refused              the caller may not do this
-    │   ├── SignInRequired, SignInFailed, LinkSpent, TicketRefused
-    │   ├── NotPermitted, OriginRefused, ConsentRequired, PurposeExpired, PausedByOther
-    │   └── TooMany, TooYoung, TlsRequired, CustodyRefused
+    │   ├── SignInRequired, SignInFailed, LinkSpent, TicketRefused, NotPermitted, OriginRefused
+    │   ├── ConsentRequired, PurposeExpired, PausedByOther, TooMany, TooYoung, TlsRequired
+    │   └── CustodyRefused
     ├── NotFound             there is no such thing, for this caller
     ├── Conflict             it was possible once, or will be, but not now
-    │   ├── AlreadyAnswered, RequestOver, AskingEnded, SessionOver
-    │   └── SegmentRefused, Erased, Held, Restricted, SessionLive, CustodyMoved
+    │   ├── AlreadyAnswered, RequestOver, AskingEnded, SessionOver, SegmentRefused, Erased, Held
+    │   └── Restricted, SessionLive, CustodyMoved
     └── Unavailable          a part we need is not there; recording stops, the call goes on
-        ├── StorageFull, ServerStopping, RecorderStopping, SignerFailed, CustodyUnavailable
+        ├── DatabaseUnavailable, StorageFull, ServerStopping, RecorderStopping, SignerFailed
+        ├── CustodyUnavailable
         └── LogBroken
             └── LogShrunk, LogForked, AnchorMissing, AnchorInvalid
 """
-
-from __future__ import annotations
 
 
 class AvsessionError(Exception):
@@ -328,6 +322,12 @@ class Unavailable(AvsessionError):
 
     code = "unavailable"
     sentence = "A part of the system is not available right now."
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database does not answer, or refuses. Nothing was kept of what was asked."""
+
+    code = "database.unavailable"
 
 
 class StorageFull(Unavailable):

@@ -14,7 +14,8 @@ FIELDS = ("session", "recording", "worker", "party", "reason", "code")
 """Extra fields that a record may carry: identifiers and codes."""
 
 QUIET = (
-    "aiohttp", "aioice", "aiortc", "aiosqlite", "alembic", "asyncio", "sqlalchemy", "websockets",
+    "aiohttp", "aioice", "aiortc", "aiosqlite", "alembic", "asyncio", "asyncpg", "sqlalchemy",
+    "websockets",
 )  # fmt: skip
 """Libraries that would tell addresses, names or secrets at the lower levels."""
 

@@ -95,6 +95,7 @@ ONLY_IN = {
     "sqlalchemy": ("avsession.storage",),
     "alembic": ("avsession.storage",),
     "aiosqlite": ("avsession.storage",),
+    "asyncpg": ("avsession.storage",),
     "sqlite3": ("avsession.storage",),
     "aiortc": ("recorder.leg", "recorder.ice"),
     "aioice": ("recorder.leg", "recorder.ice"),

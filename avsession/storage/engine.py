@@ -1,10 +1,12 @@
 """How a database is reached: engine, settings of every connection, migrations.
 
-The product's own choices for SQLite, each with its reason, stand in ``_PRAGMAS``.
+The product's own choices for SQLite, each with its reason, stand in ``_PRAGMAS``; those for
+PostgreSQL in ``postgresql``.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import stat
@@ -21,9 +23,12 @@ from sqlalchemy import exc as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from avsession.errors import SettingsInvalid, Unavailable
+from avsession.storage import postgresql
 
 WRITES: dict[str, object] = {"avsession_writes": True}
 """Execution options of a connection whose transaction will write."""
+OUTSIDE: dict[str, object] = {"avsession_outside": True, "isolation_level": "AUTOCOMMIT"}
+"""Execution options of a connection to PostgreSQL whose statements are in no transaction."""
 
 BUSY_MS = 5000
 """How long to wait for another process's write."""
@@ -32,7 +37,6 @@ SCRUB_MS = 250
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
-_WRITE_LOCK = 0x61767365  # "avse": the advisory lock that serialises writes on PostgreSQL
 
 _PRAGMAS = (
     f"busy_timeout = {BUSY_MS}",  # first: the next one may have to wait
@@ -64,18 +68,21 @@ def make_engine(text: str) -> AsyncEngine:
         raise SettingsInvalid("database must be SQLite or PostgreSQL.")
     if backend == "sqlite" and (not url.database or url.database == ":memory:" or url.query):
         raise SettingsInvalid("database must name a file, without options.")
-    try:
-        engine = create_async_engine(
-            url.set(drivername=_DRIVERS[backend]),
-            pool_size=8,
-            max_overflow=24,
-            pool_timeout=BUSY_MS / 1000,
-            # a consent's fields must not end up in a log
-            hide_parameters=True,
-            json_deserializer=_json_or_text,
-        )
-    except ImportError as error:
-        raise SettingsInvalid(f"database: {error}; install its driver.") from error
+    url = url.set(drivername=_DRIVERS[backend])
+    arguments: dict[str, Any] = {}
+    pool = {"pool_size": 8, "max_overflow": 24}
+    if backend == "postgresql":
+        url, arguments = postgresql.arguments(url, BUSY_MS)
+        pool = postgresql.POOL
+    engine = create_async_engine(
+        url,
+        connect_args=arguments,
+        pool_timeout=BUSY_MS / 1000,
+        # a consent's fields must not end up in a log
+        hide_parameters=True,
+        json_deserializer=_json_or_text,
+        **pool,
+    )
     if backend == "sqlite":
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
@@ -116,8 +123,11 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _begin_postgresql(connection: Connection) -> None:
-    if connection.get_execution_options().get("avsession_writes"):
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})")
+    options = connection.get_execution_options()
+    if options.get("avsession_outside"):
+        return
+    if options.get("avsession_writes"):
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({postgresql.WRITE_LOCK})")
     else:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
@@ -146,14 +156,31 @@ def sqlite_file(text: str) -> Path | None:
     return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
 
-def current(connection: Connection) -> None:
-    """Raise Unavailable unless the database has exactly the tables of this version."""
+@functools.cache
+def _script() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def _config() -> alembic.config.Config:
     config = alembic.config.Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    head = ScriptDirectory.from_config(config).get_current_head()
+    return config
+
+
+def revisions(connection: Connection) -> tuple[str | None, str | None]:
+    """The revision of the tables that are there (None: there are none), and this version's."""
     there = MigrationContext.configure(connection).get_current_revision()
+    return there, _script().get_current_head()
+
+
+def current(connection: Connection) -> None:
+    """Raise Unavailable unless the database has exactly the tables of this version."""
+    there, head = revisions(connection)
     if there != head:
-        raise Unavailable("The database is of another version; start this one's server once.")
+        raise Unavailable(
+            "The database is of another version; start this one's server once, or run "
+            "`avsession db upgrade`."
+        )
 
 
 def upgrade(connection: Connection, revision: str = "head") -> None:
@@ -161,8 +188,13 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
 
     Raises Unavailable when the database was made by a newer version of this program.
     """
-    config = alembic.config.Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    there, head = revisions(connection)
+    if revision == "head" and there == head:
+        return
+    if connection.dialect.name == "postgresql":
+        # for this transaction: a long table may take a while
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+    config = _config()
     config.attributes["connection"] = connection
     try:
         alembic.command.upgrade(config, revision)

@@ -3,13 +3,8 @@ password hashes are cheap, and nobody is connected."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import functools
 import secrets
-import tempfile
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -24,39 +19,15 @@ from avsession.passwords import Passwords
 from avsession.ports import LogSigner, WorkerInfo
 from avsession.sealing.custody import LocalCustody, create_custodian
 from avsession.storage.anchor import FileAnchor
-from avsession.storage.engine import sqlite_url
 from avsession.storage.folders import FolderKeys, FolderObjects
 from avsession.storage.parcels import FolderParcels
 from avsession.storage.sql import SqlStore
 from avsession.usecases.gate import Gate
 from avsession.usecases.notary import Notary
 from avsession.usecases.services import Services
+from tests.support.engines import database, release
 
 START_MS = 1_750_000_000_000
-
-
-@functools.cache
-def _empty() -> bytes:
-    """A database with every table and nothing in it."""
-
-    async def make(path: Path) -> None:
-        store = SqlStore(sqlite_url(path))
-        await store.open()
-        await store.close()
-
-    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(1) as thread:
-        path = Path(name) / "empty.db"
-        thread.submit(asyncio.run, make(path)).result()
-        return path.read_bytes()
-
-
-def database(folder: Path) -> str:
-    """The URL of the database in ``folder``; a new one is a copy, which saves its migrations."""
-    path = folder / "avsession.db"
-    with contextlib.suppress(FileExistsError):
-        path.touch(0o600, exist_ok=False)
-        path.write_bytes(_empty())
-    return sqlite_url(path)
 
 
 class Clock:
@@ -148,3 +119,4 @@ async def world(
     finally:
         app.passwords.close()
         await store.close()
+        release(folder)

@@ -31,6 +31,7 @@ const RETRY_CODES = new Set([
   "error",
   "too_many",
   "unavailable",
+  "database.unavailable",
   "storage.full",
   "recorder.stopping",
   "server.stopping",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from alembic import context
 
+from avsession.storage.postgresql import BYTEWISE
 from avsession.storage.tables import metadata
 
 connection = context.config.attributes.get("connection")
@@ -23,3 +24,6 @@ else:
 
 with context.begin_transaction():
     context.run_migrations()
+    if context.get_context().dialect.name == "postgresql":
+        names = ", ".join(f"'{name}'" for name in sorted(metadata.tables))
+        context.execute(BYTEWISE.format(tables=names))

@@ -2,7 +2,6 @@
 
 import io
 import os
-import sqlite3
 from pathlib import Path
 
 import alembic.command
@@ -17,8 +16,11 @@ from avsession.storage import engine as engine_module
 from avsession.storage.engine import make_engine, sqlite_url
 from avsession.storage.sql import SqlStore
 from avsession.storage.tables import metadata
+from tests.support.engines import chosen, sqlite_only
+from tests.support.tamper import beside
 
 
+@sqlite_only("PRAGMAs are its own")
 @pytest.mark.parametrize(
     ("pragma", "value"),
     [
@@ -102,19 +104,25 @@ async def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> No
     await store.close()
 
 
+SCHEMA = {
+    "sqlite": "SELECT type, name, sql FROM sqlite_master",
+    "postgresql": """
+        SELECT relname, relkind::text, pg_get_expr(relpartbound, oid) FROM pg_class UNION ALL
+        SELECT attname, attrelid::text, atttypid::text FROM pg_attribute ORDER BY 1, 2, 3""",
+}
+
+
 async def test_opening_again_changes_nothing(store: SqlStore, tmp_path: Path) -> None:
     def schema() -> list[object]:
-        beside = sqlite3.connect(tmp_path / "avsession.db")
-        try:
-            return beside.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
-        finally:
-            beside.close()
+        with beside(tmp_path) as db:
+            return list(db.execute(SCHEMA[chosen()]))
 
     before = schema()
     await store.open()
     assert schema() == before
 
 
+@sqlite_only("test_postgresql has its like")
 async def test_migrations_make_exactly_the_tables(store: SqlStore) -> None:
     def differences(connection: Connection) -> list[object]:
         context = MigrationContext.configure(connection, opts={"compare_server_default": True})

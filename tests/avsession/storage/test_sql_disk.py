@@ -12,9 +12,9 @@ import pytest
 
 from avsession import records
 from avsession.errors import Unavailable
-from avsession.storage.engine import sqlite_url
 from avsession.storage.sql import SqlStore
 from tests.avsession.storage.samples import notice
+from tests.support.engines import database, sqlite_only
 
 
 async def add(store: SqlStore, *rows: Any) -> None:
@@ -27,6 +27,7 @@ KILLED = """
 import asyncio, os, signal, sys
 from avsession.storage.sql import SqlStore
 from tests.avsession.storage.samples import notice
+from tests.support.engines import database, sqlite_only
 
 async def main():
     store = SqlStore(sys.argv[1])
@@ -41,8 +42,9 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.usefixtures("engine", "given_back")
 async def test_a_killed_process_keeps_what_it_committed_and_nothing_else(tmp_path: Path) -> None:
-    url = sqlite_url(tmp_path / "avsession.db")
+    url = database(tmp_path)
     root = Path(__file__).parents[3]
     killed = subprocess.run(  # noqa: ASYNC221
         [sys.executable, "-c", KILLED, url],
@@ -58,6 +60,7 @@ async def test_a_killed_process_keeps_what_it_committed_and_nothing_else(tmp_pat
     await store.close()
 
 
+@sqlite_only("PostgreSQL's disk is not this process's")
 async def test_a_full_disk_is_unavailable_and_passes(store: SqlStore, tmp_path: Path) -> None:
     await add(store, notice("before"))
     largest = max(file.stat().st_size for file in tmp_path.iterdir())
@@ -73,6 +76,7 @@ async def test_a_full_disk_is_unavailable_and_passes(store: SqlStore, tmp_path: 
         assert await reader.count(records.Notice) == 2
 
 
+@sqlite_only("PostgreSQL's files are not ours: test_postgresql has what is done about them")
 async def test_what_was_removed_is_in_no_file_after_a_scrub(
     store: SqlStore, tmp_path: Path
 ) -> None:
@@ -88,6 +92,7 @@ async def test_what_was_removed_is_in_no_file_after_a_scrub(
     assert found() == []
 
 
+@sqlite_only("no reader is in the way of PostgreSQL's")
 async def test_a_scrub_that_a_reader_prevents_says_so(store: SqlStore) -> None:
     await add(store, notice("a"))
     async with store.read() as reader:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 
 import msgspec
 import pytest
@@ -20,11 +18,12 @@ from avsession.signed import Statement, statement_bytes
 from avsession.usecases import capture, evidence
 from tests.avsession.usecases.world import World
 from tests.support.signer import Signer
+from tests.support.tamper import beside
 
 
 def committed_heads(world: World) -> list[int]:
     """The sizes of the checkpoints that anybody but the writer sees in the database."""
-    with closing(sqlite3.connect(world.folder / "avsession.db")) as db:
+    with beside(world.folder) as db:
         return [size for (size,) in db.execute("SELECT size FROM checkpoint ORDER BY size")]
 
 

@@ -272,7 +272,7 @@ async def test_yesterdays_copy_is_refused(tmp_path: Path) -> None:
         await evidence.checkpoint(app)
         with database(tmp_path) as db:
             db.execute("DELETE FROM leaf WHERE number >= 3")
-            db.execute("DELETE FROM tree_node WHERE number >= (3 >> level)")
+            db.execute("DELETE FROM tree_node WHERE number >= (3 >> CAST(level AS INT))")
             db.execute("DELETE FROM checkpoint WHERE size > 3")
         with pytest.raises(LogShrunk, match=r"has 3 leaves, .* over 6"):
             await evidence.opened(app)

@@ -9,7 +9,13 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from avsession.errors import AvsessionError, Unavailable
 from avsession.records import ConsentEvent, GrantRecord, Recording
@@ -181,10 +187,13 @@ class Call(RuleBasedStateMachine):
         assert recording.request == live.request
 
 
-TestCall = Call.TestCase
-TestCall.settings = settings(
-    max_examples=12,
-    stateful_step_count=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+def test_call() -> None:
+    run_state_machine_as_test(
+        Call,
+        settings=settings(
+            max_examples=12,
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow],
+        ),
+    )

@@ -19,6 +19,7 @@ from avsession.session import Party, Session
 from avsession.usecases import accounts, evidence, leaving, presence, review, sessions
 from avsession.usecases.permissions import Principal
 from tests.avsession.usecases.world import AGENT_NAME, LOGIN, World, opened
+from tests.support.engines import stored
 
 DAY_S = 86_400
 
@@ -88,9 +89,9 @@ async def test_the_name_in_old_records_becomes_what_the_policy_says(
             await world.later(366 * DAY_S)
             account = await world.only(Account, id=world.staff.account)
             assert (account.name, account.login == LOGIN) == ("", False)
-        data = b"".join(path.read_bytes() for path in tmp_path.glob("avsession.db*"))
         await world.app.leftovers.scrub(world.store)
-        data = b"".join(path.read_bytes() for path in tmp_path.glob("avsession.db*"))
+        data = b"".join(stored(tmp_path).values())
+        assert data
         assert AGENT_NAME.encode() not in data
         assert LOGIN.encode() not in data
         await evidence.checkpoint(world.app)

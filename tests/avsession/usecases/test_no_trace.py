@@ -46,6 +46,7 @@ from tests.avsession.usecases.test_exports import unpacked
 from tests.avsession.usecases.test_forgetting import forms
 from tests.avsession.usecases.test_typed import verified
 from tests.avsession.usecases.world import World
+from tests.support.engines import sqlite_only
 
 OTHERS, CALLED, RECORDED = 200, 20, 3
 """Sessions of other people; how many of them were calls, and were recorded."""
@@ -242,6 +243,7 @@ async def erase(world: World, person: Person, way: str) -> None:
     assert not await world.find(Party, id=person.id)
 
 
+@sqlite_only("it is about files; what rows PostgreSQL keeps, test_forgetting looks through")
 async def test_one_person_among_hundreds_leaves_no_trace(world: World, tmp_path: Path) -> None:
     search = Search()
     search.add(*NAME.split(), *CORRECTED.split(), NAME, CORRECTED, CONTACT, COMPLAINT, REASON)

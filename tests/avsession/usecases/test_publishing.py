@@ -1,7 +1,5 @@
 """Publishing: each exact text once, with its digest in the log; and what changed between two."""
 
-import contextlib
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from avsession.records import Notice
 from avsession.usecases import evidence, publishing
 from tests.avsession.usecases.world import World
 from tests.support.policies import forget, publish_later
+from tests.support.tamper import beside
 
 
 @pytest.fixture(autouse=True)
@@ -93,9 +92,8 @@ async def test_a_request_publishes_no_second_time(world: World) -> None:
 )
 async def test_a_policy_that_was_changed_afterwards_is_found(world: World, change: str) -> None:
     await publishing.publish(world.app)
-    with contextlib.closing(sqlite3.connect(world.folder / "avsession.db")) as database:
+    with beside(world.folder) as database:
         database.execute(change)
-        database.commit()
     findings = (await verified(world)).findings
     assert findings
     assert all(one.step == 7 and one.where.startswith("notice ") for one in findings)

@@ -40,6 +40,7 @@ from avsession.usecases import (
 )
 from avsession.usecases.retention import Tally
 from tests.avsession.usecases.world import AGENT_NAME, CUSTOMER_NAME, World, opened
+from tests.support.engines import stored
 
 DAY_S = 86_400
 WHY = "Kundig complains of invoice 4711"
@@ -155,7 +156,7 @@ async def test_two_years_leave_figures_and_no_person(world: World) -> None:
     assert [row.reason for row in await world.find(Access)] == ["", ""]
     # nothing in the database says who, but the accounts that are still there
     await world.app.leftovers.scrub(world.store)
-    data = b"".join(path.read_bytes() for path in world.folder.glob("avsession.db*"))
+    data = b"".join(stored(world.folder).values())
     for word in (CUSTOMER_NAME, WHY, world.customer.id, world.agent.party.pseudonym):
         assert (word.encode() in data) == (word == world.agent.party.pseudonym), word
     report = await verified(world)

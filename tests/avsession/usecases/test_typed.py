@@ -15,6 +15,7 @@ DAY_MS = 86_400_000
 async def typed_about(world: World, recording: str) -> None:
     """What staff typed of the agent, of the call, and of the customer."""
     await review.open_recording(world.app, world.admin, recording, "training of Amtmann", "quality")
+    world.clock.forward(0.001)  # one after the other, as they are listed
     await review.open_recording(world.app, world.admin, recording, "kundigs invoice", "quality")
     for scope, target, why in (
         ("party", world.agent.id, "Amtmann left early"),

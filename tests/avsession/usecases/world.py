@@ -47,7 +47,8 @@ from avsession.usecases.services import Services
 from signaling.hub import Hub
 from tests.avsession.usecases.parts import Person, Store
 from tests.avsession.usecases.recorder import Recorder
-from tests.support.world import Clock, database, notary, quick_passwords
+from tests.support.engines import database, release
+from tests.support.world import Clock, notary, quick_passwords
 
 R = TypeVar("R")
 M = TypeVar("M", bound=Message)
@@ -303,3 +304,4 @@ async def opened(
         yield world
     finally:
         await world.close()
+        release(folder)
