@@ -113,13 +113,15 @@ async def staff(browser: Browser, product: Product, role: str) -> Person:
     return person
 
 
-async def new_call(browser: Browser, product: Product) -> tuple[Person, Person]:
-    """An agent and a customer who see and hear each other."""
+async def new_call(
+    browser: Browser, product: Product, other: Browser | None = None
+) -> tuple[Person, Person]:
+    """An agent and a customer who see and hear each other; ``other``: the customer's browser."""
     agent = await staff(browser, product, "agent")
     await agent.click("New session")
     link = agent.page.get_by_role("textbox", name="Invitation link")
     await expect(link).to_have_value(re.compile(f"^{re.escape(product.url)}/join#.+"))
-    customer = await window(browser)
+    customer = await window(other or browser)
     await customer.page.goto(await link.input_value())
     await customer.page.get_by_role("textbox", name="Your name").fill("Cleo Customer")
     await customer.click("Join call")

@@ -44,6 +44,8 @@ class Product:
         self._process: asyncio.subprocess.Process | None = None
         self.port = 0
         self.links: dict[str, str] = {}
+        self.inside: tuple[str, ...] = ()
+        """What runs it, such as ``ip netns exec NAME``; it must keep the process's id."""
 
     async def start(self) -> None:
         """Start, and wait for the three lines."""
@@ -51,6 +53,7 @@ class Product:
         environ |= self._settings | {"TMPDIR": str(self.temporary)}
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
+                *self.inside,
                 sys.executable,
                 *("-m", "avsession", "serve"),
                 *("--port", str(self.port), "--data", str(self.data)),

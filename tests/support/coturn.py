@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import shutil
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -70,7 +71,8 @@ def settings_for(
     port = free_port()
     urls = [f"turn:{host}:{port}?transport=udp", f"turn:{host}:{port}?transport=tcp"]
     if certificate:
-        urls.append(f"turns:localhost:{free_port()}?transport=tcp")
+        named = "localhost" if host == LOOPBACK else host
+        urls.append(f"turns:{named}:{free_port()}?transport=tcp")
         more |= {"certificate": str(certificate[0]), "certificate_key": str(certificate[1])}
     file = folder / "turn.secret"
     if not file.exists():
@@ -84,10 +86,9 @@ async def running(
     folder: Path,
     extra: Sequence[str] = ON_LOOPBACK,
     inside: Sequence[str] = (),
-    ready: bool = True,
 ) -> AsyncIterator[Relay]:
     """coturn with these settings until the block ends; ``inside``: what runs it, such as
-    ``ip netns exec NAME``. ``ready``: wait until it gives an allocation."""
+    ``ip netns exec NAME``."""
     if shutil.which("turnserver") is None:
         pytest.skip("needs coturn's turnserver (Debian: coturn)")
     assert turn.secret_file is not None
@@ -101,8 +102,7 @@ async def running(
         )
     relay = Relay(turn, log, process)
     try:
-        if ready:
-            await _ready(relay)
+        await _ready(relay, inside)
         yield relay
     finally:
         if process.returncode is None:
@@ -110,15 +110,29 @@ async def running(
         await process.wait()
 
 
-async def _ready(relay: Relay) -> None:
+PROBE = """
+import asyncio, sys
+from avsession.turn.client import probe
+asyncio.run(probe(*sys.argv[1:], timeout_s=1))
+"""
+
+
+async def _ready(relay: Relay, inside: Sequence[str]) -> None:
     """Wait until it listens, one question at a time: its first makes its database."""
     async with asyncio.timeout(START_S):
         while True:
             if relay.process.returncode is not None:
                 pytest.fail(f"coturn ended at once:\n{relay.log.read_text()}")
+            asked = (relay.turn.urls[0], *relay.credentials(name="ready"))
             try:
-                await probe(relay.turn.urls[0], *relay.credentials(name="ready"), timeout_s=1)
+                if not inside:
+                    await probe(*asked, timeout_s=1)
+                    return
+                there = await asyncio.create_subprocess_exec(
+                    *inside, sys.executable, "-c", PROBE, *asked, stderr=asyncio.subprocess.DEVNULL
+                )
+                if await there.wait() == 0:
+                    return
             except AvsessionError:
-                await asyncio.sleep(0.05)
-            else:
-                return
+                pass
+            await asyncio.sleep(0.05)
