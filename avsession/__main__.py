@@ -16,6 +16,7 @@ from typing import Any
 from avsession import (
     __version__,
     auditing,
+    backing,
     config,
     custody,
     exporting,
@@ -77,10 +78,11 @@ def parser() -> argparse.ArgumentParser:
     _command(group, "show", "print the public halves", "avsession keys show --json")
     _custody(commands)
     _recorder(commands)
-    _audit(commands)
+    auditing.add(commands, _command)
     _recording(commands)
     _retention(commands)
     relaying.add(commands, _command)
+    backing.add(commands, _command)
     _webhooks(commands)
     verify_receipt.add(commands)
     return made
@@ -121,32 +123,6 @@ def _recorder(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "whether a worker runs here and has its spool",
         "avsession recorder check --config recorder.toml",
     )
-
-
-def _audit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """``avsession audit …``."""
-    group = commands.add_parser("audit", help="the audit log").add_subparsers(
-        dest="action", required=True, metavar="ACTION"
-    )
-    one = _command(
-        group,
-        "verify",
-        "verify the whole log, and what it commits to; changes nothing",
-        "avsession audit verify --since checkpoint.txt",
-    )
-    one.add_argument(
-        "--since",
-        type=Path,
-        metavar="FILE",
-        help="a checkpoint that was kept: show that today's log extends it",
-    )
-    one = _command(
-        group,
-        "adopt",
-        "take the log as it is, after a restore or a lost anchor; it is written into the log",
-        "avsession audit adopt --reason 'restored the backup of 1 May'",
-    )
-    one.add_argument("--reason", required=True, help="why the anchor and the log differ")
 
 
 def _recording(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -324,6 +300,9 @@ def _found(given: argparse.Namespace, settings: Settings) -> tuple[bool, str] | 
             gone = asyncio.run(retaining.run(settings, dry=given.dry_run))
             say = retaining.as_json if given.json else retaining.as_text
             return not retaining.failed(gone), say(gone, dry=given.dry_run)
+        case "backup", _:
+            made = asyncio.run(backing.run(settings, given))
+            return made["ok"], json.dumps(made) if given.json else backing.as_text(made)
         case "webhooks", _:
             well, done = asyncio.run(telling.run(settings, given))
             return well, (telling.as_json if given.json else telling.as_text)(done)

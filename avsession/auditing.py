@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -29,6 +30,35 @@ EVERY_S = 0.2
 WIDTH = 30
 SINCE = 5
 """The step that needs a checkpoint from elsewhere."""
+
+
+def add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    command: Callable[..., argparse.ArgumentParser],
+) -> None:
+    """``avsession audit …``; ``command`` makes one command of a group."""
+    group = commands.add_parser("audit", help="the audit log").add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    one = command(
+        group,
+        "verify",
+        "verify the whole log, and what it commits to; changes nothing",
+        "avsession audit verify --since checkpoint.txt",
+    )
+    one.add_argument(
+        "--since",
+        type=Path,
+        metavar="FILE",
+        help="a checkpoint that was kept: show that today's log extends it",
+    )
+    one = command(
+        group,
+        "adopt",
+        "take the log as it is, after a restore or a lost anchor; it is written into the log",
+        "avsession audit adopt --reason 'restored the backup of 1 May'",
+    )
+    one.add_argument("--reason", required=True, help="why the anchor and the log differ")
 
 
 class Bar:

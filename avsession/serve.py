@@ -35,6 +35,7 @@ from avsession.records import Account
 from avsession.storage.anchor import FileAnchor
 from avsession.storage.engine import sqlite_url
 from avsession.storage.folders import FolderObjects
+from avsession.storage.journal import FileJournal
 from avsession.storage.parcels import FolderParcels
 from avsession.storage.sql import SqlStore
 from avsession.supervisor import Supervisor
@@ -44,6 +45,7 @@ from avsession.usecases import (
     delivering,
     draining,
     evidence,
+    journal,
     preparing,
     presence,
     publishing,
@@ -338,6 +340,7 @@ async def _run(
     tasks.spawn(_timers(app), name="timers")
     tasks.spawn(preparing.keep_preparing(app), name="exports")
     tasks.spawn(delivering.keep_delivering(app, HttpSender()), name="webhooks")
+    tasks.spawn(journal.keep(app, FileJournal(files.anchor)), name="journal of erasures")
     tasks.spawn(watching.keep_watching(app, _checking(settings, files, app)), name="log watch")
     print(f"ready {settings.address}/", flush=True)
     if settings.is_loopback:

@@ -65,6 +65,9 @@ ORDER = (
     ("avsession.serve",),
     ("avsession.auditing", "avsession.proving", "avsession.verify_receipt"),
     ("avsession.exporting", "avsession.relaying", "avsession.retaining", "avsession.telling"),
+    ("avsession.backup",),
+    ("avsession.restoring",),
+    ("avsession.backing",),
     ("avsession.__main__",),
 )
 

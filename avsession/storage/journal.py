@@ -1,0 +1,80 @@
+"""The journal of what was erased, in the anchor's folder: apart from the database, to be copied.
+
+``erasures.jsonl`` is appended to, a line an entry; ``erasures.upto`` says how many leaves of the
+log were gone through. The first is written before the second: an entry may be there twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from avsession.canonical import canonical
+from avsession.errors import SettingsInvalid, Unavailable
+from avsession.storage import files
+from avsession.usecases.journal import Entry
+
+LINES, UPTO = "erasures.jsonl", "erasures.upto"
+MAX_JOURNAL = 1 << 30
+"""Bytes of a journal that is read."""
+
+
+class FileJournal:
+    """``usecases.journal.Journal`` in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def upto(self) -> int:
+        """As ``Journal.upto``."""
+        return await asyncio.to_thread(self._upto)
+
+    async def add(self, entries: Sequence[Entry], upto: int) -> None:
+        """As ``Journal.add``."""
+        try:
+            await asyncio.to_thread(self._add, entries, upto)
+        except OSError as error:
+            raise Unavailable("The journal of erasures cannot be written.") from error
+
+    async def read(self) -> list[Entry]:
+        """As ``Journal.read``. Raises SettingsInvalid for what is no journal."""
+        return await asyncio.to_thread(self._read)
+
+    def _upto(self) -> int:
+        try:
+            with files.root(self._folder) as folder:
+                return int(files.read(folder, UPTO, 32))
+        except FileNotFoundError:
+            return 0
+        except (OSError, ValueError) as error:
+            raise Unavailable("The journal of erasures cannot be read.") from error
+
+    def _add(self, entries: Sequence[Entry], upto: int) -> None:
+        with files.root(self._folder) as folder:
+            if entries:
+                flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+                file = os.open(LINES, flags, 0o600, dir_fd=folder)
+                with os.fdopen(file, "ab") as stream:
+                    stream.write(b"".join(canonical(entry) + b"\n" for entry in entries))
+                    stream.flush()
+                    os.fsync(file)
+            files.write(folder, UPTO, b"%d\n" % upto, replace=True)
+
+    def _read(self) -> list[Entry]:
+        try:
+            with files.root(self._folder) as folder:
+                data = files.read(folder, LINES, MAX_JOURNAL)
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError) as error:
+            raise SettingsInvalid(f"{LINES} cannot be read: {error}") from error
+        lines = data.split(b"\n")
+        try:
+            # a line that was being written when the machine died has no end, and is there again
+            return [msgspec.json.decode(line, type=Entry) for line in lines[:-1]]
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise SettingsInvalid(f"{LINES} is no journal of erasures.") from error

@@ -1,0 +1,48 @@
+"""A consistent copy of an SQLite database while its server runs, and whether a file is one."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from avsession.errors import Unavailable
+
+BUSY_S = 30.0
+"""How long to wait for another's lock."""
+
+
+def take(database: Path, to: Path) -> None:
+    """Copy the database to the new file ``to``, as of one moment. Blocking.
+
+    Nobody waits for it: a reader sees one state of the database, whatever is written meanwhile.
+    What was removed is not in the copy, not even in free pages. Raises FileExistsError,
+    Unavailable.
+    """
+    # made by us, so that nobody else can open it at any moment
+    os.close(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+    try:
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=BUSY_S)) as one:
+            one.execute("VACUUM INTO ?", (str(to),))
+    except sqlite3.Error as error:
+        to.unlink(missing_ok=True)
+        raise Unavailable(f"The database cannot be copied: {error}") from error
+    descriptor = os.open(to, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sound(database: Path) -> str:
+    """What SQLite finds wrong with the file; empty when nothing is. Blocking."""
+    try:
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=BUSY_S)) as one:
+            rows = one.execute("PRAGMA integrity_check(1)").fetchall()
+            broken = one.execute("PRAGMA foreign_key_check").fetchone()
+    except sqlite3.Error as error:
+        return str(error)
+    if rows != [("ok",)]:
+        return str(rows[0][0])
+    return "" if broken is None else f"a row of {broken[0]} names one that is not there"

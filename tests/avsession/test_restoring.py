@@ -1,0 +1,221 @@
+"""Restoring: everything is there again and plays, but for what was erased since."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import ssl
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from avsession.__main__ import run
+from avsession.config import Settings
+from avsession.privacy import stored
+from avsession.serve import Files, close_store, open_services
+from avsession.storage.journal import FileJournal
+from avsession.usecases import forgetting, journal
+from signaling.hub import Hub
+from tests.avsession.usecases.test_exports import PLAIN
+from tests.avsession.usecases.world import CUSTOMER_NAME
+from tests.browser.product import Product
+from tests.support.data import Data, made
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Data:
+    monkeypatch.delenv("AVSESSION_CONFIG", raising=False)
+    monkeypatch.setenv("AVSESSION_RETENTION__KEY_BACKUP_DAYS", "7")
+    monkeypatch.setattr("avsession.logs.configure", lambda level, as_json: None)
+    return asyncio.run(made(tmp_path))
+
+
+def backed_up(data: Data) -> Path:
+    to = data.folder.parent / "backup"
+    assert run(["backup", "create", "--to", str(to), "--data", str(data.folder)]) == 0
+    return to
+
+
+def restored(backup: Path, *more: str) -> int:
+    return run(["backup", "restore", str(backup), "--data", str(backup.parent / "new"), *more])
+
+
+async def erase(data: Data) -> None:
+    """The customer is erased, as their page would have it, and the running server notes it."""
+    app = await open_services(Settings(), Files(data.folder), Hub())
+    try:
+        await forgetting.forget(app, data.customer)
+        await journal.catch_up(app, FileJournal(data.folder / "anchor"))
+    finally:
+        await close_store(app)
+
+
+def holding(folder: Path, *words: bytes) -> list[str]:
+    return [
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and any(word in path.read_bytes() for word in words)
+    ]
+
+
+def test_who_was_erased_since_does_not_come_back(
+    data: Data, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backup = backed_up(data)
+    name = CUSTOMER_NAME.encode()
+    assert holding(backup, name)
+    asyncio.run(erase(data))
+    assert not holding(data.folder, name)
+    anchor = str(data.folder / "anchor")
+    capsys.readouterr()
+    assert restored(backup, "--erasures", anchor, "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["erased_again"] == {"recordings": 1, "persons": 1}
+    assert (said["ok"], said["failed"], said["problems"]) == (True, [], [])
+    new = backup.parent / "new"
+    assert not holding(new, name)
+    assert not list((new / "objects").rglob("*.age"))
+    assert not list((new / "custody" / "tracks").iterdir()), "no key of theirs either"
+    assert run(["audit", "verify", "--data", str(new)]) == 0
+    # the next restore knows, too: the journal went on
+    entries = asyncio.run(FileJournal(new / "anchor").read())
+    assert {"recording.erased", "subject.erased"} <= {one.kind for one in entries}
+
+
+def test_without_knowing_what_was_erased_nothing_is_restored(
+    data: Data, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backup = backed_up(data)
+    new = backup.parent / "new"
+    assert restored(backup) == 1
+    assert "--erasures" in capsys.readouterr().err
+    assert not new.exists()
+    # a journal that ends before the log did is not the newest copy
+    asyncio.run(FileJournal(data.folder / "anchor").add([], 1))
+    assert restored(backup, "--erasures", str(data.folder / "anchor")) == 1
+    assert "ends at leaf 1" in capsys.readouterr().err
+    assert not new.exists()
+    # whoever knows better says why, and the log keeps it
+    assert restored(backup, "--without-erasures", "the machine burnt") == 0
+    assert run(["audit", "verify", "--data", str(new)]) == 0
+    assert holding(new, b"the machine burnt") == ["avsession.sqlite3"]
+
+
+def test_a_folder_that_is_in_use_is_left_alone(
+    data: Data, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backup = backed_up(data)
+    (backup.parent / "new").mkdir()
+    (backup.parent / "new" / "mine").write_text("here")
+    assert restored(backup, "--without-erasures", "test") == 2
+    assert "is not empty" in capsys.readouterr().err
+    assert [path.name for path in (backup.parent / "new").iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize("damage", ["changed", "missing", "database", "keys", "foreign"])
+def test_a_damaged_backup_is_refused(
+    data: Data, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backup = backed_up(data)
+    segment = next(iter(backup.rglob("*.age")))
+    keys = backup.with_name("backup.keys.tar")
+    if damage == "changed":
+        segment.write_bytes(segment.read_bytes()[:-1] + b"x")
+    elif damage == "missing":
+        segment.unlink()
+    elif damage == "database":
+        database = backup / "database.sqlite3"
+        database.write_bytes(database.read_bytes()[:-4096])
+    elif damage == "keys":
+        keys.write_bytes(keys.read_bytes() + b"x")
+    else:
+        with tarfile.open(keys, "w") as archive:
+            archive.addfile(tarfile.TarInfo("../../etc/passwd"))
+    assert restored(backup, "--without-erasures", "test") == 1
+    assert capsys.readouterr().err
+    check = ["backup", "check", str(backup), "--data", str(data.folder)]
+    assert run(check) == 1
+
+
+async def test_a_live_servers_backup_plays_again_in_an_empty_folder(tmp_path: Path) -> None:
+    data = await made(tmp_path)
+    product = Product(tmp_path, retention__key_backup_days="7", recorders="0")
+    assert product.data == data.folder
+    await product.start()
+    backup = tmp_path / "monday"
+    try:
+        assert (
+            json.loads(await command("backup", "create", "--to", str(backup), data=data.folder))[
+                "recordings"
+            ]
+            == 1
+        )
+    finally:
+        await product.stop()
+    newest = tmp_path / "anchor"  # what is copied often, to another machine
+    shutil.copytree(data.folder / "anchor", newest)
+    shutil.rmtree(data.folder)
+    said = json.loads(
+        await command("backup", "restore", str(backup), "--erasures", str(newest), data=data.folder)
+    )
+    assert (said["ok"], said["unknown"]) == (True, "")
+    await command("audit", "verify", data=data.folder)
+    await product.start()
+    try:
+        media = await played(product, data.recording)
+    finally:
+        await product.stop()
+    assert len(media) == 2
+    assert all(word in one for one in media for word in PLAIN)
+
+
+async def command(*words: str, data: Path) -> str:
+    """A command of its own process, as an operator has it; its answer."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "avsession", *words, "--data", str(data), "--json"),
+        stdout=asyncio.subprocess.PIPE,
+        env={"AVSESSION_RETENTION__KEY_BACKUP_DAYS": "7", "PATH": ""} | python_path(),
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0, out
+    return out.decode()
+
+
+def python_path() -> dict[str, str]:
+    return {"PYTHONPATH": str(Path(__file__).parents[2])}
+
+
+async def played(product: Product, recording: str) -> list[bytes]:
+    """What an admin's player gets of each track."""
+    trust = ssl.create_default_context()
+    trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+    connector = aiohttp.TCPConnector(ssl=trust)
+    ours = {"Origin": product.url, "X-Avsession": "1"}
+    async with aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar()
+    ) as client:
+
+        async def post(path: str, body: dict[str, Any]) -> Any:
+            async with client.post(product.url + path, json=body, headers=ours) as answer:
+                if stored.STAFF in answer.cookies:
+                    ours["Cookie"] = f"{stored.STAFF}={answer.cookies[stored.STAFF].value}"
+                assert answer.status == 200, await answer.text()
+                return await answer.json()
+
+        secret = product.links["admin"].partition("#")[2]
+        await post("/api/sign-in/link", {"secret": secret})
+        said = {"reason": "after the restore", "purpose": "quality"}
+        opened = await post(f"/api/admin/recordings/{recording}/open", said)
+        found = []
+        for track in opened["tracks"]:
+            async with client.get(product.url + track["url"], headers=ours) as answer:
+                assert answer.status == 200
+                found.append(await answer.read())
+        return found
