@@ -19,7 +19,7 @@ from avsession.config import Settings
 from avsession.privacy import stored
 from avsession.serve import Files, close_store, open_services
 from avsession.storage.journal import FileJournal
-from avsession.usecases import forgetting, journal
+from avsession.usecases import evidence, forgetting, journal
 from signaling.hub import Hub
 from tests.avsession.usecases.test_exports import PLAIN
 from tests.avsession.usecases.world import CUSTOMER_NAME
@@ -53,6 +53,15 @@ async def erase(data: Data) -> None:
     try:
         await forgetting.forget(app, data.customer)
         await journal.catch_up(app, FileJournal(data.folder / "anchor"))
+    finally:
+        await close_store(app)
+
+
+async def sign(data: Data) -> None:
+    """Something more happens, and is signed."""
+    app = await open_services(Settings(), Files(data.folder), Hub())
+    try:
+        await evidence.adopt(app, "test")
     finally:
         await close_store(app)
 
@@ -102,6 +111,13 @@ def test_without_knowing_what_was_erased_nothing_is_restored(
     assert restored(backup, "--erasures", str(data.folder / "anchor")) == 1
     assert "ends at leaf 1" in capsys.readouterr().err
     assert not new.exists()
+    # nor is one that reaches past the backup and not to the last head that was signed
+    asyncio.run(erase(data))
+    later = asyncio.run(FileJournal(data.folder / "anchor").upto())
+    asyncio.run(sign(data))
+    asyncio.run(FileJournal(data.folder / "anchor").add([], later))
+    assert restored(backup, "--erasures", str(data.folder / "anchor")) == 1
+    assert "but the log had" in capsys.readouterr().err
     # whoever knows better says why, and the log keeps it
     assert restored(backup, "--without-erasures", "the machine burnt") == 0
     assert run(["audit", "verify", "--data", str(new)]) == 0
