@@ -36,6 +36,7 @@ from avsession.records import (
     Withdrawal,
 )
 from avsession.session import Party, Session
+from avsession.staff_records import StaffRequest
 from avsession.usecases import holds, told, tracks
 from avsession.usecases.services import Services
 from avsession.webhook_records import Delivery
@@ -74,6 +75,7 @@ NOT_HELD: dict[type, str] = {
     records.Account: "a member of staff's, not a party's",
     records.AuthSession: "a member of staff's, not a party's",
     records.SignInLink: "a member of staff's, not a party's",
+    StaffRequest: "a member of staff's, not a party's",
     records.Ticket: "lives for seconds",
     records.Idempotent: "what was answered to a repeated click, for a day",
     records.ConsentState: "the consents say the same, event by event",

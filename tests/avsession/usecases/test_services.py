@@ -22,5 +22,5 @@ def test_what_has_a_default_is_safe_in_production() -> None:
     }
     assert defaults == {
         "passwords", "limits", "opened", "leftovers", "building", "figures", "readings", "watch",
-        "schedule", "seated",
+        "schedule", "seated", "relay", "ready",
     }  # fmt: skip
