@@ -49,6 +49,9 @@ lock: .venv/dev.stamp ## choose every dependency anew and write the lock files (
 	$(LOCK) --upgrade --output-file requirements.lock
 	$(LOCK) --upgrade --group dev --constraints requirements.lock --output-file requirements-dev.lock
 	npm update --package-lock-only
+	node -e 'const fs = require("fs"), lock = JSON.parse(fs.readFileSync("package-lock.json")); \
+		for (const one of Object.values(lock.packages)) delete one.funding; \
+		fs.writeFileSync("package-lock.json", JSON.stringify(lock, null, 2) + "\n")'
 	@! grep -nE '[a-z]+://' requirements.lock requirements-dev.lock package-lock.json
 
 clean: ## remove what was built; data is not touched

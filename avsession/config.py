@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from avsession.config_outside import Webhooks, is_loopback_host, webhook_problems
+from avsession.config_outside import Company, Webhooks, is_loopback_host, outside_problems
 from avsession.config_processes import Custody, Recorder, recorder_problems
 from avsession.errors import SettingsInvalid
 from avsession.forwarded import Header, Proxies
@@ -240,6 +240,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     turn: Turn = Turn()
     proxy: Proxy = Proxy()
     webhooks: Webhooks = Webhooks()
+    company: Company = Company()
 
     @property
     def base(self) -> str:
@@ -377,7 +378,7 @@ def check(settings: Settings) -> list[str]:
     problems += turn_problems(turn)
     sets = {"ice_servers": media.ice_servers, "recorder_ice_servers": media.recorder_ice_servers}
     problems += relay_problems(turn, sets, relay_only=media.relay_only)
-    problems += webhook_problems(settings.webhooks)
+    problems += outside_problems(settings.webhooks, settings.company)
     problems += recorder_problems(settings.recorder, settings.recorder_capacity)
     if not settings.is_loopback:
         problems += _public_problems(settings)

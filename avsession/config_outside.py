@@ -1,10 +1,11 @@
-"""Settings of what reaches other companies' servers: webhooks. See ``avsession.config``."""
+"""Settings of what reaches other companies' servers: webhooks, and staff's sign-in by OpenID
+Connect. See ``avsession.config``."""
 
 from __future__ import annotations
 
 import ipaddress
 import urllib.parse
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -36,6 +37,37 @@ class Webhooks(Section, frozen=True, kw_only=True):
     """How long one attempt may take in all."""
     at_once: Annotated[int, Meta(ge=1, le=32)] = 4
     """Attempts that one endpoint has in flight at most."""
+
+
+class RoleOf(Section, frozen=True, kw_only=True):
+    """Who has one value in their claim has this role."""
+
+    value: Annotated[str, Meta(min_length=1, max_length=200)]
+    role: Literal["agent", "admin"]
+
+
+class Company(Section, frozen=True, kw_only=True):
+    """Staff sign in where they sign in for everything else: OpenID Connect, beside local accounts.
+
+    Whom no entry of ``roles`` fits is refused.
+    """
+
+    issuer: Annotated[str, Meta(max_length=500)] | None = None
+    """The provider's issuer identifier, to the letter; none: there is no such sign-in."""
+    name: Annotated[str, Meta(min_length=1, max_length=60)] = "your company"
+    """What stands on the button."""
+    client_id: Annotated[str, Meta(max_length=200)] = ""
+    client_secret_file: str | None = None
+    """A file with the client's secret; none: a public client, by PKCE alone."""
+    scopes: Annotated[tuple[str, ...], Meta(max_length=16)] = ("openid", "profile")
+    role_claim: Annotated[str, Meta(min_length=1, max_length=100)] = "groups"
+    """The claim of the ID token that roles follow from: a text, or a list of texts."""
+    roles: Annotated[tuple[RoleOf, ...], Meta(max_length=64)] = ()
+    """The first that fits gives the role."""
+    name_claim: Annotated[str, Meta(min_length=1, max_length=100)] = "name"
+    """The claim that is the display name."""
+    internal: bool = False
+    """Whether the provider may have an address that is not public."""
 
 
 def is_loopback_host(host: str) -> bool:
@@ -75,3 +107,26 @@ def webhook_problems(settings: Webhooks) -> list[str]:
     if len(set(names)) != len(names):
         problems.append("webhooks.endpoints: every name must be there once")
     return problems
+
+
+def company_problems(settings: Company) -> list[str]:
+    """What is wrong, a sentence each."""
+    if settings.issuer is None:
+        return []
+    problems = []
+    if (wrong := address_problem(settings.issuer)) is not None:
+        problems.append(f"company.issuer {wrong}")
+    if "?" in settings.issuer:
+        problems.append("company.issuer must have no query")
+    if not settings.client_id:
+        problems.append("company.client_id is missing")
+    if "openid" not in settings.scopes:
+        problems.append("company.scopes must hold openid")
+    if not settings.roles:
+        problems.append("company.roles is empty: nobody could sign in")
+    return problems
+
+
+def outside_problems(webhooks: Webhooks, company: Company) -> list[str]:
+    """What is wrong with either, a sentence each."""
+    return webhook_problems(webhooks) + company_problems(company)

@@ -40,6 +40,10 @@ class AuthSession(_Record, frozen=True, kw_only=True):
     pseudonym: str
     created_ms: int
     seen_ms: int
+    subject: bytes | None = None
+    """Who it is at the company's provider, if it began there: ``signin_records.Identity``."""
+    sid: bytes | None = None
+    """Its session there: SHA-256 of issuer and ``sid``."""
 
 
 class SignInLink(_Record, frozen=True, kw_only=True):

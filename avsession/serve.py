@@ -61,6 +61,7 @@ from signaling.cases import bind
 from signaling.front import Front, tls_context
 from signaling.hub import Hub
 from signaling.server import SignalingServer
+from web import oidc
 from web.app import create_app
 from web.protocol import connections
 from web.sender import HttpSender
@@ -265,6 +266,7 @@ async def serve(settings: Settings) -> None:
 
     Prints ``ready``, and on loopback the sign-in links."""
     delivering.check(settings)
+    oidc.check(settings.company)
     files = Files.of(settings)
     loop = asyncio.get_running_loop()
     stop: Stops = asyncio.Queue()

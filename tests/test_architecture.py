@@ -41,6 +41,7 @@ ORDER = (
         "avsession.records",
         "avsession.export_records",
         "avsession.staff_records",
+        "avsession.signin_records",
         "avsession.webhook_records",
         "avsession.keys",
     ),
@@ -104,6 +105,8 @@ ONLY_IN = {
     "aioice": ("recorder.leg", "recorder.ice"),
     "pylibsrtp": ("recorder.leg", "recorder.intake"),
     "pyrage": ("avsession.sealing",),
+    "authlib": ("web.oidc",),
+    "joserfc": ("web.oidc",),
 }
 
 MOST_LINES = 400

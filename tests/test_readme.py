@@ -119,7 +119,7 @@ def test_pictures_are_small_and_described() -> None:
 def settings() -> Iterator[tuple[str, str]]:
     """Each setting's name and its default as the table shows it."""
     told = ("consent", "retention", "export", "signin", "custody", "recorder", "media", "turn")
-    for section in ("", "controller", *told, "proxy", "webhooks"):
+    for section in ("", "controller", *told, "proxy", "webhooks", "company"):
         kind = type(getattr(Settings(), section)) if section else Settings
         for field in msgspec.structs.fields(kind):
             name = f"{section}.{field.name}" if section else field.name

@@ -27,6 +27,7 @@ class By(enum.Enum):
     NOTHING = "nothing"
     MACHINE = "a connection from this machine"
     PASSWORD = "a login and its password"  # noqa: S105 - words for it, not one
+    COMPANY = "a sign-in at the company's provider"
     SIGN_IN_LINK = "an unused sign-in link"
     INVITATION = "an unclaimed invitation"
     RECEIPT = "a receipt of what a party said"
@@ -47,6 +48,7 @@ class Reach(enum.Enum):
 WITHOUT: dict[By, type[AvsessionError]] = {
     By.MACHINE: NotPermitted,
     By.PASSWORD: SignInFailed,
+    By.COMPANY: SignInFailed,
     By.SIGN_IN_LINK: LinkSpent,
     By.INVITATION: LinkSpent,
     By.RECEIPT: ReceiptInvalid,

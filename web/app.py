@@ -13,6 +13,7 @@ from web.api import (
     about,
     accounts,
     admin,
+    company,
     disclosures,
     exports,
     holds,
@@ -39,6 +40,7 @@ TABLE: tuple[routing.Route, ...] = (
     *preferences.ROUTES,
     openapi.ROUTE,
     *accounts.ROUTES,
+    *company.ROUTES,
     *sessions.ROUTES,
     *seat.ROUTES,
     *mydata.ROUTES,
@@ -73,5 +75,6 @@ def create_app(services: Services, *, root: Path = pages.HERE) -> web.Applicatio
     app[openapi.DOCUMENT] = openapi.document(TABLE, services.settings.address)
     middleware.install(app, services.settings)
     routing.add(app, TABLE)
+    company.add(app)
     pages.add(app, root)
     return app

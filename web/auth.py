@@ -19,6 +19,10 @@ STAFF = stored.STAFF
 """A member of staff's session, from sign-in to sign-out."""
 SEAT = stored.SEAT
 """A customer's seat in one session."""
+COMPANY = stored.COMPANY
+"""Somebody who went to sign in at the company's provider, until they are back."""
+COMPANY_S = stored.COMPANY_S
+"""Seconds that the browser keeps it."""
 EXPORT = stored.EXPORT
 """The key that downloads one person's exports, for as long as a download may take."""
 EXPORT_S = stored.EXPORT_S

@@ -31,6 +31,8 @@ log = logging.getLogger("avsession.web")
 
 POLICY = "Content-Security-Policy"
 
+OUTSIDE = frozenset({"/signin/ended"})
+"""Called by another server, which has no Origin and proves itself by what it sends."""
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked by machines beside the server, by whatever name or address they know it."""
 
@@ -244,6 +246,8 @@ def own_origin(
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if local_path(request) in OUTSIDE:
+            return await handler(request)
         if request.method not in ("GET", "HEAD"):
             ours = request.headers.get("Origin", "").lower() in origins
             if not ours or request.headers.get("X-Avsession") != "1":

@@ -51,7 +51,7 @@ SAID = {
     Caller.ALL_BUT: "Staff with every permission there is but that one.",
 }
 
-STAFF = frozenset({By.PASSWORD, By.SIGN_IN_LINK, By.STAFF})
+STAFF = frozenset({By.PASSWORD, By.COMPANY, By.SIGN_IN_LINK, By.STAFF})
 SEATED = frozenset({By.INVITATION, By.SEAT, By.LINK, By.DOWNLOAD})
 
 

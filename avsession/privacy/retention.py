@@ -41,7 +41,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 RECORDINGS, SESSIONS, CHILDREN, LEAVERS = "recordings", "sessions", "children", "leavers"
 LOGINS, INVITATIONS, SPOOL = "logins", "invitations", "spool"
 EXPORTS, PACKAGES, QUALITY = "exports", "packages", "call quality"
-DELIVERIES = "webhook deliveries"
+DELIVERIES, COMPANY = "webhook deliveries", "company sign-ins"
 STAFF_REQUESTS = "staff requests"
 TICKETS, LINKS, STAFF_SESSIONS, KEYS = "tickets", "sign-in links", "staff sessions", "answers"
 
@@ -55,6 +55,7 @@ def table(settings: Settings) -> tuple[Rule, ...]:
         (INVITATIONS, "the moment the invitation ran out", kept.invitation_days, REMOVED),
         (TICKETS, "the moment the ticket ran out", 0, REMOVED),
         (LINKS, "the moment the link ran out", 0, REMOVED),
+        (COMPANY, "the moment the way back ran out", 0, REMOVED),
         (STAFF_SESSIONS, "the last request", signin.idle_s / 86_400, REMOVED),
         (KEYS, "the answer to a page's message", 1, REMOVED),
         (EXPORTS, "the last moment of its download", 0, REMOVED),

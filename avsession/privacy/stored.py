@@ -25,6 +25,8 @@ from avsession.privacy.quality import KEEP_DAYS
 DAY_S = 86_400
 CHOICE_S = 183 * DAY_S
 """How long a choice stands, and how long nobody asks again: six months."""
+COMPANY_S = 600
+"""How long signing in at the company's provider may take."""
 EXPORT_S = DAY_S
 """How long an export may be downloaded by the browser that asked for it."""
 EDITION = 1
@@ -74,6 +76,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 SEAT = "__Host-seat"
 STAFF = "__Host-staff"
 EXPORT = "__Host-export"
+COMPANY = "__Host-company"
 CHOICE = "__Host-choice"
 ALLOWED = "avsession-allowed"
 LANGUAGE = "avsession-language"
@@ -101,6 +104,7 @@ def items(settings: Settings) -> tuple[Item, ...]:
     return (
         necessary(SEAT, Kind.COOKIE, "seat", settings.signin.seat_s, "server"),
         necessary(STAFF, Kind.COOKIE, "staff", settings.signin.absolute_s, "server"),
+        necessary(COMPANY, Kind.COOKIE, "company", COMPANY_S, "server"),
         necessary(EXPORT, Kind.COOKIE, "export", EXPORT_S, "server"),
         necessary(CHOICE, Kind.COOKIE, "choice", CHOICE_S, "server"),
         necessary(ALLOWED, Kind.SESSION, "allowed", None, "browser"),

@@ -15,7 +15,7 @@ from __future__ import annotations
 from sqlalchemy import JSON, BigInteger, Boolean, LargeBinary, Table, Text, UniqueConstraint
 
 from avsession import records, session
-from avsession.storage import export_tables, privacy_tables, webhook_tables
+from avsession.storage import export_tables, privacy_tables, signin_tables, webhook_tables
 from avsession.storage.columns import ID as _ID
 from avsession.storage.columns import WORD as _WORD
 from avsession.storage.columns import column as _c
@@ -45,6 +45,8 @@ auth_session = Table(
     _c("pseudonym", _ID),
     _c("created_ms", BigInteger, index=True),
     _c("seen_ms", BigInteger, index=True),
+    _c("subject", LargeBinary, null=True, index=True),
+    _c("sid", LargeBinary, null=True, index=True),
 )
 sign_in_link = Table(
     "sign_in_link",
@@ -343,6 +345,7 @@ TABLES: dict[type, Table] = {
     **export_tables.TABLES,
     **privacy_tables.TABLES,
     **webhook_tables.TABLES,
+    **signin_tables.TABLES,
     records.QualityCount: quality,
     records.Leaf: leaf,
     records.Detail: detail,

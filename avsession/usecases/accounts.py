@@ -129,7 +129,7 @@ async def sign_in(app: Services, login: str, password: str, *, address: str = ""
         if rehashed is not None:
             current = msgspec.structs.replace(current, password=rehashed)
             await tx.put(current)
-        return await _begin(app, tx, current, "password")
+        return await begin(app, tx, current, "password")
 
 
 async def make_sign_in_link(app: Services, account: str, *, valid_s: int = LINK_S) -> str:
@@ -167,7 +167,7 @@ async def sign_in_by_link(app: Services, secret: str, *, address: str = "") -> S
                 # Writes are serialised: of two who come with one link, the second finds none.
                 await tx.remove(SignInLink, secret_hash=link.secret_hash)
                 app.limits.addresses.give_back(key)
-                return await _begin(app, tx, account, "link")
+                return await begin(app, tx, account, "link")
     await refused(app, "link", address=address)
     raise LinkSpent
 
@@ -192,19 +192,23 @@ async def authenticate(app: Services, token: str) -> Principal:
     return _principal(account, auth)
 
 
-async def sign_out(app: Services, token: str) -> None:
+async def sign_out(app: Services, token: str) -> bool:
     """End the token's session, what it watches, and the calls that it is in.
 
-    Nothing happens when there is none.
+    Nothing happens when there is none. Whether it began at the company's provider.
     """
-    key = secret_hash(token)
+    return await end(app, secret_hash(token), "sign_out")
+
+
+async def end(app: Services, key: bytes, reason: str) -> bool:
+    """As :func:`sign_out`, for the session with this token hash; ``reason`` stands in the leaf."""
     app.opened.sign_out(key)
     for party in app.seated.sign_out(key):
         await presence.left(app, party)
     async with app.store.write() as tx:
         auth = await tx.get(AuthSession, key)
         if auth is None:
-            return
+            return False
         await tx.remove(AuthSession, token_hash=key)
         await tx.remove(Ticket, auth=key)
         await log.append(
@@ -213,8 +217,9 @@ async def sign_out(app: Services, token: str) -> None:
             app.entropy,
             "access.revoked",
             actor=auth.pseudonym,
-            refs={"reason": "sign_out"},
+            refs={"reason": reason},
         )
+    return auth.subject is not None
 
 
 async def refused(
@@ -245,8 +250,19 @@ async def refused(
         )
 
 
-async def _begin(app: Services, tx: Writer, account: Account, method: str) -> SignedIn:
-    """A new session with a new token, its leaf, and an end to sessions that are over."""
+async def begin(
+    app: Services,
+    tx: Writer,
+    account: Account,
+    method: str,
+    *,
+    subject: bytes | None = None,
+    sid: bytes | None = None,
+) -> SignedIn:
+    """A new session with a new token, its leaf, and an end to sessions that are over.
+
+    Whoever calls it has found out who it is. ``subject``, ``sid``: by the company's provider.
+    """
     now, token = app.clock.now_ms(), new_secret(app.entropy)
     for old in await tx.find(AuthSession, account=account.id):
         if _over(app, old, now):
@@ -257,6 +273,8 @@ async def _begin(app: Services, tx: Writer, account: Account, method: str) -> Si
         pseudonym=new_id("psn", app.entropy),
         created_ms=now,
         seen_ms=now,
+        subject=subject,
+        sid=sid,
     )
     await tx.add(auth)
     await log.append(

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from avsession import export_records, records
+from avsession import export_records, records, signin_records
 from avsession.audit import rows as audit_rows
 from avsession.audit.log import rfc3339
 from avsession.canonical import b64
@@ -81,6 +81,8 @@ NOT_HELD: dict[type, str] = {
     records.ConsentState: "the consents say the same, event by event",
     records.GrantRecord: "signed for both parties together; the log has its digest",
     records.TreeNode: "hashes of the log; the receipts hold the proofs",
+    signin_records.Identity: "a member of staff's, not a party's",
+    signin_records.PendingSignIn: "a member of staff's, not a party's",
     Delivery: "repeats what the log says, for a few days",
     records.SignedHead: "heads of the log; the receipts hold the proofs",
     records.QualityCount: "how many calls of a day were how good; nobody's in particular",

@@ -9,9 +9,12 @@ import pytest
 
 from avsession.config import Settings, check, load
 from avsession.config_outside import (
+    Company,
     Endpoint,
+    RoleOf,
     Webhooks,
     address_problem,
+    company_problems,
     is_loopback_host,
     webhook_problems,
 )
@@ -85,3 +88,29 @@ def test_from_a_file(tmp_path: Path) -> None:
 def test_localhost_and_names_under_it() -> None:
     assert is_loopback_host("a.localhost")
     assert not is_loopback_host("localhost.example.com")
+
+
+def company(**other: Any) -> Company:
+    made = {
+        "issuer": "https://id.example.com/realms/a",
+        "client_id": "avsession",
+        "roles": (RoleOf(value="desk", role="agent"),),
+    }
+    return Company(**(made | other))
+
+
+@pytest.mark.parametrize(
+    ("other", "why"),
+    [
+        ({"issuer": "http://id.example.com"}, "https://"),
+        ({"issuer": "https://id.example.com/?a=b"}, "query"),
+        ({"client_id": ""}, "client_id"),
+        ({"scopes": ("profile",)}, "openid"),
+        ({"roles": ()}, "nobody could sign in"),
+    ],
+)
+def test_a_sign_in_that_cannot_work(other: dict[str, Any], why: str) -> None:
+    assert company_problems(company()) == company_problems(Company()) == []
+    (wrong,) = company_problems(company(**other))
+    assert why in wrong
+    assert check(Settings(company=company(**other))) == [wrong]

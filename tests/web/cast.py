@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sqlite3
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from avsession.records import ConsentEvent, RecordingRequest
 from avsession.usecases import accounts, evidence, preparing
+from tests.support.provider import FakeProvider
 from tests.support.recorded import Recorded, agree, record
 from tests.support.world import QuietBus
 from tests.web.api.test_holds import destroy
@@ -46,6 +48,11 @@ class Cast:
         self.other: Call
         self.receipt = ""
         self.analytics = ""
+        self.stack = contextlib.AsyncExitStack()
+        """What ends with the test."""
+        self.acme: FakeProvider | None = None
+        self.went = ""
+        """The cookie of a browser that went to the company's provider."""
 
     @property
     def told(self) -> list[Any]:
@@ -138,6 +145,14 @@ class Cast:
 
     async def sign_in_link(self, caller: Caller) -> str:
         return await accounts.make_sign_in_link(self.site.app, self.persons[caller].account)
+
+    async def company_state(self) -> str:
+        """A browser went to the provider, and comes back with this."""
+        answer = await self.site.post("/api/sign-in/company")
+        assert self.acme is not None
+        self.acme.went(answer.json["url"])
+        self.went = cookie_of(answer)
+        return self.acme.asked["state"]
 
     async def access(self) -> tuple[str, str]:
         """What the admin has opened: the access and a track."""

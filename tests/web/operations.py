@@ -12,11 +12,13 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
-from avsession.config_outside import Endpoint, Webhooks
+from avsession.config_outside import Company, Endpoint, Webhooks
 from avsession.usecases import deliveries
 from avsession.webhook_records import Delivery
+from tests.support.provider import providing
 from tests.web.api.test_disclosures import body as disclosure
 from tests.web.api.test_holds import said as hold
 from tests.web.cast import GUESS, Cast, Person
@@ -316,6 +318,28 @@ operation("POST /api/admin/webhooks/replay-dead")(dead_delivery)
 operation("POST /api/admin/webhooks/deliveries/{delivery}/replay")(replay)
 
 
+async def with_company(cast: Cast) -> None:
+    """A provider for whom the caller's word is not enough: it says itself who came."""
+    if cast.acme is None:
+        cast.acme = await cast.stack.enter_async_context(providing())
+        company = msgspec.convert(cast.acme.settings(), Company)
+        object.__setattr__(
+            cast.site.app, "settings", replace(cast.site.app.settings, company=company)
+        )
+
+
+@operation("POST /api/sign-in/company")
+async def to_company(cast: Cast, caller: Caller) -> Prepared:
+    await with_company(cast)
+    return {}, {}
+
+
+@operation("POST /api/sign-in/company/finish")
+async def from_company(cast: Cast, caller: Caller) -> Prepared:
+    await with_company(cast)
+    return {}, {}
+
+
 async def ask(cast: Cast, route: Route, caller: Caller, prepared: Prepared) -> Ask:
     """What this caller sends, with whatever of the route's wishes they can meet."""
     params, sent = prepared
@@ -324,7 +348,7 @@ async def ask(cast: Cast, route: Route, caller: Caller, prepared: Prepared) -> A
     if not route.writes and sent:
         path += "?" + "&".join(f"{name}={value}" for name, value in sent.items())
     body = sent | await credentials(cast, route, caller) if route.writes else None
-    cookies = [one for one in (person.cookie, person.download, cast.analytics) if one]
+    cookies = [one for one in (person.cookie, person.download, cast.analytics, cast.went) if one]
     return Ask(path, body, "; ".join(cookies), person.headers)
 
 
@@ -338,6 +362,8 @@ async def credentials(cast: Cast, route: Route, caller: Caller) -> dict[str, Any
         return _login(person if has else cast.persons[Caller.AGENT], has)
     if by is By.SIGN_IN_LINK:
         return {"secret": await cast.sign_in_link(caller) if has else GUESS}
+    if by is By.COMPANY:
+        return {"state": await cast.company_state(), "code": "right" if has else GUESS}
     if by is By.INVITATION:
         return {"secret": await cast.invitation(caller) if has else GUESS}
     if by is By.RECEIPT:

@@ -7,6 +7,7 @@ nothing is changed but the log, where the refusal stands.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -44,13 +45,17 @@ def test_every_operation_is_called() -> None:
 
 
 @pytest.fixture
-async def cast(site: Site, tmp_path: Path, route: Route, monkeypatch: pytest.MonkeyPatch) -> Cast:
+async def cast(
+    site: Site, tmp_path: Path, route: Route, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Cast]:
     """Everybody; the roles of the table's columns are real ones meanwhile."""
     for caller in (Caller.ONLY, Caller.ALL_BUT):
         role = caller.name.lower()
         monkeypatch.setitem(permissions.PERMISSIONS, role, granted(caller, route))
         monkeypatch.setitem(permissions.HOMES, role, "/admin")
-    return await cast_of(site, tmp_path)
+    made = await cast_of(site, tmp_path)
+    async with made.stack:
+        yield made
 
 
 async def called(cast: Cast, route: Route, caller: Caller, prepared: Prepared) -> Answer:

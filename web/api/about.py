@@ -43,6 +43,7 @@ def about(settings: Settings, build: str) -> dict[str, Any]:
         "origin": settings.origin,
         "controller": controller(settings.controller),
         "languages": list(languages()),
+        "company": settings.company.name if settings.company.issuer else None,
         "minimum_age": settings.minimum_age,
         "purposes": [
             {"id": purpose.id, "label": purpose.label, "keep_days": purpose.keep_days}

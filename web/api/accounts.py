@@ -12,7 +12,7 @@ from avsession.errors import SignInRequired
 from avsession.usecases import accounts
 from avsession.usecases.accounts import MAX_PASSWORD
 from avsession.usecases.permissions import Principal
-from web import auth
+from web import auth, oidc
 from web.access import Access, By, Reach, own
 from web.api import examples
 from web.routing import Body, Call, Nothing, Route, answer
@@ -37,17 +37,18 @@ async def sign_in(call: Call[SignIn]) -> object:
     signed_in = await accounts.sign_in(
         call.app, call.body.login, call.body.password, address=address
     )
-    return await _begun(call, signed_in)
+    return await begun(call, signed_in)
 
 
 async def sign_in_by_link(call: Call[Secret]) -> object:
     """Start a staff session by a one-time link."""
     address = auth.address(call.request)
     signed_in = await accounts.sign_in_by_link(call.app, call.body.secret, address=address)
-    return await _begun(call, signed_in)
+    return await begun(call, signed_in)
 
 
-async def _begun(call: Call[Any], signed_in: accounts.SignedIn) -> web.Response:
+async def begun(call: Call[Any], signed_in: accounts.SignedIn) -> web.Response:
+    """The answer that begins a session in this browser."""
     # The browser holds one staff session: the one it had ends, rather than lie about unused.
     with contextlib.suppress(SignInRequired):
         await accounts.sign_out(call.app, auth.token(call.request, auth.STAFF))
@@ -57,9 +58,17 @@ async def _begun(call: Call[Any], signed_in: accounts.SignedIn) -> web.Response:
 
 
 async def sign_out(call: Call[Nothing]) -> object:
-    """End the staff session on the server and take the cookie back."""
-    await accounts.sign_out(call.app, auth.token(call.request, auth.STAFF))
-    response = answer({})
+    """End the staff session on the server and take the cookie back.
+
+    One that began at the company's provider: ``then`` is where to end it there, too.
+    """
+    outside = await accounts.sign_out(call.app, auth.token(call.request, auth.STAFF))
+    then = (
+        await oidc.provider(call.request.app).leave(call.app.settings.address + oidc.RETURN)
+        if outside
+        else None
+    )
+    response = answer({} if then is None else {"then": then})
     auth.take_back(response, auth.STAFF)
     return response
 

@@ -9,8 +9,9 @@ export async function signOutButton() {
   const me = await get("/api/me");
   byId("account", HTMLElement).textContent = me.name;
   onClick(byId("sign-out", HTMLButtonElement), async () => {
-    await post("/api/sign-out");
-    location.assign(`${BASE}/signin`);
+    // whoever signed in at their company signs out there, too
+    const { then } = await post("/api/sign-out");
+    location.assign(then ?? `${BASE}/signin`);
   });
   return me;
 }

@@ -140,6 +140,7 @@ export interface About {
   origin: string;
   controller: Controller;
   languages: string[];
+  company: string | null;
   minimum_age: number;
   purposes: { id: string; label: Record<string, string>; keep_days: number }[];
   consent: { answer_s: number; warn_s: number; fate_s: number };

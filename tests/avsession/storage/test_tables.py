@@ -6,7 +6,14 @@ from sqlalchemy import Table
 from sqlalchemy.dialects.postgresql import asyncpg
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from avsession import export_records, records, session, staff_records, webhook_records
+from avsession import (
+    export_records,
+    records,
+    session,
+    signin_records,
+    staff_records,
+    webhook_records,
+)
 from avsession.storage.tables import TABLES, metadata
 
 
@@ -22,7 +29,14 @@ def test_columns_are_the_fields_in_their_order() -> None:
 def test_every_record_has_a_table() -> None:
     kinds = {
         kind
-        for module in (export_records, records, session, staff_records, webhook_records)
+        for module in (
+            export_records,
+            records,
+            session,
+            signin_records,
+            staff_records,
+            webhook_records,
+        )
         for kind in vars(module).values()
         if isinstance(kind, type)
         and issubclass(kind, msgspec.Struct)
