@@ -234,7 +234,7 @@ class Certificate(_Record, frozen=True, kw_only=True):
     recording: str
     party: str | None
     """Who decided it; None: the server, because a time had passed."""
-    reason: str  # withdrawn, retention, forgotten
+    reason: str  # withdrawn, retention, forgotten, objected
     whole: bool
     """Whether nothing of the recording is left by it."""
     decided_ms: int

@@ -18,6 +18,13 @@ from avsession.ports import Reader
 from avsession.records import Certificate, Hold, Recording, TrackRecord
 from avsession.session import Party, Session
 
+LED = {
+    "withdrawn": "consent.withdrawn",
+    "forgotten": "session.ended",
+    "objected": "subject.restricted",
+}
+"""Why something is destroyed -> the leaf that leads to it; what goes by time has none."""
+
 
 async def destructions(tx: Reader, people: People, findings: Findings) -> None:
     """Check every certificate; of one that is not done yet, that it can have been decided."""
@@ -46,20 +53,26 @@ async def _undecided(tx: Reader, row: Certificate) -> str:
     """Why a destruction under way cannot have been decided; empty when it can.
 
     By a withdrawal, which has its leaf; for who is forgotten, after the session's end, which has
-    one; or by time. None of them while a hold stood.
+    one; by an objection that was upheld, which has one; or by time. None of them while a hold
+    stood.
     """
     recording = await tx.get(Recording, row.recording)
     session = await tx.get(Session, recording.session) if recording is not None else None
     if recording is None or session is None:
         return "is about no recording"
     party = await tx.get(Party, row.party) if row.party is not None else None
-    kind = {"withdrawn": "consent.withdrawn", "forgotten": "session.ended"}.get(row.reason)
+    kind = LED.get(row.reason)
     if (party is None) != (kind is None):
         return "says of somebody else that they decided it"
     if kind is not None:
         led = [body async for body in bodies(tx, kind, session=session.pseudonym)]
         if kind == "consent.withdrawn" and party is not None:
             led = await _chosen(tx, _of(led, party, recording), party, recording, session)
+        if kind == "subject.restricted" and party is not None:
+            led = [
+                body for body in led
+                if (body.subject, body.refs.get("what")) == (party.pseudonym, "narrowed")
+            ]  # fmt: skip
         if not led:
             return f"is under way, and no {kind} led to it"
     elif wrong := await _early(tx, row, recording):

@@ -43,6 +43,7 @@ LOGINS, INVITATIONS, SPOOL = "logins", "invitations", "spool"
 EXPORTS, PACKAGES, QUALITY = "exports", "packages", "call quality"
 DELIVERIES, COMPANY = "webhook deliveries", "company sign-ins"
 STAFF_REQUESTS = "staff requests"
+OBJECTIONS = "objections"
 TICKETS, LINKS, STAFF_SESSIONS, KEYS = "tickets", "sign-in links", "staff sessions", "answers"
 
 
@@ -63,6 +64,7 @@ def table(settings: Settings) -> tuple[Rule, ...]:
         (DELIVERIES, "the moment that it tells of", kept.webhook_days, REMOVED),
         (QUALITY, "the day that was counted", quality.KEEP_DAYS, REMOVED),
         (RECORDINGS, "the end of the recording", None, DESTROYED),
+        (OBJECTIONS, "the upholding of an objection to every purpose", 0, DESTROYED),
         (CHILDREN, "the moment an admin said that it was a child", 0, ANONYMISED),
         (SESSIONS, "the end of the session", kept.session_days, ANONYMISED),
         (LEAVERS, "the moment the account was disabled", leaver_days, ANONYMISED),

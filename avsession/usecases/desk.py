@@ -11,7 +11,15 @@ from avsession.privacy.requests import Right, State, Step, is_late
 from avsession.records import PrivacyRequest
 from avsession.session import Party
 from avsession.staff_records import StaffRequest
-from avsession.usecases import erasing, holds, requests, restricting, rights, staffrequests
+from avsession.usecases import (
+    erasing,
+    holds,
+    objecting,
+    requests,
+    restricting,
+    rights,
+    staffrequests,
+)
 from avsession.usecases.common import load
 from avsession.usecases.permissions import PRIVACY_DESK, Principal, require
 from avsession.usecases.services import Services
@@ -144,7 +152,8 @@ async def extend(app: Services, who: Principal, request: str, reason: str) -> di
 
 
 async def answer(app: Services, who: Principal, request: str, text: str) -> dict[str, Any]:
-    """Answer; the person reads it. An objection is upheld by that: its purposes stay shut.
+    """Answer; the person reads it. An objection is upheld by that: its purposes stay shut, and
+    what was kept for nothing else is destroyed (:mod:`~.objecting`).
 
     Raises Conflict for what is answered by carrying it out.
     """
@@ -174,6 +183,9 @@ async def _step(
                     await restricting.narrow(app, tx, standing, who)
                 else:
                     await restricting.lift(app, tx, standing, who=who, told=text)
+    if row.right == Right.OBJECT and step is Step.ANSWER:
+        await objecting.carry_out(app, row.party)
+    async with app.store.read() as tx:
         return await _view(tx, row, app.clock.now_ms())
 
 

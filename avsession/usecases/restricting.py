@@ -44,12 +44,12 @@ async def of_request(tx: Reader, request: str) -> list[Restriction]:
 
 
 async def on_recording(tx: Reader, recording: Recording) -> list[Restriction]:
-    """What stands for anybody who is in this recording, and is about it."""
+    """What stands for anybody whose track of this recording is there, and is about it."""
     standing = await tx.find(Restriction, session=recording.session, lifted_ms=None)
     if not standing:
         return []
     tracks = await tx.find(TrackRecord, recording=recording.id)
-    there = {track.party for track in tracks}
+    there = {track.party for track in tracks if track.erased_ms is None}
     return [row for row in standing if row.party in there and _covers(row, recording)]
 
 

@@ -184,7 +184,12 @@ async def test_upheld_its_purposes_stay_shut_and_the_others_are_free(world: Worl
 
 
 async def test_upheld_for_every_purpose_nothing_may_be_opened(world: World) -> None:
-    await world.sealed("quality")
+    """Of what a hold keeps from being destroyed by that."""
+    recording = await world.sealed("quality")
+    await holds.place(
+        world.app, world.admin, scope="recording", target=recording, category="duty",
+        reason="the law", asked_by="court", review_ms=world.clock.now_ms() + DAY_MS,
+    )  # fmt: skip
     await desk.answer(world.app, world.admin, await objected(world, "quality"), "You are right")
     row = await listed(world)
     assert (row["playable"], row["restricted"]) == (False, True)
