@@ -26,6 +26,7 @@ from avsession.records import (
     TrackRecord,
 )
 from avsession.session import Party, Session
+from avsession.signin_records import Identity
 from avsession.staff_records import StaffRequest
 from avsession.usecases import holds, staffrequests, told
 from avsession.usecases.permissions import Principal
@@ -41,6 +42,7 @@ HELD: dict[type, str] = {
     Account: "account",
     AuthSession: "sign_ins",
     SignInLink: "account.links",
+    Identity: "account.company",
     Party: "sessions",
     Session: "sessions",
     Access: "accesses",
@@ -86,6 +88,7 @@ async def own(app: Services, who: Principal) -> dict[str, Any]:
                 "role": account.role,
                 "created_ms": account.created_ms,
                 "password": account.password is not None,
+                "company": await tx.count(Identity, account=account.id),
                 "links": await tx.count(SignInLink, account=account.id),
             },
             "sign_ins": [

@@ -114,6 +114,7 @@ MINE: dict[str, Any] = {
         "role": "agent",
         "created_ms": examples.NOW,
         "password": True,
+        "company": 0,
         "links": 0,
     },
     "sign_ins": [

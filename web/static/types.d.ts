@@ -579,7 +579,7 @@ export interface StaffAccount {
 }
 
 export interface StaffData {
-  account: { login: string; name: string; role: string; created_ms: number; password: boolean; links: number };
+  account: { login: string; name: string; role: string; created_ms: number; password: boolean; company: number; links: number };
   sign_ins: { pseudonym: string; created_ms: number; seen_ms: number; current: boolean }[];
   sessions: {
     session: string;
