@@ -198,7 +198,8 @@ def _told(known: Path) -> str | None:
 
 def _tell(known: Path, recipient: str) -> None:
     coming = known.with_name(f".{known.name}.new")
-    coming.write_text(f"{recipient}\n", "ascii")
+    coming.unlink(missing_ok=True)
+    keys.write_private(coming, f"{recipient}\n".encode())
     coming.replace(known)
 
 
