@@ -26,7 +26,6 @@ from avsession.backup import (
     DATABASE,
     DAY_MS,
     KEY_FILE,
-    LAST,
     MANIFEST,
     MAX_SEGMENTS,
     SUFFIX,
@@ -260,10 +259,10 @@ def _said_of_keys(settings: Settings, made: Backup) -> str:
 def _note(files: Files, made: Backup, to: Path) -> None:
     """Leave word for the admin's page. A place that cannot be written loses nothing but that."""
     said = {"to": to.name, **summary(made)}
-    new = files.root / f".{LAST}.new"
+    new = files.root / f".{snapshot.LAST}.new"
     new.write_text(json.dumps(said), "utf-8")
     new.chmod(0o600)
-    new.replace(files.root / LAST)
+    new.replace(files.root / snapshot.LAST)
 
 
 # --- looking at one

@@ -16,8 +16,6 @@ from avsession.storage import snapshot
 
 DAY_MS = 86_400_000
 MANIFEST, DATABASE = "backup.json", "database.sqlite3"
-LAST = "last-backup.json"
-"""In the data folder: what the newest backup was, for the admin's page."""
 SUFFIX = ".keys.tar"
 MAX_KEY = 64 * 1024
 """Bytes of one file of the key store."""

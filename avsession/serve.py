@@ -17,6 +17,7 @@ import secrets
 import shutil
 import signal
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web as aiohttp_web
@@ -37,6 +38,7 @@ from avsession.storage.engine import sqlite_url
 from avsession.storage.folders import FolderObjects
 from avsession.storage.journal import FileJournal
 from avsession.storage.parcels import FolderParcels
+from avsession.storage.snapshot import last_backup
 from avsession.storage.sql import SqlStore
 from avsession.supervisor import Supervisor
 from avsession.tasks import Tasks
@@ -130,6 +132,10 @@ class Files:
             raise Unavailable(f"Another server uses {self.root}.") from error
         return lock
 
+    def free(self) -> int:
+        """Free bytes where it lies; raises OSError."""
+        return shutil.disk_usage(self.root).free
+
     @property
     def objects(self) -> Path:
         """Sealed segments and manifests."""
@@ -195,7 +201,7 @@ async def _services(settings: Settings, files: Files, bus: Hub, store: SqlStore)
         build=build_name(),
         gate=Gate(),
         notary=notary,
-        ready=Readiness(free_bytes=lambda: shutil.disk_usage(files.root).free),
+        ready=Readiness(free_bytes=files.free, last_backup=partial(last_backup, files.root)),
     )
 
 
@@ -339,7 +345,7 @@ async def _run(
     ]
     for supervisor in supervisors:
         tasks.spawn(supervisor.run(), name="supervisor")
-    tasks.spawn(_timers(app), name="timers")
+    tasks.spawn(timers.keep_ticking(app), name="timers")
     tasks.spawn(preparing.keep_preparing(app), name="exports")
     tasks.spawn(delivering.keep_delivering(app, HttpSender()), name="webhooks")
     tasks.spawn(journal.keep(app, FileJournal(files.anchor)), name="journal of erasures")
@@ -390,9 +396,3 @@ def _checking(settings: Settings, files: Files, app: Services) -> watching.Check
         return await asyncio.to_thread(lambda: asyncio.run(verified()))
 
     return check
-
-
-async def _timers(app: Services) -> None:
-    while True:
-        await timers.tick(app)
-        await asyncio.sleep(timers.EVERY_S)

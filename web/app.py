@@ -13,6 +13,7 @@ from web.api import (
     about,
     accounts,
     admin,
+    backups,
     company,
     disclosures,
     exports,
@@ -57,6 +58,7 @@ TABLE: tuple[routing.Route, ...] = (
     *quality.ROUTES,
     *log.ROUTES,
     *logbook.ROUTES,
+    *backups.ROUTES,
     *webhooks.ROUTES,
 )
 """Every route of the api. Nothing else registers one."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from avsession.errors import Unavailable
+from avsession.storage import files
 
 BUSY_S = 30.0
 """How long to wait for another's lock."""
@@ -33,6 +36,21 @@ def take(database: Path, to: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+LAST = "last-backup.json"
+"""In the data folder: what the newest backup was, for the admin's page."""
+MAX_LAST = 64 * 1024
+
+
+def last_backup(data: Path) -> dict[str, Any] | None:
+    """What was left of the newest backup of this data folder; None when nothing is legible."""
+    try:
+        with files.root(data) as folder:
+            said = json.loads(files.read(folder, LAST, MAX_LAST))
+    except (OSError, ValueError):
+        return None
+    return said if isinstance(said, dict) else None
 
 
 def sound(database: Path) -> str:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from avsession.errors import AvsessionError
 from avsession.session import new_id
@@ -49,6 +49,8 @@ class Readiness:
     draining: bool = False
     free_bytes: Callable[[], int] | None = None
     """Free space where recordings are kept; raises OSError. None: nobody knows."""
+    last_backup: Callable[[], dict[str, Any] | None] | None = None
+    """What the newest backup was, or None; see ``backup.last``."""
     certificate_ends_ms: int | None = None
     """When the certificate that is served ends; None: TLS is a proxy's."""
     certificate_problem: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable
 
@@ -61,6 +62,13 @@ async def tick(app: Services) -> None:
     for step in steps:
         await _guarded(step(app))
     await _guarded(retry_waiting(app))
+
+
+async def keep_ticking(app: Services) -> None:
+    """:func:`tick` for as long as this runs."""
+    while True:
+        await tick(app)
+        await asyncio.sleep(EVERY_S)
 
 
 async def _guarded(work: Awaitable[None]) -> None:

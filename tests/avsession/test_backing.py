@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from avsession.__main__ import run
-from avsession.backup import LAST, digest
+from avsession.backup import digest
 from avsession.clock import SystemClock
+from avsession.storage.snapshot import LAST, last_backup
 from tests.support.data import Data, made
 
 
@@ -51,6 +52,7 @@ def test_all_of_it_is_there_and_for_its_owner_only(
     assert run(["backup", "check", str(to), "--data", str(data.folder)]) == 0
     # and the server can say when it was
     last = json.loads((data.folder / LAST).read_text())
+    assert last_backup(data.folder) == last
     assert (last["to"], last["made_ms"]) == ("monday", said["made_ms"])
 
 

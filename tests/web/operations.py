@@ -136,6 +136,7 @@ for _name, _prepare in {
     "GET /log/consistency": always({"from": 1}),
     "GET /log/key": always(),
     "GET /api/admin/log/state": always(),
+    "GET /api/admin/backup": always(),
     "POST /api/admin/log/leaves": always(),
     "GET /api/admin/log/leaf": always({"leaf": 1}),
     "GET /api/admin/log/proof": always({"leaf": 1}),

@@ -102,6 +102,15 @@ export interface Welcome {
   challenge: string;
 }
 
+export interface LastBackup {
+  to: string;
+  made_ms: number;
+  leaves: number;
+  recordings: number;
+  bytes: number;
+  keys_delete_by_ms: number | null;
+}
+
 export type ToParty =
   | Welcome
   | { type: "pong" }

@@ -4,6 +4,7 @@
 
 import { signOutButton } from "../account.js";
 import { get, post } from "../api.js";
+import { showBackup } from "../backup.js";
 import { BASE } from "../base.js";
 import { button, byId, el, onClick, show } from "../dom.js";
 import { dateTime, onLanguage, sentence, t } from "../i18n.js";
@@ -45,6 +46,7 @@ onClick(byId("more", HTMLButtonElement), () => guarded(more));
 onLanguage(draw);
 setInterval(() => void look().catch(() => undefined), STATE_MS);
 await guarded(search);
+await guarded(showBackup);
 
 async function look() {
   state = await get("/api/admin/log/state");
