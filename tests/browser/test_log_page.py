@@ -40,6 +40,14 @@ async def test_the_admins_log(
     await expect(sign).to_contain_text("The log is whole: every check since", timeout=30_000)
     leaves = page.get_by_role("table", name="Leaves")
     await expect(leaves.get_by_text("session.created")).to_be_visible()
+    await expect(page.get_by_text("No backup of this server has been made.")).to_be_visible()
+    made = {"to": "monday", "made_ms": 1_750_000_000_000, "leaves": 18, "recordings": 3}
+    made |= {"bytes": 7_000_000, "keys_delete_by_ms": 1_750_600_000_000}
+    (product.data / "last-backup.json").write_text(json.dumps(made))
+    await page.reload()
+    line = page.get_by_text("3 recordings, 18 entries of the log, 7 MB")
+    await expect(line).to_contain_text("Its copy of the keys must be deleted by 22 June 2025")
+    await expect(leaves.get_by_text("session.created")).to_be_visible()
     await watch.check(f"log-{scheme}")
 
     await page.get_by_label("Kind").select_option("session.created")
