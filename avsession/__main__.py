@@ -19,6 +19,7 @@ from avsession import (
     backing,
     config,
     custody,
+    doctor,
     exporting,
     keys,
     logs,
@@ -79,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
     _custody(commands)
     _recorder(commands)
     auditing.add(commands, _command)
+    doctor.add(commands, _command)
     _recording(commands)
     _retention(commands)
     relaying.add(commands, _command)
@@ -321,6 +323,18 @@ def _process(given: argparse.Namespace, settings: Settings) -> Coroutine[Any, An
     return None
 
 
+def _doctor(given: argparse.Namespace) -> tuple[bool, str]:
+    """What the doctor finds; settings that cannot be read are a finding, too."""
+    try:
+        settings = settings_of(given)
+    except SettingsInvalid as error:
+        found = doctor.unreadable(error)
+    else:
+        logs.configure("ERROR", as_json=settings.log_json)
+        found = asyncio.run(doctor.examine(settings))
+    return doctor.holds(found), (doctor.as_json if given.json else doctor.as_text)(found)
+
+
 def _said(found: tuple[bool, str]) -> int:
     """Print what a check found; the exit status that says whether it holds."""
     holds, text = found
@@ -334,6 +348,8 @@ def run(arguments: list[str]) -> int:
     try:
         if given.command == "receipt":  # needs no settings: it works anywhere
             return _said(verify_receipt.run(given))
+        if given.command == "doctor":
+            return _said(_doctor(given))
         settings = settings_of(given)
         logs.configure(settings.log_level, as_json=settings.log_json)
         if (running := _process(given, settings)) is not None:

@@ -68,7 +68,7 @@ ORDER = (
     ("avsession.exporting", "avsession.relaying", "avsession.retaining", "avsession.telling"),
     ("avsession.backup",),
     ("avsession.restoring",),
-    ("avsession.backing",),
+    ("avsession.backing", "avsession.doctor"),
     ("avsession.__main__",),
 )
 

@@ -56,7 +56,9 @@ def commands(made: argparse.ArgumentParser, said: tuple[str, ...] = ()) -> Itera
 
 def test_every_avsession_command_exists_and_is_told_of() -> None:
     there = set(commands(parser()))
-    said = set(re.findall(r"avsession ((?:serve|[a-z]+ [a-z]+)\b)", "\n".join(code_of(spoken()))))
+    said = set(
+        re.findall(r"avsession ((?:serve|doctor|[a-z]+ [a-z]+)\b)", "\n".join(code_of(spoken())))
+    )
     assert said == there
 
 

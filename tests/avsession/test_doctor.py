@@ -1,0 +1,157 @@
+"""``avsession doctor``: a sound service is well, and what is not is named, with a cure."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from avsession import doctor, keys
+from avsession.__main__ import run
+from avsession.config import Settings
+from avsession.config_processes import Recorder
+from avsession.doctor import CHECKS, Finding, examine, holds
+from avsession.serve import Files
+from tests.avsession.test_certificates import make
+from tests.support.data import Data, made
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Data:
+    monkeypatch.delenv("AVSESSION_CONFIG", raising=False)
+    monkeypatch.setattr(doctor, "WATCH_S", 0.01)
+    monkeypatch.setattr("avsession.logs.configure", lambda level, as_json: None)
+    found = asyncio.run(made(tmp_path))
+    keys.signing_key(found.folder / "keys" / "grant.key")
+    return found
+
+
+def of(data: Data, name: str, settings: Settings | None = None) -> Finding:
+    settings = settings or Settings(data=str(data.folder))
+
+    async def ask() -> Finding:
+        return await CHECKS[name](settings, Files.of(settings))
+
+    return asyncio.run(ask())
+
+
+def test_a_sound_service_that_is_not_running(
+    data: Data, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["doctor", "--data", str(data.folder), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    by_name = {one["check"]: one for one in said["checks"]}
+    assert by_name.keys() == CHECKS.keys()
+    assert said["ok"] is True
+    for name in ("permissions", "keys", "database"):
+        assert by_name[name]["result"] == "ok", by_name[name]
+    assert by_name["reachability"]["result"] == "warn"
+    assert all(one["do"] for one in said["checks"] if one["result"] != "ok")
+    assert not list(data.folder.glob(".doctor*")), "nothing is left behind"
+    assert run(["doctor", "--data", str(data.folder)]) == 0
+    assert "to look at." in capsys.readouterr().out
+
+
+def test_before_the_first_start_nothing_is_bad_and_nothing_is_made(tmp_path: Path) -> None:
+    found = asyncio.run(examine(Settings(data=str(tmp_path / "none"))))
+    assert holds(found)
+    assert not (tmp_path / "none").exists()
+
+
+def test_settings_that_cannot_be_read_are_a_finding(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.toml").write_text("no_such_setting = 1\n")
+    assert run(["doctor", "--config", str(tmp_path / "bad.toml"), "--json"]) == 1
+    (said,) = json.loads(capsys.readouterr().out)["checks"]
+    assert (said["check"], said["result"]) == ("settings", "bad")
+    assert "no_such_setting" in said["found"]
+
+
+def _other(data: Data) -> None:
+    (data.folder / "keys" / "log.key").write_text("no key")
+
+
+def _gone(data: Data) -> None:
+    (data.folder / "custody" / "custodian.key").unlink()
+
+
+def _legible(data: Data) -> None:
+    (data.folder / "custody" / "custodian.key").chmod(0o644)
+
+
+def _broken(data: Data) -> None:
+    database = data.folder / "avsession.sqlite3"
+    database.write_bytes(database.read_bytes()[:-20_000])
+
+
+def _older(data: Data) -> None:
+    with sqlite3.connect(data.folder / "avsession.sqlite3") as database:
+        database.execute("UPDATE alembic_version SET version_num = '0001'")
+
+
+@pytest.mark.parametrize(
+    ("check", "harm"),
+    [
+        ("permissions", lambda data: data.folder.chmod(0o755)),
+        ("keys", _other),
+        ("keys", _gone),
+        ("keys", _legible),
+        ("database", _broken),
+        ("database", _older),
+    ],
+)
+def test_what_is_wrong_is_bad_and_has_a_cure(
+    data: Data, check: str, harm: Callable[[Data], object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    harm(data)
+    assert run(["doctor", "--data", str(data.folder), "--json"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    found = next(one for one in said["checks"] if one["check"] == check)
+    assert found["result"] == "bad"
+    assert found["do"]
+
+
+def test_a_disk_that_is_full_or_slow(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    for free, result in ((511, "bad"), (600, "warn"), (100_000, "ok")):
+        monkeypatch.setattr(Files, "free", lambda _, free=free: free * 1024 * 1024)
+        monkeypatch.setattr(doctor, "_sync_time", lambda _: 0.001)
+        assert of(data, "disk").result == result
+    monkeypatch.setattr(doctor, "_sync_time", lambda _: 1.0)
+    assert of(data, "disk").result == "warn"
+
+
+def test_a_clock_that_was_set(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter((1000.0, 1090.0))
+    monkeypatch.setattr("avsession.doctor.time.time", lambda: next(times))
+    found = of(data, "clock")
+    assert (found.result, "NTP" in found.do) == ("bad", True)
+
+
+@pytest.mark.parametrize(
+    ("days", "names", "result"),
+    [(30, "calls.example.com", "ok"), (5, "calls.example.com", "warn"),
+     (-0.5, "calls.example.com", "bad"), (30, "other.example.com", "bad")],
+)  # fmt: skip
+def test_a_certificate(data: Data, tmp_path: Path, days: float, names: str, result: str) -> None:
+    make(tmp_path, names, days=days)
+    settings = Settings(
+        data=str(data.folder),
+        public_url="https://calls.example.com",
+        certificate=str(tmp_path / "chain.pem"),
+    )
+    assert of(data, "certificate", settings).result == result
+
+
+def test_ports_and_limits(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = Settings(data=str(data.folder), recorder=Recorder(ports="40000-40063"))
+    assert of(data, "udp", few).result == "warn"
+    wide = Settings(data=str(data.folder), recorder=Recorder(ports="40000-49999"))
+    assert of(data, "udp", wide).result == "ok"
+    for soft, result in ((1024, "warn"), (65_536, "ok")):
+        monkeypatch.setattr("avsession.doctor.resource.getrlimit", lambda _, n=soft: (n, n))
+        assert of(data, "limits").result == result
