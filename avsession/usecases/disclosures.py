@@ -83,11 +83,15 @@ def view(app: Services, row: Disclosure) -> dict[str, Any]:
 
 
 async def listed(app: Services, who: Principal) -> dict[str, Any]:
-    """The newest disclosures, newest first."""
+    """The newest disclosures, newest first; and the register of processors."""
     require(who, DISCLOSE)
     async with app.store.read() as tx:
         rows = await tx.find(Disclosure, order="-made_ms", limit=LIST)
-    return {"disclosures": [view(app, row) for row in rows]}
+    register = [
+        {"name": one.name, "what_for": one.what_for, "where": one.where}
+        for one in app.settings.processors
+    ]
+    return {"disclosures": [view(app, row) for row in rows], "processors": register}
 
 
 async def make(  # noqa: PLR0913 - a disclosure has this many parts
@@ -108,8 +112,9 @@ async def make(  # noqa: PLR0913 - a disclosure has this many parts
     """Decide a disclosure; its package is built in the background.
 
     ``recipient``: their age public key. ``silent_until_ms``: until when the law forbids to tell the
-    person (ms since the Unix epoch, three years at most); only an order or a duty can. Raises
-    Invalid, NotFound, Erased when the recording is destroyed, Conflict when there is nothing to
+    person (ms since the Unix epoch, three years at most); only an order or a duty can. A processor
+    must stand in the register, which the policy shows, and gets things on its contract alone.
+    Raises Invalid, NotFound, Erased when the recording is destroyed, Conflict when there is nothing to
     disclose or too many wait.
     """
     require(who, DISCLOSE)
@@ -119,6 +124,11 @@ async def make(  # noqa: PLR0913 - a disclosure has this many parts
             raise Invalid("Only an order or a duty by law can keep a person from being told.")
         if not now < silent_until_ms <= now + MAX_SILENCE_MS:
             raise Invalid("The time of silence ends in the future, within three years.")
+    if category == "processor":
+        if given_to not in {one.name for one in app.settings.processors}:
+            raise Invalid("That is nobody in the register of processors.")
+        if basis != "contract":
+            raise Invalid("A processor gets things on its contract (GDPR Art. 28).")
     row = Disclosure(
         id=new_id("dis", app.entropy),
         scope=scope,

@@ -154,6 +154,12 @@ async def test_taken_along_and_disclosed(
     story = admin.page.get_by_role("region", name="Story of a session")
     await story.get_by_role("link", name="Disclose").click()
     form = admin.page.get_by_role("region", name="New disclosure")
+    await form.get_by_label("To an authority or a processor").select_option("processor")
+    await expect(form.get_by_label("To which processor")).to_be_visible()
+    await expect(form.get_by_text("nobody in the register of processors")).to_be_visible()
+    await expect(form.get_by_label("To whom", exact=True)).to_be_hidden()
+    await desk.check("disclosure-form-processor")
+    await form.get_by_label("To an authority or a processor").select_option("authority")
     who = pyrage.x25519.Identity.generate()
     for label, text in (
         ("To whom", "District Court"),

@@ -100,7 +100,12 @@ ROUTES = (
         handle=get_disclosures,
         summary="What was disclosed to authorities and processors, newest first",
         access=staff(DISCLOSE),
-        answer={"disclosures": [DISCLOSURE]},
+        answer={
+            "disclosures": [DISCLOSURE],
+            "processors": [
+                {"name": "Typists Ltd", "what_for": {"en": "writing down"}, "where": {"en": "EU"}}
+            ],
+        },
     ),
     Route(
         method="POST",

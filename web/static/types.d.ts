@@ -403,6 +403,13 @@ export interface Disclosed {
   parts: string[];
 }
 
+/** Somebody in the register of processors; phrases by language. */
+export interface Processor {
+  name: string;
+  what_for: Record<string, string>;
+  where: Record<string, string>;
+}
+
 export interface Disclosure {
   disclosure: string;
   session: string;

@@ -1,19 +1,24 @@
 """Disclosures: decided by who may, written down, sealed to their recipient, told or not yet."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pyrage
 import pytest
 
+from avsession.config import Processor
 from avsession.errors import Conflict, Invalid, NotFound, NotPermitted
 from avsession.export_records import Disclosure, Taken
 from avsession.records import Detail
 from avsession.usecases import disclosures, evidence, gathering, holds, preparing, sessions
 from avsession.usecases import told as telling
 from avsession.usecases.forgetting import forget
-from tests.avsession.usecases.world import World
+from tests.avsession.usecases.world import World, opened
 
+TYPISTS = Processor(
+    name="Typists Ltd", what_for={"en": "Writing down"}, where={"en": "EU", "de": "EU"}
+)
 WHO = pyrage.x25519.Identity.generate()
 DAY_MS = 86_400_000
 
@@ -100,9 +105,28 @@ async def test_one_about_the_other_party_is_not_told(world: World) -> None:
         {"given_to": ""},
         {"basis_text": "?"},
         {"parts": ()},
+        {"category": "processor", "basis": "contract"},
+        {"category": "processor", "given_to": "Typists Ltd"},
+        {"category": "processor", "given_to": "typists ltd", "basis": "contract"},
     ],
 )
-async def test_what_cannot_be_disclosed_so(world: World, wrong: dict[str, Any]) -> None:
+async def test_what_cannot_be_disclosed_so(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    async with opened(tmp_path, processors=(TYPISTS,)) as world:
+        await _refused(world, wrong)
+
+
+async def test_a_processor_is_one_of_the_register(tmp_path: Path) -> None:
+    async with opened(tmp_path, processors=(TYPISTS,)) as world:
+        recording = await world.sealed()
+        made = await disclose(
+            world, recording, category="processor", given_to="Typists Ltd", basis="contract"
+        )
+        assert made["given_to"] == "Typists Ltd"
+        (one,) = (await disclosures.listed(world.app, world.admin))["processors"]
+        assert (one["name"], one["where"]) == ("Typists Ltd", {"en": "EU", "de": "EU"})
+
+
+async def _refused(world: World, wrong: dict[str, Any]) -> None:
     recording = await world.sealed()
     await world.story()
     with pytest.raises(Invalid):

@@ -1,5 +1,6 @@
 """What was ordered is given out only as long as it still may be, down to the last range."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from avsession.audit import receipt
 from avsession.config import Export as ExportSettings
+from avsession.config import Processor
 from avsession.errors import Conflict, ConsentRequired, Erased, NotFound, Unavailable
 from avsession.export_records import Disclosure, Export
 from avsession.records import ConsentEvent, Hold, Recording, TrackRecord
@@ -27,8 +29,15 @@ from avsession.usecases import (
 from avsession.usecases.forgetting import forget
 from tests.avsession.usecases.world import World, opened
 
+A_COMPANY = Processor(name="A company", what_for={"en": "Typing"}, where={"en": "EU"})
 WHO = pyrage.x25519.Identity.generate()
 DAY_S = 86_400
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with opened(tmp_path, processors=(A_COMPANY,)) as made:
+        yield made
 
 
 async def ready(world: World) -> tuple[str, str]:
@@ -123,7 +132,8 @@ async def test_an_admin_gets_nothing_that_is_taken_back_meanwhile(world: World) 
 
 async def disclosed(world: World, recording: str, basis: str = "order") -> str:
     made = await disclosures.make(
-        world.app, world.admin, scope="recording", target=recording, category="processor",
+        world.app, world.admin, scope="recording", target=recording,
+        category="processor" if basis == "contract" else "authority",
         given_to="A company", basis=basis, basis_text="Contract 7",  # type: ignore[arg-type]
         reason="Transcription", parts=("media",), recipient=str(WHO.to_public()),
     )  # fmt: skip

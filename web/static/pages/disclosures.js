@@ -1,18 +1,21 @@
 // Disclosures to authorities and processors: what was disclosed, and a new one about a session.
 
-/** @import {AdminSessionDetail, Disclosure} from "../types.js" */
+/** @import {AdminSessionDetail, Disclosure, Processor} from "../types.js" */
 
 import { signOutButton } from "../account.js";
 import { get, post } from "../api.js";
 import { BASE } from "../base.js";
 import { announce, byId, button, el, show } from "../dom.js";
-import { dateTime, list, onLanguage, sentence, size, t } from "../i18n.js";
+import { dateTime, language, list, onLanguage, sentence, size, t } from "../i18n.js";
 import { explain, say, start } from "../shell.js";
 
 const EVERY_MS = 1_000;
-const BASES = ["order", "duty", "claim", "contract"];
+/** A processor gets things on its contract alone. */
+const BASES = { authority: ["order", "duty", "claim"], processor: ["contract"] };
 /** @type {Disclosure[]} */
 let disclosures = [];
+/** @type {Processor[]} */
+let processors = [];
 /** @type {AdminSessionDetail | null} */
 let session = null;
 let timer = 0;
@@ -47,7 +50,7 @@ async function guarded(action) {
 
 async function reload() {
   const before = new Set(disclosures.filter(({ state }) => state === "waiting").map((one) => one.disclosure));
-  disclosures = (await get("/api/admin/disclosures")).disclosures;
+  ({ disclosures, processors } = await get("/api/admin/disclosures"));
   draw();
   if (disclosures.some((one) => before.has(one.disclosure) && one.state === "ready")) announce(t("disclosure.is_ready"));
   clearTimeout(timer);
@@ -116,14 +119,37 @@ function line(id, most) {
   return el("input", { id, type: "text", maxlength: most, autocomplete: "off", required: true });
 }
 
+/** @param {[HTMLElement, string]} one a field and the key of its label */
+function labelled([field, key]) {
+  return [el("label", { for: field.id }, t(key)), field];
+}
+
+/** @param {Processor} one */
+function processor({ name, what_for, where }) {
+  const [why, place] = [what_for, where].map((phrase) => phrase[language()] ?? phrase["en"] ?? "");
+  return t("disclosure.processor", { name, what: why ?? "", where: place ?? "" });
+}
+
 function drawForm() {
   const place = byId("form", HTMLElement);
   show(place, session !== null);
   if (!session) return;
   const what = choice("what", targets(session));
-  const category = choice("category", ["authority", "processor"].map((one) => [one, t(`disclosure.category.${one}`)]));
-  const to = line("given-to", 200);
-  const basis = choice("basis", BASES.map((one) => [one, t(`disclosure.basis.${one}`)]));
+  const category = choice("category", Object.keys(BASES).map((one) => [one, t(`disclosure.category.${one}`)]));
+  const typed = line("given-to", 200);
+  const chosen = choice("processor", processors.map((one) => [one.name, processor(one)]));
+  const toTyped = el("div", {}, el("label", { for: "given-to" }, t("disclosure.to")), typed);
+  const toChosen = el("div", {}, el("label", { for: "processor" }, t("disclosure.to_processor")), chosen,
+    el("p", { class: "hint" }, t(processors.length ? "disclosure.register" : "disclosure.no_register")));
+  const basis = choice("basis", []);
+  const follow = () => {
+    const kind = /** @type {keyof typeof BASES} */ (category.value);
+    show(toTyped, kind === "authority");
+    show(toChosen, kind === "processor");
+    basis.replaceChildren(...BASES[kind].map((one) => el("option", { value: one }, t(`disclosure.basis.${one}`))));
+  };
+  category.addEventListener("change", follow);
+  follow();
   const text = line("basis-text", 500);
   const reason = line("reason", 500);
   const recipient = line("recipient", 200);
@@ -137,7 +163,7 @@ function drawForm() {
     try {
       hint.textContent = "";
       await post("/api/admin/disclosures", {
-        scope, target, category: category.value, given_to: to.value, basis: basis.value, basis_text: text.value,
+        scope, target, category: category.value, given_to: (category.value === "processor" ? chosen : typed).value, basis: basis.value, basis_text: text.value,
         reason: reason.value, parts, recipient: recipient.value,
         silent_until_ms: silent.value ? Date.parse(`${silent.value}T12:00:00`) || 0 : null,
       });
@@ -150,16 +176,20 @@ function drawForm() {
     }
   };
   /** @type {[HTMLElement, string][]} */
+  const first = [[what, "disclosure.what"], [category, "disclosure.category_label"]];
+  /** @type {[HTMLElement, string][]} */
   const fields = [
-    [what, "disclosure.what"], [category, "disclosure.category_label"], [to, "disclosure.to"], [basis, "disclosure.basis_label"],
-    [text, "disclosure.basis_text"], [reason, "disclosure.reason"], [recipient, "disclosure.recipient"], [silent, "disclosure.silent_until"],
+    [basis, "disclosure.basis_label"], [text, "disclosure.basis_text"], [reason, "disclosure.reason"], [recipient, "disclosure.recipient"], [silent, "disclosure.silent_until"],
   ];
   place.replaceChildren(
     el("h2", {}, t("disclosure.new")),
     el("fieldset", {}, el("legend", {}, t("disclosure.parts")),
       el("label", {}, records, ` ${t("disclosure.part.records")}`),
       el("label", {}, media, ` ${t("disclosure.part.media")}`)),
-    ...fields.flatMap(([field, key]) => [el("label", { for: field.id }, t(key)), field]),
+    ...first.flatMap(labelled),
+    toTyped,
+    toChosen,
+    ...fields.flatMap(labelled),
     el("p", { id: "silent-hint", class: "hint" }, t("disclosure.silent_hint")),
     hint,
     button(t("disclosure.make"), send, { class: "strong" }),
