@@ -8,10 +8,17 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from contextvars import ContextVar
 from datetime import UTC, datetime
 
 FIELDS = ("session", "recording", "worker", "party", "reason", "code")
 """Extra fields that a record may carry: identifiers and codes."""
+
+SESSION: ContextVar[str | None] = ContextVar("session", default=None)
+"""The session that this task works for: it stands in each of its lines, so that one identifier
+leads through everything that server, signaling and recorder say of a call. It is the session's own
+identifier: no secret of a link, and nothing of a person."""
+
 
 QUIET = (
     "aiohttp", "aioice", "aiortc", "aiosqlite", "alembic", "asyncio", "asyncpg", "sqlalchemy",
@@ -43,6 +50,14 @@ class Strangers(logging.Filter):
 _STRANGERS = Strangers()
 
 
+def fields(record: logging.LogRecord) -> dict[str, str]:
+    """The extra fields that a record carries; the session also by its task's context."""
+    found = {key: str(getattr(record, key)) for key in FIELDS if hasattr(record, key)}
+    if "session" not in found and (session := SESSION.get()) is not None:
+        found["session"] = session
+    return found
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a line."""
 
@@ -54,7 +69,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        line |= {key: str(getattr(record, key)) for key in FIELDS if hasattr(record, key)}
+        line |= fields(record)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line)
@@ -68,7 +83,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record with its known extra fields at the end."""
-        extra = [one_line(f"{k}={getattr(record, k)}") for k in FIELDS if hasattr(record, k)]
+        extra = [one_line(f"{key}={value}") for key, value in fields(record).items()]
         return " ".join([super().format(record), *extra])
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name

@@ -145,6 +145,7 @@ class Capture:
         self._parties = {
             party: self._party(grant, party, writer) for party, writer in writers.items()
         }
+        self._told["session"] = grant.session
         log.info("gate open, generation %d", grant.generation, extra=self._told)
 
     def measure(self) -> int:

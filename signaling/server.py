@@ -22,6 +22,7 @@ from typing import TypeVar
 from websockets.exceptions import ConnectionClosed
 
 from avsession.errors import AvsessionError, MessageInvalid
+from avsession.logs import SESSION
 from avsession.messages import (
     FROM_PARTY,
     FROM_RECORDER,
@@ -151,6 +152,8 @@ class SignalingServer:
             party = await self._admitted(peer, cases.redeem_ticket(hello.ticket))
             if party is None:
                 return
+            SESSION.set(party.session)  # of this connection's task, and those that it spawns
+            log.info("%s is a party's", peer.name)
 
             async def join() -> None:
                 cases.expect(party, hello.unsaid)

@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler, Middleware
 from avsession import errors
 from avsession.config import Settings
 from avsession.forwarded import Proxies
+from avsession.logs import SESSION
 from avsession.usecases import accounts
 from web import auth
 from web.problems import refusal
@@ -130,12 +131,14 @@ async def note_requests(request: web.Request, handler: Handler) -> web.StreamRes
     """A line a request: method, route, status, milliseconds. Who asked, and for which thing
     (address, query, identifiers in the path, cookies), is not written down."""
     start = time.monotonic()
+    SESSION.set(None)  # a connection's requests share one task
     status = 0  # the connection ended before there was an answer
     try:
         response = await handler(request)
         status = response.status
         return response
     finally:
+        SESSION.set(None)  # what is asked for is not written down, its session neither
         resource = request.match_info.route.resource
         static = f"{request.app.get(BASE, '')}/static/", "/static/"
         quiet = resource is not None and resource.canonical.startswith(static)

@@ -24,6 +24,7 @@ from avsession.errors import (
     TooMany,
     Unavailable,
 )
+from avsession.logs import SESSION
 from avsession.messages.common import Id
 from avsession.session import Party, Session, is_id
 from avsession.usecases.limits import Buckets, address_key
@@ -206,6 +207,7 @@ def _endpoint(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespo
             request[ACTOR] = principal.pseudonym
         elif route.access.by is By.SEAT:
             sitting = await auth.seat(services, request)
+            SESSION.set(sitting[0].id)
         elif route.writes:
             key = address_key(auth.address(request))
             if not request.app[STRANGERS].take(key, services.clock.now_ms()):
@@ -214,6 +216,8 @@ def _endpoint(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespo
             # Nothing of another shape exists, so nothing else reaches a use case.
             if not (SHA256.fullmatch(text) if name == "sha256" else is_id(text)):
                 raise NotFound
+            if name == "session":
+                SESSION.set(text)
         body = await _body(route, request) if route.writes else _query(route, request)
         call = Call(app=services, request=request, body=body, principal=principal, sitting=sitting)
         result = await route.handle(call)

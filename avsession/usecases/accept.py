@@ -25,6 +25,7 @@ from avsession.errors import (
     SegmentRefused,
     Unavailable,
 )
+from avsession.logs import SESSION
 from avsession.messages import EntryAccepted, EntryRefused, ManifestLine
 from avsession.ports import Reader, Writer
 from avsession.recording import (
@@ -95,7 +96,8 @@ async def manifest_line(
     except Unavailable:
         for gate in app.gate.of_worker(worker):
             if gate.recording == message.recording:
-                log.error("nothing can be stored", extra={"recording": gate.recording})
+                about = {"recording": gate.recording, "session": gate.session}
+                log.error("nothing can be stored", extra=about)
                 await stop_one(app, gate.session, "storage_failed", gate.request)
         raise
 
@@ -114,6 +116,7 @@ async def _manifest_line(
         recording = await tx.get(Recording, message.recording)
         if recording is None or recording.worker != worker:
             raise NotPermitted("That recording is not this recorder's.")
+    SESSION.set(recording.session)
     try:
         outcome = await _accept(app, recording.id, line, message.line.encode())
     except (ManifestBroken, RecordingTruncated, Conflict) as error:

@@ -149,7 +149,8 @@ async def _drains(app: Services) -> None:
         patience = DRAIN_MS if row.worker in connected else ABSENT_MS
         began_ms, moved_ms = app.gate.drains.seen(row.id, now)
         if now >= min(moved_ms + patience, began_ms + LONGEST_MS):
-            log.warning("a recorder did not finish a recording", extra={"recording": row.id})
+            about = {"recording": row.id, "session": row.session}
+            log.warning("a recorder did not finish a recording", extra=about)
             await _guarded(_interrupt(app, row.id))
 
 

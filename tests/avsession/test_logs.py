@@ -85,3 +85,20 @@ def test_third_parties_are_quiet() -> None:
     finally:
         logging.getLogger().handlers[:], _ = before
         logging.getLogger().setLevel(before[1])
+
+
+def test_the_session_of_a_task_stands_in_its_lines() -> None:
+    def line(**extra: str) -> dict[str, str]:
+        record = logging.LogRecord("avsession.x", logging.INFO, "", 0, "said", (), None)
+        record.__dict__.update(extra)
+        found: dict[str, str] = json.loads(logs.JsonFormatter().format(record))
+        assert found.get("session", "none") in logs.TextFormatter().format(record) + "none"
+        return found
+
+    assert "session" not in line()
+    token = logs.SESSION.set("ses_a")
+    try:
+        assert line()["session"] == "ses_a"
+        assert line(session="ses_b")["session"] == "ses_b", "what a line says itself counts"
+    finally:
+        logs.SESSION.reset(token)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import json
 import re
 import shutil
 import socket
@@ -105,6 +106,7 @@ async def test_a_recorded_call_through_nginx(browser: Browser, tmp_path: Path) -
         proxy__trusted='["127.0.0.1"]',
         proxy__plain="true",
         log_level="DEBUG",
+        log_json="true",
     )
     product.port = upstream
     await product.start()
@@ -112,11 +114,24 @@ async def test_a_recorded_call_through_nginx(browser: Browser, tmp_path: Path) -
         async with nginx(port, upstream):
             await everything_works(browser, product, port)
             await nobody_else_is_believed(port, upstream)
-        log = product.log.read_text()
-        assert "Traceback" not in log
-        assert "203.0.113.9" not in log
+        one_id_and_nobody(product)
     finally:
         await product.stop()
+
+
+def one_id_and_nobody(product: Product) -> None:
+    """The log of the whole call: one identifier in server, signaling and recorder, and nothing of a
+    person, an address or a secret."""
+    lines = [json.loads(line) for line in product.log.read_text().splitlines()]
+    (session,) = product.rows("select id from session")
+    rooms = {one["logger"].split(".")[0] for one in lines if one.get("session") == session["id"]}
+    assert {"recorder", "signaling"} <= rooms
+    assert {one.get("session") for one in lines} == {session["id"], None}
+    text = product.log.read_text()
+    assert "exception" not in {key for one in lines for key in one}
+    secrets = [link.partition("#")[2] for link in product.links.values() if "#" in link]
+    own = ("Cleo", "203.0.113.9", "127.0.0.1", "::1", "through the proxy")
+    assert [one for one in (*secrets, *own) if one in text] == []
 
 
 async def everything_works(browser: Browser, product: Product, port: int) -> None:
