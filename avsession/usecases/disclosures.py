@@ -114,8 +114,9 @@ async def make(  # noqa: PLR0913 - a disclosure has this many parts
     ``recipient``: their age public key. ``silent_until_ms``: until when the law forbids to tell the
     person (ms since the Unix epoch, three years at most); only an order or a duty can. A processor
     must stand in the register, which the policy shows, and gets things on its contract alone.
-    Raises Invalid, NotFound, Erased when the recording is destroyed, Conflict when there is nothing to
-    disclose or too many wait.
+
+    Raises Invalid, NotFound, Erased when the recording is destroyed, Conflict when there is nothing
+    to disclose or too many wait.
     """
     require(who, DISCLOSE)
     now = app.clock.now_ms()

@@ -74,7 +74,11 @@ async def renew_link(app: Services, party: Party) -> str:
 
 
 async def my_data(app: Services, secret: str) -> dict[str, Any]:
-    """Everything held about this party; raises LinkSpent for an unknown link."""
+    """What is kept about this party, as its page shows it; raises LinkSpent for an unknown link.
+
+    The export holds more: every row of it, with the log's entries, the browser's keys and the gaps
+    of the tracks (:data:`~.gathering.HELD`).
+    """
     async with app.store.read() as tx:
         session, party = await _holder(tx, secret)
         events = await tx.find(ConsentEvent, session=session.id, party=party.id, order="leaf")
