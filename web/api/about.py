@@ -12,13 +12,8 @@ from avsession import __version__, notices
 from avsession.config import Controller, Settings
 from avsession.errors import NotPermitted
 from avsession.forwarded import Proxies
-from avsession.ports import Reader
-from avsession.recording import State
-from avsession.records import Account, AuthSession, Leaf, Recording
-from avsession.session import Party as PartyRow
-from avsession.session import Presence, Session
-from avsession.usecases import desk
-from web import auth, problems
+from avsession.records import Account
+from web import auth, metrics, problems
 from web.access import ANYBODY, Access, By
 from web.routing import RETRY_S, Call, Nothing, Route
 
@@ -102,7 +97,7 @@ async def get_metrics(call: Call[Nothing]) -> object:
     if proxied or not allowed.trusts(auth.address(call.request)):
         raise NotPermitted
     async with call.app.store.read() as tx:
-        lines = await _gauges(call, tx) + call.app.figures.lines()
+        lines = await metrics.lines(call.app, tx) + call.app.figures.lines()
     return web.Response(
         body=("\n".join(lines) + "\n").encode(),
         headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
@@ -110,43 +105,6 @@ async def get_metrics(call: Call[Nothing]) -> object:
 
 
 PROXIED = frozenset({"Forwarded", "X-Forwarded-For", "X-Real-Ip"})
-
-
-async def _gauges(call: Call[Nothing], tx: Reader) -> list[str]:
-    lines: list[str] = []
-
-    def gauge(name: str, meaning: str, *values: tuple[str, int]) -> None:
-        lines.append(f"# HELP avsession_{name} {meaning}")
-        lines.append(f"# TYPE avsession_{name} gauge")
-        lines.extend(f"avsession_{name}{labels} {value}" for labels, value in values)
-
-    gauge(
-        "info", "Always 1; the label says which build runs.", (f'{{build="{call.app.build}"}}', 1)
-    )
-    gauge("sessions_open", "Sessions not ended.", ("", await tx.count(Session, ended_ms=None)))
-    gauge(
-        "parties_seated",
-        "Parties holding a seat, by whether they are there.",
-        *[
-            (f'{{presence="{presence}"}}', await tx.count(PartyRow, presence=presence))
-            for presence in Presence
-        ],
-    )
-    gauge(
-        "recordings",
-        "Recordings by state.",
-        *[(f'{{state="{state}"}}', await tx.count(Recording, state=state)) for state in State],
-    )
-    waiting = await desk.counted(tx, call.app.clock.now_ms())
-    gauge(
-        "privacy_requests",
-        "Privacy requests that wait for an answer, and how many of them are late.",
-        *[(f'{{state="{state}"}}', count) for state, count in waiting.items()],
-    )
-    gauge("recorder_workers", "Recorders connected.", ("", len(call.app.bus.workers())))
-    gauge("staff_sessions", "Staff sessions stored.", ("", await tx.count(AuthSession)))
-    gauge("audit_leaves", "Leaves in the audit log.", ("", await tx.count(Leaf)))
-    return lines
 
 
 async def get_errors(call: Call[Nothing]) -> object:

@@ -1,0 +1,41 @@
+"""The server's figures: each of the table, true, and the document is what the code says."""
+
+import re
+from pathlib import Path
+
+from tests.web.support import Site
+from web import metrics
+from web.api import backups, examples
+from web.metrics import GAUGES, HEAD
+
+
+async def test_every_figure_of_the_table_is_there_when_it_is_known(site: Site) -> None:
+    ready = site.app.ready
+    ready.certificate_ends_ms = 1_800_000_000_000
+    ready.certificate_problem = ready.draining = True
+    ready.last_backup = lambda: backups.LAST
+    said = (await site.get("/metrics")).body.decode()
+    named = re.findall(r"^# TYPE avsession_([a-z_]+) gauge$", said, re.MULTILINE)
+    assert [one for one in named if not one.startswith("recorder_") or one in GAUGES] == [*GAUGES]
+    for line in (
+        "avsession_ready 0",
+        'avsession_not_ready{problem="draining"} 1',
+        "avsession_draining 1",
+        "avsession_certificate_ends_seconds 1800000000",
+        "avsession_certificate_problem 1",
+        f"avsession_backup_seconds {examples.NOW // 1000}",
+        "avsession_audit_problems 0",
+    ):
+        assert line in said.splitlines()
+
+
+async def test_what_is_not_known_is_not_shown(site: Site) -> None:
+    said = (await site.get("/metrics")).body.decode()
+    assert "avsession_certificate_ends_seconds" not in said
+    assert "avsession_backup_seconds" not in said
+
+
+def test_the_document_is_the_table() -> None:
+    file = Path(metrics.__file__).with_name("METRICS.md")
+    assert file.read_text("utf-8") == metrics.document()
+    assert metrics.document().startswith(HEAD)
