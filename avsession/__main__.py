@@ -23,6 +23,7 @@ from avsession import (
     exporting,
     keys,
     logs,
+    moving,
     proving,
     recorders,
     relaying,
@@ -86,6 +87,7 @@ def parser() -> argparse.ArgumentParser:
     relaying.add(commands, _command)
     backing.add(commands, _command)
     _webhooks(commands)
+    moving.add(commands, _command)
     verify_receipt.add(commands)
     return made
 
@@ -305,6 +307,9 @@ def _found(given: argparse.Namespace, settings: Settings) -> tuple[bool, str] | 
         case "backup", _:
             made = asyncio.run(backing.run(settings, given))
             return made["ok"], json.dumps(made) if given.json else backing.as_text(made)
+        case "db", _:
+            well, done = asyncio.run(moving.run(settings, given))
+            return well, (moving.as_json if given.json else moving.as_text)(done)
         case "webhooks", _:
             well, done = asyncio.run(telling.run(settings, given))
             return well, (telling.as_json if given.json else telling.as_text)(done)

@@ -207,7 +207,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=0, le=65535)] = 8443
     data: str = "data"
     database: str | None = None
-    """SQLAlchemy URL; the default is SQLite in the data folder."""
+    """URL of a database (``storage/POSTGRESQL.md``); the default is SQLite in the data folder."""
     certificate: str | None = None
     certificate_key: str | None = None
     allowed_origins: tuple[str, ...] = ()

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from aiohttp import web as aiohttp_web
 
-from avsession import __version__, keys, recorders
+from avsession import __version__, claiming, keys, recorders
 from avsession.audit import log as audit_log
 from avsession.audit.verify import Report
 from avsession.canonical import b64
@@ -157,18 +157,19 @@ def build_name() -> str:
 
 
 async def open_services(
-    settings: Settings, files: Files, bus: Hub, *, check: bool = True, migrate: bool = True
-) -> Services:
+    settings: Settings, files: Files, bus: Hub, *,
+    check: bool = True, migrate: bool = True, claim: bool = False,
+) -> Services:  # fmt: skip
     """The use cases' world: store migrated and open, keys there. The caller closes the store.
 
-    Without ``migrate`` the database is opened as it is, or Unavailable raised.
+    Without ``migrate`` the database is opened as it is, or Unavailable raised; with ``claim`` too,
+    when another server has it.
 
     Raises LogBroken (or what is under it) when the audit log is not the one that was signed,
     unless ``check`` is off.
     """
     keys.private_folder(files.root)
-    store = SqlStore(database_url(settings, files))
-    await store.open(migrate=migrate)
+    store = await claiming.opened(database_url(settings, files), migrate=migrate, claim=claim)
     try:
         app = await _services(settings, files, bus, store)
         if check:
@@ -281,7 +282,7 @@ async def serve(settings: Settings) -> None:
     hub = Hub()
     lock = files.lock()
     try:
-        app = await open_services(settings, files, hub)
+        app = await open_services(settings, files, hub, claim=True)
     except BaseException:
         os.close(lock)
         raise
@@ -346,6 +347,7 @@ async def _run(
     for supervisor in supervisors:
         tasks.spawn(supervisor.run(), name="supervisor")
     tasks.spawn(timers.keep_ticking(app), name="timers")
+    tasks.spawn(claiming.keep(app.store, stop), name="claim")
     tasks.spawn(preparing.keep_preparing(app), name="exports")
     tasks.spawn(delivering.keep_delivering(app, HttpSender()), name="webhooks")
     tasks.spawn(journal.keep(app, FileJournal(files.anchor)), name="journal of erasures")

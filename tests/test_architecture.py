@@ -59,6 +59,7 @@ ORDER = (
     ("avsession.storage", "signaling", "web", "recorder"),
     (
         "avsession.certificates",
+        "avsession.claiming",
         "avsession.custody",
         "avsession.recorders",
         "avsession.supervisor",
@@ -68,7 +69,7 @@ ORDER = (
     ("avsession.exporting", "avsession.relaying", "avsession.retaining", "avsession.telling"),
     ("avsession.backup",),
     ("avsession.restoring",),
-    ("avsession.backing", "avsession.doctor"),
+    ("avsession.backing", "avsession.doctor", "avsession.moving"),
     ("avsession.__main__",),
 )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL
@@ -32,6 +33,9 @@ SILENT_S = 40.0
 """How long an answer is waited for when the server, or the way to it, says nothing at all."""
 IDLE_MS = 60_000
 """A transaction that says nothing for so long is ended: its process hangs, and others wait."""
+
+MAX_PASSWORD = 1024
+"""Characters of a password."""
 
 _LOST = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03"})
 """The server ended this connection: it stops, it starts, or the transaction was idle."""
@@ -68,10 +72,11 @@ def arguments(url: URL, busy_ms: int) -> tuple[URL, dict[str, Any]]:
 
     Options: ``host`` (a folder with a Unix socket), ``sslmode`` (``verify-full``, or ``disable``;
     the default is the first, for a socket or a loopback address the second), ``sslrootcert``
-    (who signs the server's certificate; the default is the system's list). Anything between the
+    (who signs the server's certificate; the default is the system's list), ``password_file`` (its
+    first line, in place of a password in the URL). Anything between the
     two modes would encrypt to whoever answers, and is refused. Raises SettingsInvalid.
     """
-    if unknown := url.query.keys() - {"host", "sslmode", "sslrootcert"}:
+    if unknown := url.query.keys() - {"host", "sslmode", "sslrootcert", "password_file"}:
         raise SettingsInvalid(f"database has no option {', '.join(sorted(unknown))}.")
     given = {name: _single(name, value) for name, value in url.query.items()}
     if not url.database:
@@ -84,6 +89,8 @@ def arguments(url: URL, busy_ms: int) -> tuple[URL, dict[str, Any]]:
     mode = given.get("sslmode", "disable" if socket or _is_loopback(url.host) else "verify-full")
     if mode not in ("verify-full", "disable"):
         raise SettingsInvalid("database: sslmode is verify-full or disable.")
+    if "password_file" in given:
+        url = url.set(password=_password(url, Path(given["password_file"])))
     secure = mode == "verify-full"
     if socket and secure:
         raise SettingsInvalid("database: there is no TLS on a socket.")
@@ -117,6 +124,19 @@ def _single(name: str, value: str | tuple[str, ...]) -> str:
     if not isinstance(value, str):
         raise SettingsInvalid(f"database: the option {name} is there twice.")
     return value
+
+
+def _password(url: URL, path: Path) -> str:
+    if url.password is not None:
+        raise SettingsInvalid("database: a password is in the URL, and in password_file.")
+    try:
+        with path.open(encoding="utf-8") as file:
+            password = file.readline(MAX_PASSWORD + 1).rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsInvalid(f"database: password_file cannot be read: {error}") from error
+    if not 0 < len(password) <= MAX_PASSWORD:
+        raise SettingsInvalid(f"database: password_file has no password of 1 to {MAX_PASSWORD}.")
+    return password
 
 
 def _is_loopback(host: str | None) -> bool:

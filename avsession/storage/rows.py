@@ -96,6 +96,11 @@ class SqlReader:
     def __init__(self, connection: AsyncConnection, unreadable: Unreadable | None = None) -> None:
         self._connection, self._unreadable = connection, unreadable
 
+    @property
+    def connection(self) -> AsyncConnection:
+        """The transaction's own, for what this package does with whole tables."""
+        return self._connection
+
     async def get(self, kind: type[R], /, *key: Any) -> R | None:
         """As ``ports.Reader.get``."""
         return await self.one(kind, **_key(kind, key))

@@ -57,6 +57,9 @@ async def add(store: SqlStore, *rows: Any) -> None:
         ("postgresql:///a?host=db.example", "instead of a host"),
         ("postgresql:///a?host=/run/postgresql&sslmode=verify-full", "no TLS on a socket"),
         ("postgresql://db.example/a?sslrootcert=/nowhere.pem", "cannot be read"),
+        ("postgresql://db.example/a?password_file=/nowhere", "cannot be read"),
+        ("postgresql://db.example/a?password_file=/dev/null", "no password"),
+        ("postgresql://u:p@db.example/a?password_file=/dev/null", "and in password_file"),
         ("postgresql://db.example/a?options=-csearch_path%3Da", "no option options"),
         ("postgresql://db.example/a?sslmode=disable&sslmode=disable", "there twice"),
     ],
@@ -106,7 +109,7 @@ def guarded(tmp_path: Path) -> Iterator[str]:
     cluster().run(end, name)
 
 
-async def test_a_password_and_a_certificate_that_is_checked(guarded: str) -> None:
+async def test_a_password_and_a_certificate_that_is_checked(guarded: str, tmp_path: Path) -> None:
     trusted = f"?sslmode=verify-full&sslrootcert={cluster().authority}"
     store = SqlStore(f"postgresql://guarded:open%20sesame@{guarded}{trusted}")
     await store.open()
@@ -116,6 +119,10 @@ async def test_a_password_and_a_certificate_that_is_checked(guarded: str) -> Non
             "SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
         )
         assert found.one() == (True, "TLSv1.3")
+    await store.close()
+    (tmp_path / "password").write_text("open sesame\n")
+    store = SqlStore(f"postgresql://guarded@{guarded}{trusted}&password_file={tmp_path}/password")
+    await store.open()
     await store.close()
     for wrong in (
         f"postgresql://guarded:open%20sesame@{guarded}?sslmode=verify-full",  # signed by a stranger

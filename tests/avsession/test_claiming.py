@@ -1,0 +1,69 @@
+"""One running server a database."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from avsession import claiming
+from avsession.config import Settings
+from avsession.errors import Unavailable
+from avsession.serve import Files, close_store, open_services
+from avsession.storage.sql import SqlStore
+from signaling.hub import Hub
+from tests.support import engines, postgres
+from tests.support.engines import engine, given_back, postgresql_only
+
+__all__ = ["engine", "given_back"]
+
+pytestmark = [
+    postgresql_only("SQLite's folder has a lock of its own: test_serve"),
+    pytest.mark.usefixtures("engine", "given_back"),
+]
+
+
+async def test_a_second_server_says_so_and_changes_nothing(tmp_path: Path) -> None:
+    settings = Settings(database=engines.database(tmp_path))
+    files = Files(tmp_path / "one")
+    app = await open_services(settings, files, Hub(), claim=True)
+    try:
+        with pytest.raises(Unavailable, match="Another server uses this database"):
+            await open_services(settings, Files(tmp_path / "two"), Hub(), claim=True)
+        command = await open_services(settings, files, Hub())  # such as `avsession admin create`
+        await close_store(command)
+    finally:
+        await close_store(app)
+    app = await open_services(settings, files, Hub(), claim=True)
+    await close_store(app)
+
+
+async def test_who_lost_it_to_another_stops(tmp_path: Path) -> None:
+    url = engines.database(tmp_path)
+    first = await claiming.opened(url, migrate=True, claim=True)
+    second = SqlStore(url)
+    stop: asyncio.Queue[signal.Signals] = asyncio.Queue()
+
+    async def cut(connection: asyncpg.Connection) -> None:
+        """As a restart of the database server does, or a broken network."""
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+        )
+        while await connection.fetchval(  # noqa: ASYNC110 - another process knows
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+        ):
+            await asyncio.sleep(0.01)
+
+    try:
+        postgres.cluster().run(cut, engines.name(tmp_path))
+        assert await first.claim(), "taken anew"
+        postgres.cluster().run(cut, engines.name(tmp_path))
+        assert await second.claim()
+        await asyncio.wait_for(claiming.keep(first, stop, every_s=0), 10)
+        assert stop.get_nowait() is signal.SIGTERM
+    finally:
+        await first.close()
+        await second.close()
