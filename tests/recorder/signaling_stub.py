@@ -89,7 +89,6 @@ class Signaling:
         self.refuse_segments = False
         self.answer_heartbeats = True
         self.ice_servers: tuple[IceServer, ...] = ()
-        self.relay_only = False
         self.on_offer: Callable[[LegOffer], Awaitable[None]] | None = None
         self._changed = asyncio.Event()
         self._server: Server | None = None
@@ -263,7 +262,7 @@ class Signaling:
             known = {
                 name: len(self.lines) if name == RECORDING else -1 for name in message.recordings
             }
-            await self.say(WorkerWelcome(ice_servers=(), relay_only=self.relay_only, known=known))
+            await self.say(WorkerWelcome(ice_servers=(), known=known))
         elif isinstance(message, Heartbeat) and self.answer_heartbeats:
             live = tuple(Live(recording=r, generation=g) for r, g in self.live.items())
             await self.say(HeartbeatReply(sent=message.sent, server_ms=self.now_ms, live=live))

@@ -11,7 +11,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from avsession.errors import SettingsInvalid, Unavailable
 from avsession.grant import SignedConsent
-from avsession.messages import Capture, LegOffer, LegTrickled
+from avsession.messages import (
+    Capture,
+    CaptureServers,
+    IceServer,
+    LegLost,
+    LegOffer,
+    LegTrickled,
+    WorkerWelcome,
+)
 from avsession.recording import Attach, Dropped, End
 from avsession.tasks import Tasks
 from recorder.worker import Worker
@@ -28,7 +36,34 @@ from tests.recorder.signaling_stub import (
     refused,
     stored,
 )
+from tests.support.coturn import free_port
 from tests.support.signer import Signer
+
+
+async def test_a_recordings_relay_is_renewed_and_forgotten_with_it(
+    signaling: Signaling, running: Running
+) -> None:
+    """The next leg takes the newest credentials; none are kept when the recording is gone."""
+    nowhere = f"turn:127.0.0.1:{free_port()}?transport=tcp"
+    old = IceServer(urls=(nowhere,), username="1:x", credential="old")
+    new = IceServer(urls=(nowhere,), username="2:x", credential="new")
+    signaling.ice_servers = (old,)
+    await signaling.say(WorkerWelcome(ice_servers=(), known={}, relay_only=True))
+    await signaling.capture()
+    await signaling.until(lambda: len(signaling.said(LegOffer)) == 1)
+    legs = running.worker._legs
+    assert "a=candidate" not in signaling.said(LegOffer)[0].sdp, "TURN alone, and it is not there"
+    assert legs.servers(RECORDING, 0) == [old]
+    await signaling.say(CaptureServers(recording=RECORDING, ice_servers=(new,)))
+    await signaling.say(CaptureServers(recording=identifier("rec", "z"), ice_servers=(new,)))
+    party = signaling.said(LegOffer)[0].party
+    await signaling.say(LegLost(recording=RECORDING, generation=1, party=party, reason="test"))
+    await signaling.until(lambda: len(signaling.said(LegOffer)) == 2)
+    assert legs.relays == {RECORDING: (new,)}
+    await signaling.close_gate(final=True, erase=True)
+    async with asyncio.timeout(10):
+        while legs.relays:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 async def test_a_recording_from_grant_to_end(

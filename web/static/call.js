@@ -201,12 +201,13 @@ export class Peer extends EventTarget {
    */
   reach(config) {
     this.options.config = config;
-    this.pc?.setConfiguration(config);
+    if (!this.closed) this.pc?.setConfiguration(config);
   }
 
   /** Take a new path while the old one still stands. The answer renews the other side's, too. */
   renew() {
-    if (!this.options.polite && this.pc?.connectionState === "connected") this.pc.restartIce();
+    if (this.closed || this.options.polite) return;
+    if (this.pc?.connectionState === "connected") this.pc.restartIce();
   }
 
   /** Signaling is back, ours or the other's: say again what may have been lost on the way. */
