@@ -34,6 +34,8 @@ POLICY = "Content-Security-Policy"
 
 OUTSIDE = frozenset({"/signin/ended"})
 """Called by another server, which has no Origin and proves itself by what it sends."""
+MISDIRECTED = 421
+"""The status for a request to a name that is not ours (RFC 9110 section 15.5.20)."""
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked by machines beside the server, by whatever name or address they know it."""
 
@@ -214,7 +216,7 @@ def own_host(settings: Settings) -> Middleware:
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if _host(request.host) not in hosts and local_path(request) not in OPEN_PATHS:
             sentence = f"This server is {settings.origin}"
-            return _error(request, 421, errors.OriginRefused.code, sentence)
+            return _error(request, MISDIRECTED, errors.OriginRefused.code, sentence)
         return await handler(request)
 
     return check

@@ -10,15 +10,18 @@ import msgspec
 from aiohttp import web
 
 from avsession import __version__
-from avsession.errors import AvsessionError
+from avsession.errors import AvsessionError, OriginRefused, TlsRequired
+from avsession.session import ID
 from web import auth, problems
 from web.access import ANYBODY, Access, By
-from web.middleware import status_of
+from web.example import Part, schema_of
+from web.middleware import MISDIRECTED, OPEN_PATHS, status_of
 from web.routing import Call, Nothing, Route
 
 DOCUMENT: web.AppKey[Mapping[str, Any]] = web.AppKey("openapi", Mapping)
 
 SCHEMES = {By.STAFF: ("staff", auth.STAFF), By.SEAT: ("seat", auth.SEAT)}
+SHA256 = "^[0-9a-f]{64}$"
 REF = "#/components/schemas/{name}"
 
 OUR_HEADER = {
@@ -41,8 +44,18 @@ ROUTE = Route(
     handle=get_document,
     summary="This description",
     access=ANYBODY,
-    answer={"openapi": "3.1.0"},
+    answer=Part({"openapi": "3.1.0"}),
 )
+
+
+RANGE = {
+    "name": "Range",
+    "in": "header",
+    "required": False,
+    "description": "Which bytes (RFC 9110 section 14), one range at most; no unit but bytes.",
+    "schema": {"type": "string"},
+    "example": "bytes=0-1023",
+}
 
 
 def document(routes: Sequence[Route], address: str) -> dict[str, Any]:
@@ -78,16 +91,18 @@ def _operation(route: Route) -> dict[str, Any]:
         "summary": route.summary,
         "description": route.access.sentence,
         "security": _security(route.access),
-        "responses": {str(route.status): _good(route), **_bad(route.all_errors)},
+        "responses": {str(route.status): _good(route), **_parts(route), **_bad(_told(route))},
     }
     parameters = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        {"name": name, "in": "path", "required": True, "schema": _in_path(name)}
         for name in re.findall(r"{(\w+)}", route.path)
     ]
     if route.writes:
         parameters.append(OUR_HEADER)
     elif route.body is not Nothing:
         parameters += _query(route)
+    if route.ranges:
+        parameters.append(RANGE)
     if parameters:
         operation["parameters"] = parameters
     if route.writes:
@@ -110,6 +125,11 @@ def _security(access: Access) -> list[dict[str, list[str]]]:
     return [{SCHEMES[access.by][0]: [access.permission] if access.permission else []}]
 
 
+def _in_path(name: str) -> dict[str, Any]:
+    """Of another shape there is nothing (404)."""
+    return {"type": "string", "pattern": SHA256 if name == "sha256" else ID}
+
+
 def _operation_id(route: Route) -> str:
     words = re.findall(r"\w+", route.path.removeprefix("/api"))
     return "_".join([route.method.lower(), *words])
@@ -130,21 +150,41 @@ def _query(route: Route) -> list[dict[str, Any]]:
 def _good(route: Route) -> dict[str, Any]:
     if route.media == "application/json":
         content: dict[str, Any] = {
-            "schema": {"type": "object", "required": sorted(route.answer)},
+            "schema": schema_of(route.answer),
             "example": route.answer,
         }
     elif route.media.startswith("text/"):
         content = {"schema": {"type": "string"}, "example": route.answer}
     else:
         content = {}
-    return {"description": route.summary, "content": {route.media: content}}
+    kinds = (route.media, *route.other_media)
+    return {"description": route.summary, "content": dict.fromkeys(kinds, content)}
 
 
-def _bad(errors: Sequence[type[AvsessionError]]) -> dict[str, Any]:
+def _parts(route: Route) -> dict[str, Any]:
+    """The answers to who asks for a range."""
+    if not route.ranges:
+        return {}
+    header = {"Content-Range": {"required": True, "schema": {"type": "string"}}}
+    return {
+        "206": {**_good(route), "description": "The bytes that were asked for", "headers": header},
+        "416": {"description": "There are no such bytes; no body", "headers": header},
+    }
+
+
+def _told(route: Route) -> list[tuple[int, type[AvsessionError]]]:
+    """Every error of a route with its status."""
+    found = [(status_of(error), error) for error in route.all_errors]
+    if route.path not in OPEN_PATHS:
+        found += [(MISDIRECTED, OriginRefused), (status_of(TlsRequired), TlsRequired)]
+    return found
+
+
+def _bad(errors: Sequence[tuple[int, type[AvsessionError]]]) -> dict[str, Any]:
     """Answers by status; one status can stand for several codes."""
     by_status: dict[int, list[type[AvsessionError]]] = {}
-    for error in errors:
-        by_status.setdefault(status_of(error), []).append(error)
+    for status, error in errors:
+        by_status.setdefault(status, []).append(error)
     return {
         str(status): {
             "description": " ".join(error.sentence for error in found),

@@ -122,8 +122,10 @@ class Route:
     """One line of the table.
 
     ``access``: who may call it. ``answer``: an example of a good one; a test compares real answers
-    with its shape. ``max_body``: bytes that its body may have. ``errors`` are those of the use
-    case; the ones that ``access`` brings, and those that every route can give, are added.
+    with its shape. ``media``: its type; ``other_media``: those that the caller may choose instead.
+    ``ranges``: a part of it may be asked for (``Range``). ``max_body``: bytes that its body may
+    have. ``errors`` are those of the use case; the ones that ``access`` brings, and those that
+    every route can give, are added.
     """
 
     method: str
@@ -135,7 +137,9 @@ class Route:
     max_body: int = MAX_BODY
     answer: Mapping[str, Any] | str = dataclasses.field(default_factory=dict)
     media: str = "application/json"
+    other_media: tuple[str, ...] = ()
     status: int = 200
+    ranges: bool = False
     errors: tuple[type[AvsessionError], ...] = ()
 
     @property

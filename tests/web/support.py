@@ -20,6 +20,7 @@ from avsession.usecases import accounts
 from avsession.usecases.services import Services
 from tests.support.recorded import Recorded
 from tests.support.world import Clock, world
+from tests.web import describing
 from web.app import create_app
 
 HOST = "localhost:8443"
@@ -80,7 +81,10 @@ class Site:
         headers: Mapping[str, str | None] | None = None,
         **options: Any,
     ) -> Answer:
-        """One request with exactly these headers; None takes a usual one away."""
+        """One request with exactly these headers; None takes a usual one away.
+
+        Whatever a test is about: what the api answers is described.
+        """
         merged: dict[str, str | None] = {"Host": HOST}
         if method not in ("GET", "HEAD"):
             merged |= OURS
@@ -91,7 +95,9 @@ class Site:
         async with self.client.request(
             method, self.url + path, headers=sent, allow_redirects=False, **options
         ) as response:
-            return Answer(response, await response.read())
+            answer = Answer(response, await response.read())
+        describing.check(method, path, answer)
+        return answer
 
     async def get(self, path: str, **options: Any) -> Answer:
         return await self.ask("GET", path, **options)

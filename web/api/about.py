@@ -15,6 +15,7 @@ from avsession.forwarded import Proxies
 from avsession.records import Account
 from web import auth, metrics, problems
 from web.access import ANYBODY, Access, By
+from web.example import Map
 from web.routing import RETRY_S, Call, Nothing, Route
 
 
@@ -119,7 +120,7 @@ ROUTES = (
         handle=get_errors,
         summary="Every code that an error can have, with its usual sentence",
         access=ANYBODY,
-        answer={"errors": {"not_found": "There is no such thing here."}},
+        answer={"errors": Map({"not_found": "There is no such thing here."})},
     ),
     Route(
         method="GET",

@@ -149,19 +149,7 @@ ROUTES = (
                     "left_ms": None,
                 }
             ],
-            "events": [
-                {
-                    "event": examples.EVENT,
-                    "kind": "given",
-                    "at_ms": examples.NOW,
-                    "party": examples.PARTY,
-                    "request": examples.REQUEST,
-                    "purposes": ["quality"],
-                    "notice": examples.SHA256,
-                    "language": "en",
-                    "leaf": 17,
-                }
-            ],
+            "events": examples.EVENTS,
             "requests": [
                 {
                     "request": examples.REQUEST,
@@ -181,7 +169,7 @@ ROUTES = (
         handle=get_event,
         summary="A consent event's whole document",
         access=staff(REVIEW_READ),
-        answer={"event": examples.EVENT},
+        answer=examples.CONSENT,
     ),
     Route(
         method="GET",

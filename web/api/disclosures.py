@@ -125,6 +125,7 @@ ROUTES = (
         access=staff(DISCLOSE),
         media="application/octet-stream",
         answer="",
+        ranges=True,
         errors=(NotFound, Conflict, Erased, ConsentRequired),
     ),
 )

@@ -148,6 +148,7 @@ ROUTES = (
         access=Access(By.DOWNLOAD, Reach.OWN),
         media="application/zip",
         answer="",
+        ranges=True,
         errors=(Conflict, Erased, RecordingTruncated),
     ),
 )

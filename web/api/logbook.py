@@ -175,6 +175,7 @@ ROUTES = (
         access=staff(LOG_READ),
         body=Export,
         media="application/jsonl",
+        other_media=("text/csv",),
         answer="{}",
     ),
 )

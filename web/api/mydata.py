@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from avsession.config import Controller
-from avsession.errors import Conflict, NotFound, NotPermitted, RequestOver
+from avsession.errors import Conflict, Erased, NotFound, NotPermitted, RequestOver
 from avsession.messages.common import Id, Key
 from avsession.signed import Enrolment, Signed
 from avsession.usecases import mydata
@@ -78,19 +78,7 @@ EXAMPLE: dict[str, Any] = {
     "session": {"session": examples.SESSION, "created_ms": examples.NOW, "ended_ms": None},
     "signing": {"party": examples.PARTY, "challenge": "1750000000000.bWFyaw"},
     "controller": msgspec.to_builtins(Controller()),
-    "events": [
-        {
-            "event": examples.EVENT,
-            "kind": "given",
-            "at_ms": examples.NOW,
-            "party": examples.PARTY,
-            "request": examples.REQUEST,
-            "purposes": ["quality"],
-            "notice": examples.SHA256,
-            "language": "en",
-            "leaf": 17,
-        }
-    ],
+    "events": examples.EVENTS,
     "notices": {examples.SHA256: "The notice as it was shown."},
     "recordings": [
         {
@@ -152,7 +140,7 @@ ROUTES = (
         access=Access(By.LINK, Reach.SESSION, foreign=RequestOver),
         body=Withdraw,
         answer={"state": "withdrawn", "fate": "destroy"},
-        errors=(NotFound, NotPermitted, Conflict),
+        errors=(NotFound, NotPermitted, Conflict, Erased),
     ),
     Route(
         method="POST",

@@ -162,6 +162,7 @@ ROUTES = (
         access=own(RECORDING_PLAY),
         media="video/webm",
         answer="",
+        ranges=True,
         errors=(Erased, Restricted, RecordingTruncated),
     ),
 )
