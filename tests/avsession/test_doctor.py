@@ -89,6 +89,12 @@ def _broken(data: Data) -> None:
     database.write_bytes(database.read_bytes()[:-20_000])
 
 
+def _dangling(data: Data) -> None:
+    """What opens all the same."""
+    with sqlite3.connect(data.folder / "avsession.sqlite3") as database:
+        database.execute("DELETE FROM session")
+
+
 def _older(data: Data) -> None:
     with sqlite3.connect(data.folder / "avsession.sqlite3") as database:
         database.execute("UPDATE alembic_version SET version_num = '0001'")
@@ -102,6 +108,7 @@ def _older(data: Data) -> None:
         ("keys", _gone),
         ("keys", _legible),
         ("database", _broken),
+        ("database", _dangling),
         ("database", _older),
     ],
 )
