@@ -36,6 +36,8 @@ from avsession.messages import (
     Ack,
     ChooseFate,
     Codec,
+    Confirm,
+    Confirmed,
     Describe,
     Described,
     EnrolKey,
@@ -142,7 +144,7 @@ def _relay_description(seat: Seat, message: Describe) -> None:
     elif message.sdp:
         raise SdpRefused("A rollback has no description.")
     text = seat.shown(message.sdp) if message.sdp else ""
-    said = Described(sender=seat.owner, kind=message.kind, sdp=text)
+    said = Described(sender=seat.owner, kind=message.kind, sdp=text, run=message.run, n=message.n)
     seat.hub.relay(seat.owner, message.to, said)
 
 
@@ -150,9 +152,21 @@ def _relay_candidate(seat: Seat, message: Trickle) -> None:
     if message.candidate:
         sdp.check_candidate(message.candidate)
     shown = seat.shown_candidate(message.candidate)
-    if shown is None:
+    if shown is None and message.n is None:
         return
-    said = Trickled(sender=seat.owner, candidate=shown, mid=message.mid, line=message.line)
+    said = Trickled(
+        sender=seat.owner,
+        candidate=shown or "",  # its number is passed on all the same: none is missing
+        mid=message.mid,
+        line=message.line,
+        run=message.run,
+        n=message.n,
+    )
+    seat.hub.relay(seat.owner, message.to, said)
+
+
+def _relay_confirmation(seat: Seat, message: Confirm) -> None:
+    said = Confirmed(sender=seat.owner, run=message.run, n=message.n, again=message.again)
     seat.hub.relay(seat.owner, message.to, said)
 
 
@@ -194,6 +208,7 @@ PARTY: Mapping[type[Message], Rule] = {
     Ping: Now("others", lambda seat, m: Pong()),
     Describe: Now("descriptions", _relay_description),
     Trickle: Now("candidates", _relay_candidate),
+    Confirm: Now("candidates", _relay_confirmation),
     MediaState: Now("others", _media),
     EnrolKey: InTurn("others", lambda s, m: s.cases.enrol(s.owner, m)),
     RequestRecording: InTurn("others", lambda s, m: s.cases.request_recording(s.owner, m)),

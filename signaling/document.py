@@ -47,6 +47,7 @@ each, told apart by `type`. Unknown types and fields are errors. No compression,
 
 Another subprotocol is answered with 400 `message.invalid`. Refusals before the upgrade have a JSON
 body `{"code", "message"}`. A ticket comes from the HTTPS api, is good for 30 s and for one `hello`.
+Coming back needs none, see below.
 
 Nothing is sent before the welcome. A party's second connection replaces its first, which is told
 `error replaced` and closed with 4001; the party is not lost in between. When a party's last
@@ -61,8 +62,24 @@ the same recording). *ahead*: begun at once, and what comes later waits for it, 
 stops must stop now. A change with a `key` is answered with `ack`, or with `error` and the same
 `key`; sending it again under the same key changes nothing and is answered again.
 
-What goes to another party (`describe`, `trickle`, `media`) is relayed within the session and never
-stored. A party that is elsewhere, gone, or never was gives the same `error not_found`.
+What goes to another party (`describe`, `trickle`, `confirm`, `media`) is relayed within the session
+and never stored. A party that is elsewhere, gone, or never was gives the same `error not_found`.
+
+## A connection that is lost and comes back
+
+Nothing of it is kept here, so that it may as well be the server that was gone. What a page is told
+about the session is all in its next `welcome`. Changes have keys and are said again until they are
+acknowledged. What two pages say to each other they number: `run` names a page's numbering, `n`
+counts from 1 without a gap. The other page takes each number once and in order, says with `confirm`
+how far it has got, and after its own `welcome` asks for what follows (`again`). What is not
+confirmed is kept, 100 messages at most, and said again after the page's own `welcome`, and when the
+other party is back. Who has confirmed less than before is a new page: the numbering starts anew.
+
+A page that has been welcomed comes back with `resume`, which its welcome gave it and which it keeps
+in memory: until 30 s after its connection has ended no ticket is needed, so that nothing but this
+one connection has to succeed. After `error ticket.refused` (the server was restarted, or it took
+too long) it comes by a ticket, and shows `resume` all the same: the page that took a seat last has
+it, and one that slept meanwhile is told `error replaced` and closed with 4001.
 """
 
 

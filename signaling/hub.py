@@ -13,7 +13,7 @@ from typing import Protocol
 import msgspec
 
 from avsession.errors import NotFound
-from avsession.messages import Message, Parties, PartyInfo
+from avsession.messages import Message, Parties, PartyInfo, Welcome
 from avsession.ports import WorkerInfo
 from signaling.connection import End
 
@@ -34,6 +34,8 @@ class _Room:
 
     ears: dict[str, Ear] = field(default_factory=dict)
     media: dict[str, tuple[bool, bool]] = field(default_factory=dict)
+    resumes: dict[str, str] = field(default_factory=dict)
+    """What each party's page is given to come back with."""
     parties: tuple[PartyInfo, ...] = ()
     """As last told, so that a muted microphone is shown without asking a database."""
 
@@ -54,11 +56,15 @@ class Hub:
 
     # --- parties
 
-    def attach(self, party: str, session: str, ear: Ear) -> Ear | None:
-        """The party is reached here from now on. Returns the connection that this replaces."""
+    def attach(self, party: str, session: str, ear: Ear, resume: str = "") -> Ear | None:
+        """The party is reached here from now on. Returns the connection that this replaces.
+
+        ``resume``: goes into the welcome, for the page to come back with.
+        """
         room = self._rooms.setdefault(session, _Room())
         before = room.ears.get(party)
         room.ears[party] = ear
+        room.resumes[party] = resume
         self._sessions[party] = session
         return before
 
@@ -68,7 +74,7 @@ class Hub:
         room = self._rooms.get(session) if session is not None else None
         if session is None or room is None or room.ears.get(party) is not ear:
             return False
-        del room.ears[party]
+        del room.ears[party], room.resumes[party]
         del self._sessions[party]
         if not room.ears:
             del self._rooms[session]
@@ -125,6 +131,8 @@ class Hub:
         session = self._sessions.get(party)
         if session is not None:
             room = self._rooms[session]
+            if isinstance(message, Welcome):
+                message = msgspec.structs.replace(message, resume=room.resumes[party])
             room.ears[party].tell(self._fresh(room, message))
 
     def tell_session(self, session: str, message: Message) -> None:

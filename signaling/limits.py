@@ -82,8 +82,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """`describe`, `leg.answer`. Beyond: `error too_many`, counted as a violation; the message is
     not carried out."""
     candidates: Rate = Rate(20, 200)
-    """`trickle`, `leg.trickle`. Beyond: `error too_many`, counted as a violation; the message is
-    not carried out."""
+    """`trickle`, `confirm`, `leg.trickle`. Beyond: `error too_many`, counted as a violation; the
+    message is not carried out."""
     closing: Rate = Rate(2, 20)
     """What stops something: withdraw, fate, refuse, stop, pause, leave, failed leg. Beyond: `error
     too_many`, counted as a violation; the message is not carried out."""

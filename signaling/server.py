@@ -21,7 +21,7 @@ from typing import TypeVar
 
 from websockets.exceptions import ConnectionClosed
 
-from avsession.errors import AvsessionError, MessageInvalid
+from avsession.errors import AvsessionError, MessageInvalid, TicketRefused
 from avsession.logs import SESSION
 from avsession.messages import (
     FROM_PARTY,
@@ -36,6 +36,7 @@ from avsession.messages import (
     WorkerHello,
     WorkerWelcome,
 )
+from avsession.session import Party
 from avsession.tasks import Tasks
 from signaling.cases import UseCases
 from signaling.connection import End, Peer
@@ -43,6 +44,7 @@ from signaling.dispatch import Seat, receive_party, receive_recorder
 from signaling.hub import Ear, Hub
 from signaling.lanes import Lanes, Turns
 from signaling.limits import Limits
+from signaling.resume import Resumes
 from signaling.upgrade import Register, Socket, check_party, check_recorder
 
 log = logging.getLogger("signaling.server")
@@ -70,6 +72,8 @@ class Road:
     waiting: int
     hold: Callable[[str], None] = lambda key: None
     """As a :class:`Seat` has it."""
+    outdated: Callable[[], bool] = lambda: False
+    """Whether a page that took the seat later is connected."""
 
 
 class SignalingServer:
@@ -101,6 +105,7 @@ class SignalingServer:
         self._now = now
         self._tasks = Tasks(limit=100_000)
         self._turns = Turns()
+        self._resumes = Resumes(now)
         self._numbers = itertools.count(1)
         self._peers: set[Peer] = set()
         self._parties = Register(
@@ -144,12 +149,12 @@ class SignalingServer:
     # --- a connection's life
 
     async def _serve_party(self, socket: Socket) -> None:
-        limits, hub, cases = self._limits, self._hub, self._cases
+        limits, hub, cases, resumes = self._limits, self._hub, self._cases, self._resumes
         async with self._peer(socket, Welcome, limits.outbox, limits.outbox_bytes) as peer:
             hello = await self._first(socket, peer, FROM_PARTY, Hello)
             if hello is None:
                 return
-            party = await self._admitted(peer, cases.redeem_ticket(hello.ticket))
+            party = await self._admitted(peer, self._party(hello))
             if party is None:
                 return
             SESSION.set(party.session)  # of this connection's task, and those that it spawns
@@ -159,18 +164,40 @@ class SignalingServer:
                 cases.expect(party, hello.unsaid)
                 await cases.joined(party.id)
 
+            def attach() -> Ear | None:
+                resume = resumes.seat(party, hello.resume)
+                return hub.attach(party.id, party.session, peer, resume)
+
+            def detach() -> bool:
+                last = hub.detach(party.id, peer)
+                if last:
+                    resumes.gone(party.id)
+                return last
+
             road = Road(
                 owner=party.id,
-                attach=lambda: hub.attach(party.id, party.session, peer),
-                detach=lambda: hub.detach(party.id, peer),
+                attach=attach,
+                detach=detach,
                 connected=lambda: hub.connected(party.id),
                 join=join,
                 gone=lambda: cases.lost(party.id),
                 receive=receive_party,
                 waiting=limits.waiting,
                 hold=lambda key: cases.hold(party, key),
+                outdated=lambda: (
+                    bool(hello.resume) and resumes.outdated(party.id, hello.resume or "")
+                ),
             )
             await self._attend(socket, peer, road)
+
+    async def _party(self, hello: Hello) -> Party:
+        """Whose page says this hello: the ticket says it, or, without one, what the page was given
+        to come back with. Raises TicketRefused."""
+        if hello.ticket or not hello.resume:
+            return await self._cases.redeem_ticket(hello.ticket)
+        if (party := self._resumes.redeem(hello.resume)) is None:
+            raise TicketRefused
+        return party
 
     async def _serve_recorder(self, socket: Socket) -> None:
         limits, hub, cases = self._limits, self._hub, self._cases
@@ -256,9 +283,11 @@ class SignalingServer:
 
     async def _join(self, peer: Peer, road: Road) -> None:
         async with self._turns.of(road.owner):
+            if road.outdated():
+                _replace(peer)
+                return
             if (before := road.attach()) is not None:
-                before.tell(ErrorReply(code=End.REPLACED.reason, message=End.REPLACED.sentence))
-                before.end(End.REPLACED)
+                _replace(before)
             await self._admitted(peer, road.join())
 
     async def _admitted(self, peer: Peer, work: Awaitable[T]) -> T | None:
@@ -294,3 +323,9 @@ class SignalingServer:
             if await self._gone(road):
                 return
         log.error("gave up writing down that somebody is gone")
+
+
+def _replace(ear: Ear) -> None:
+    """Say that the seat is another page's, and end."""
+    ear.tell(ErrorReply(code=End.REPLACED.reason, message=End.REPLACED.sentence))
+    ear.end(End.REPLACED)

@@ -32,8 +32,6 @@ from avsession.messages.party import (
     Asked,
     AskOver,
     ChooseFate,
-    Describe,
-    Described,
     Ended,
     EnrolKey,
     FromParty,
@@ -64,8 +62,6 @@ from avsession.messages.party import (
     ServerStops,
     StopRecording,
     ToParty,
-    Trickle,
-    Trickled,
     Welcome,
     WithdrawConsent,
 )
@@ -90,6 +86,14 @@ from avsession.messages.recorder import (
     WorkerHello,
     WorkerWelcome,
 )
+from avsession.messages.relayed import (
+    Confirm,
+    Confirmed,
+    Describe,
+    Described,
+    Trickle,
+    Trickled,
+)
 
 __all__ = [
     "Ack",
@@ -101,6 +105,8 @@ __all__ = [
     "ChooseFate",
     "CloseGate",
     "Codec",
+    "Confirm",
+    "Confirmed",
     "Describe",
     "Described",
     "Ended",

@@ -32,6 +32,11 @@ Purposes = Annotated[tuple[Purpose, ...], Meta(max_length=16)]
 Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$(?!\n)")]
 Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{16,64}$(?!\n)")]
 """An idempotency key: the same key again changes nothing and is acknowledged again."""
+Run = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{16,64}$(?!\n)")]
+"""One page's numbering of what it says to one other party: made anew by every page."""
+RESUME = r"^[0-9]{13,15}-[0-9a-f]{32}$(?!\n)"
+"""When a page took its seat (ms since 1970, server's clock), and chance."""
+Number = Annotated[int, Meta(ge=1, lt=2**31)]
 Token = Annotated[str, Meta(max_length=MAX_TOKEN)]
 Generation = Annotated[int, Meta(ge=0, lt=2**53)]
 Reason = Annotated[str, Meta(max_length=64, pattern=r"^[a-z0-9 ._-]*$(?!\n)")]

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from avsession.messages.common import (
-    MAX_SDP,
+    RESUME,
     Candidate,
     ErrorReply,
     Generation,
@@ -23,6 +23,14 @@ from avsession.messages.common import (
     Sdp,
     Sha256,
 )
+from avsession.messages.relayed import (
+    Confirm,
+    Confirmed,
+    Describe,
+    Described,
+    Trickle,
+    Trickled,
+)
 from avsession.signed import Signed
 
 # --- a party's page speaks
@@ -33,33 +41,19 @@ class Hello(Message, frozen=True, kw_only=True, tag="hello"):
 
     ``unsaid``: the keys of pauses, stops and withdrawals that this page has said and not had
     acknowledged. They are said again after ``welcome``; until then nothing is recorded, whatever
-    became of them.
+    became of them. ``resume``: what this page's last ``welcome`` gave it; with it ``ticket`` may
+    be empty until 30 s after its connection has ended. A page that took the seat later keeps it:
+    the one that comes back is told ``error replaced``.
     """
 
     ticket: Annotated[str, Meta(max_length=64)]
     build: Annotated[str, Meta(max_length=64)]
     unsaid: Annotated[tuple[Key, ...], Meta(max_length=16)] = ()
+    resume: Annotated[str, Meta(pattern=RESUME)] | None = None
 
 
 class Ping(Message, frozen=True, kw_only=True, tag="ping"):
-    """Still here. Sent every 5 s; answered with ``pong``."""
-
-
-class Describe(Message, frozen=True, kw_only=True, tag="describe"):
-    """An SDP offer or answer for another party of the session; relayed, never stored."""
-
-    to: Id
-    kind: Annotated[str, Meta(pattern=r"^(offer|answer|rollback)$(?!\n)")]
-    sdp: Annotated[str, Meta(max_length=MAX_SDP)] = ""
-
-
-class Trickle(Message, frozen=True, kw_only=True, tag="trickle"):
-    """An ICE candidate for another party; an empty one ends the list. Relayed, never stored."""
-
-    to: Id
-    candidate: Candidate
-    mid: Mid | None = None
-    line: Annotated[int, Meta(ge=0, le=16)] | None = None
+    """Still here. Sent every 3 s, and whenever that is in doubt; answered with ``pong``."""
 
 
 class MediaState(Message, frozen=True, kw_only=True, tag="media"):
@@ -204,9 +198,10 @@ class Leave(Message, frozen=True, kw_only=True, tag="leave"):
 
 
 FromParty = (
-    Hello | Ping | Describe | Trickle | MediaState | EnrolKey | RequestRecording | NoticeShown
-    | GiveConsent | RefuseConsent | MoreTime | WithdrawConsent | ChooseFate | StopRecording
-    | PauseRecording | ResumeRecording | LegAnswer | LegTrickle | LegFailed | Leave
+    Hello | Ping | Describe | Trickle | Confirm | MediaState | EnrolKey | RequestRecording
+    | NoticeShown | GiveConsent | RefuseConsent | MoreTime | WithdrawConsent | ChooseFate
+    | StopRecording | PauseRecording | ResumeRecording | LegAnswer | LegTrickle | LegFailed
+    | Leave
 )  # fmt: skip
 
 
@@ -284,6 +279,8 @@ class Welcome(Message, frozen=True, kw_only=True, tag="welcome"):
     """Milliseconds from now until no choice means destroy."""
     challenge: str = ""
     """To be signed in ``key.enrol``; good for ten minutes."""
+    resume: str = ""
+    """What this page's next ``hello`` may show in place of a ticket."""
 
 
 class Pong(Message, frozen=True, kw_only=True, tag="pong"):
@@ -301,23 +298,6 @@ class IceServers(Message, frozen=True, kw_only=True, tag="ice.servers"):
     on the call's (ICE restart), so that nothing rests on the old ones."""
 
     ice_servers: tuple[IceServer, ...]
-
-
-class Described(Message, frozen=True, kw_only=True, tag="described"):
-    """Another party's SDP."""
-
-    sender: str
-    kind: str
-    sdp: str
-
-
-class Trickled(Message, frozen=True, kw_only=True, tag="trickled"):
-    """Another party's ICE candidate."""
-
-    sender: str
-    candidate: str
-    mid: str | None = None
-    line: int | None = None
 
 
 class Asked(Message, frozen=True, kw_only=True, tag="recording.asked"):
@@ -385,7 +365,7 @@ class Ack(Message, frozen=True, kw_only=True, tag="ack"):
 
 
 ToParty = (
-    Welcome | Pong | Parties | IceServers | Described | Trickled | Asked | AskOver
+    Welcome | Pong | Parties | IceServers | Described | Trickled | Confirmed | Asked | AskOver
     | RecordingChanged | Granted | LegOffered | RecordingFinished | Ended
     | ServerStops | Ack | ErrorReply
 )  # fmt: skip

@@ -114,14 +114,18 @@ async def staff(browser: Browser, product: Product, role: str) -> Person:
 
 
 async def new_call(
-    browser: Browser, product: Product, other: Browser | None = None
+    browser: Browser,
+    product: Product,
+    other: Browser | None = None,
+    customer: Person | None = None,
 ) -> tuple[Person, Person]:
-    """An agent and a customer who see and hear each other; ``other``: the customer's browser."""
+    """An agent and a customer who see and hear each other; ``other``: the customer's browser;
+    ``customer``: the customer's window, in whatever browser."""
     agent = await staff(browser, product, "agent")
     await agent.click("New session")
     link = agent.page.get_by_role("textbox", name="Invitation link")
     await expect(link).to_have_value(re.compile(f"^{re.escape(product.url)}/join#.+"))
-    customer = await window(other or browser)
+    customer = customer or await window(other or browser)
     await customer.page.goto(await link.input_value())
     await customer.page.get_by_role("textbox", name="Your name").fill("Cleo Customer")
     await customer.click("Join call")

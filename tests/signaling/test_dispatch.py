@@ -64,6 +64,22 @@ async def test_descriptions_and_candidates_reach_the_other_party_alone(there: Wo
         assert await stranger.next() == {"type": "pong"}
 
 
+async def test_numbers_and_confirmations_go_with_what_is_relayed(there: World) -> None:
+    """They are between the pages: the server keeps nothing of them."""
+    marked = {"run": "r" * 16, "n": 7}
+    async with there.page(AGENT) as agent, there.page(CUSTOMER) as customer:
+        await agent.say(type="describe", to=CUSTOMER, kind="offer", sdp=OFFER, **marked)
+        await agent.say(type="trickle", to=CUSTOMER, candidate=CANDIDATE, **marked)
+        for kind in ("described", "trickled"):
+            said = await customer.next()
+            assert said["type"] == kind
+            assert marked.items() <= said.items()
+        await customer.say(type="confirm", to=AGENT, again=True, **marked)
+        assert await agent.next() == {
+            "type": "confirmed", "sender": CUSTOMER, "again": True, **marked
+        }  # fmt: skip
+
+
 @pytest.mark.parametrize("to", [STRANGER, ident("pty", "d"), CUSTOMER])
 async def test_a_party_elsewhere_or_nowhere_or_oneself(there: World, to: str) -> None:
     """The same answer for all three, so that nobody can be looked for."""

@@ -3,7 +3,7 @@
 import pytest
 
 from avsession.errors import NotFound
-from avsession.messages import Message, Parties, PartyInfo, Pong, WorkerHello
+from avsession.messages import Message, Parties, PartyInfo, Pong, Welcome, WorkerHello
 from avsession.ports import Bus
 from signaling.connection import End
 from signaling.hub import Hub
@@ -14,6 +14,7 @@ from tests.signaling.world import (
     SESSION,
     STRANGER,
     ident,
+    welcome,
     worker_hello,
 )
 
@@ -51,6 +52,18 @@ def info(party: str) -> PartyInfo:
 def test_it_is_the_bus(hub: Hub) -> None:
     bus: Bus = hub
     assert bus.workers() == []
+
+
+def test_the_welcome_says_what_to_come_back_with(hub: Hub) -> None:
+    ear = Ear()
+    later = Ear()
+    hub.attach(AGENT, SESSION, ear, "1-a")
+    hub.tell(AGENT, welcome(AGENT))
+    hub.attach(AGENT, SESSION, later, "2-b")
+    hub.detach(AGENT, ear)
+    hub.tell(AGENT, welcome(AGENT))
+    for one, resume in ((ear, "1-a"), (later, "2-b")):
+        assert [said.resume for said in one.heard if isinstance(said, Welcome)] == [resume]
 
 
 def test_telling_one_and_telling_all(hub: Hub, ears: dict[str, Ear]) -> None:

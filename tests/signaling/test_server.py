@@ -10,6 +10,7 @@ from avsession.messages import Parties, Pong
 from signaling import server
 from signaling.hub import Hub
 from signaling.limits import Limits
+from signaling.resume import KEEP_S
 from signaling.server import SignalingServer
 from tests.signaling.world import (
     AGENT,
@@ -26,6 +27,15 @@ from tests.signaling.world import (
 
 pytestmark = pytest.mark.timeout(30)
 WORKER = ident("wrk", "a")
+
+
+class Clock:
+    """Seconds that go on when a test says so."""
+
+    now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 async def test_a_party_comes_and_goes(there: World) -> None:
@@ -98,6 +108,81 @@ async def test_a_newer_connection_replaces_the_older_without_a_loss(there: World
         assert await new.next() == {"type": "pong"}
     await there.domain.called("lost")
     assert there.domain.calls.empty()
+
+
+async def test_the_page_that_took_the_seat_last_keeps_it(there: World) -> None:
+    """A laptop that wakes up does not take the call back from the phone."""
+    async with there.page(None) as laptop:
+        await laptop.say(type="hello", ticket=there.domain.ticket(CUSTOMER), build="test")
+        asleep = (await laptop.hear("welcome"))["resume"]
+    async with there.page(None) as phone:
+        await phone.say(type="hello", ticket=there.domain.ticket(CUSTOMER), build="test")
+        awake = (await phone.hear("welcome"))["resume"]
+        assert awake > asleep
+        async with there.page(None) as laptop:
+            hello = {"type": "hello", "ticket": there.domain.ticket(CUSTOMER), "build": "test"}
+            await laptop.say(**hello, resume=asleep)
+            assert (await laptop.next())["code"] == "replaced"
+            assert await laptop.end() == (4001, "replaced")
+        # the phone is still there, and its own new connection replaces its old one
+        await phone.say(type="ping")
+        assert await phone.next() == {"type": "pong"}
+        async with there.page(None) as again:
+            hello = {"type": "hello", "ticket": there.domain.ticket(CUSTOMER), "build": "test"}
+            await again.say(**hello, resume=awake)
+            assert (await again.hear("welcome"))["resume"] == awake
+            assert await phone.end() == (4001, "replaced")
+    # nobody else is there: the laptop may have it again
+    await there.domain.called("lost")
+    async with there.page(None) as laptop:
+        hello = {"type": "hello", "ticket": there.domain.ticket(CUSTOMER), "build": "test"}
+        await laptop.say(**hello, resume=asleep)
+        assert (await laptop.hear("welcome"))["resume"] == asleep
+
+
+async def test_a_page_comes_back_without_a_ticket_while_its_seat_is_held(
+    files: tuple[Path, Path],
+) -> None:
+    """Its own token does, and for its own party; nobody else's, and not for ever."""
+    clock = Clock()
+    async with world(files, now=clock) as there:
+        async with there.page(None) as page:
+            await page.say(type="hello", ticket=there.domain.ticket(CUSTOMER), build="test")
+            resume = (await page.hear("welcome"))["resume"]
+        await there.domain.called("lost")
+        clock.now += KEEP_S - 1
+        async with there.page(None) as page:
+            await page.say(type="hello", ticket="", build="test", resume=resume)
+            welcomed = await page.hear("welcome")
+            assert (welcomed["you"], welcomed["resume"]) == (CUSTOMER, resume)
+            # as long as it is connected, too: a new connection before the old one is known dead
+            async with there.page(None) as new:
+                clock.now += KEEP_S + 1
+                await new.say(type="hello", ticket="", build="test", resume=resume)
+                await new.hear("welcome")
+                assert await page.end() == (4001, "replaced")
+        await there.domain.called("lost")
+        for late, guess in ((0, resume[:-1] + "x"), (0, resume[:-2] + "00"), (KEEP_S + 1, resume)):
+            clock.now += late
+            async with there.page(None) as page:
+                await page.say(type="hello", ticket="", build="test", resume=guess)
+                code = (await page.hear("error"))["code"]
+                assert code in ("ticket.refused", "message.invalid")
+                assert (await page.end())[0] == 1008
+        assert not there.hub.connected(CUSTOMER)
+
+
+async def test_nobody_claims_a_seat_taken_in_the_future(there: World) -> None:
+    """It would lock out every page that comes later."""
+    claimed = "9" * 15 + "-" + "f" * 32
+    async with there.page(None) as page:
+        await page.say(
+            type="hello", ticket=there.domain.ticket(CUSTOMER), build="test", resume=claimed
+        )
+        given = (await page.hear("welcome"))["resume"]
+        assert given < claimed
+        async with there.page(CUSTOMER):
+            assert (await page.hear("error"))["code"] == "replaced"
 
 
 async def test_losing_waits_for_joining_and_is_forgotten_when_back(there: World) -> None:

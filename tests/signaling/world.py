@@ -10,6 +10,7 @@ import datetime
 import ipaddress
 import json
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -319,6 +320,7 @@ async def world(
     *,
     plain: bool = False,
     relay_only: bool = False,
+    now: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[World]:
     """Everything up; afterwards everything down, in the order of a real end."""
     trust = ssl.create_default_context(cafile=str(files[0]))
@@ -332,6 +334,7 @@ async def world(
         credential=CREDENTIAL,
         limits=limits,
         relay_only=relay_only,
+        now=now,
     )
     assert runner.server is not None
     it.front = Front(

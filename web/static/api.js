@@ -35,13 +35,15 @@ export function get(path) {
 /**
  * @param {string} path
  * @param {object} [body]
+ * @param {AbortSignal | null} [signal] ends it early: then it counts as unreachable
  * @returns {Promise<any>}
  */
-export function post(path, body = {}) {
+export function post(path, body = {}, signal = null) {
   return call(path, {
     method: "POST",
     headers: { "Content-Type": "application/json", "X-Avsession": "1" },
     body: JSON.stringify(body),
+    signal,
   });
 }
 

@@ -2,11 +2,14 @@
 
 /** @import {Media} from "./media.js" */
 
+import { Recovery } from "./recovery.js";
+import { Relayed } from "./relayed.js";
+
 const CHANNEL = "avsession";
 /** How long the polite side waits for the other's offer before it makes its own. */
 const POLITE_WAIT_MS = 400;
-/** Disconnected for so long: ICE is started again. */
-const RESTART_AFTER_MS = 3_000;
+/** Nothing at all received for so long: the path is gone, though the browser has not noticed. */
+const STILL_MS = 700;
 
 /**
  * @typedef {object} PeerOptions
@@ -14,11 +17,13 @@ const RESTART_AFTER_MS = 3_000;
  * @property {boolean} polite whether this side gives way when both offer at once
  * @property {RTCConfiguration} config
  * @property {Media} media
- * @property {(message: object) => void} send to signaling
+ * @property {(message: object) => void} send to signaling, now or not at all
+ * @property {() => void} check see whether the server is still there
+ * @property {() => boolean} reachable whether the other party's page can be told something now
  */
 
 /**
- * Dispatches `stream` (CustomEvent<MediaStream>), `state`, `cut` (its detail: the request that the
+ * Dispatches `stream` (CustomEvent<MediaStream>), `state` (also when `recovery` has news), `cut` (its detail: the request that the
  * other party has withdrawn from), and `pause` (its detail: the request and the generation of it
  * that the other party has paused).
  */
@@ -38,6 +43,15 @@ export class Peer extends EventTarget {
     this.incoming = new MediaStream();
     /** One description after the other: each leaves the connection settled for the next. */
     this.turn = Promise.resolve();
+    const { party, polite, send, reachable } = options;
+    this.relayed = new Relayed({ party, send, renewed: () => this.connect() });
+    this.recovery = new Recovery({
+      polite,
+      reachable,
+      restart: () => this.restart(),
+      remake: () => this.connect(),
+      changed: () => this.dispatchEvent(new Event("state")),
+    });
     this.connect();
     this.retrack = () => void this.replaceTracks();
     options.media.addEventListener("tracks", this.retrack);
@@ -45,7 +59,9 @@ export class Peer extends EventTarget {
 
   /** A fresh connection, in place of the one before. */
   connect() {
+    if (this.closed) return;
     this.pc?.close();
+    this.relayed.begin();
     this.makingOffer = this.ignoring = false;
     this.remoteId = "";
     this.early = [];
@@ -63,7 +79,7 @@ export class Peer extends EventTarget {
     this.channel.onmessage = (event) => this.heardDirectly(event.data);
     const mayOfferFrom = performance.now() + (polite ? POLITE_WAIT_MS : 0);
     pc.onnegotiationneeded = () => void this.offer(pc, mayOfferFrom);
-    pc.onicecandidate = ({ candidate }) => this.trickle(candidate);
+    pc.onicecandidate = ({ candidate }) => pc === this.pc && this.trickle(candidate);
     pc.ontrack = ({ track }) => this.gained(track);
     pc.onconnectionstatechange = () => this.moved(pc);
   }
@@ -91,14 +107,13 @@ export class Peer extends EventTarget {
   describe() {
     const local = this.pc?.localDescription;
     if (!local) return;
-    this.options.send({ type: "describe", to: this.party, kind: local.type, sdp: local.sdp });
+    this.relayed.say({ type: "describe", kind: local.type, sdp: local.sdp });
   }
 
   /** @param {RTCIceCandidate | null} candidate */
   trickle(candidate) {
-    this.options.send({
+    this.relayed.say({
       type: "trickle",
-      to: this.party,
       candidate: candidate?.candidate ?? "",
       mid: candidate?.sdpMid ?? null,
       line: candidate?.sdpMLineIndex ?? null,
@@ -130,6 +145,7 @@ export class Peer extends EventTarget {
     this.ignoring = collision && !this.options.polite;
     if (this.ignoring || (kind === "answer" && pc.signalingState !== "have-local-offer")) return;
     this.remoteId = id;
+    if (kind === "offer") this.recovery.theirs();
     await pc.setRemoteDescription({ type: kind, sdp });
     for (const candidate of this.early.splice(0)) await this.add(pc, candidate);
     if (kind !== "offer") return;
@@ -153,7 +169,17 @@ export class Peer extends EventTarget {
    * @param {string | null} mid
    * @param {number | null} line
    */
-  async trickled(candidate, mid, line) {
+  trickled(candidate, mid, line) {
+    // After the descriptions that came before it, one of which may make the connection anew.
+    this.turn = this.turn.then(() => this.candidate(candidate, mid, line));
+  }
+
+  /**
+   * @param {string} candidate
+   * @param {string | null} mid
+   * @param {number | null} line
+   */
+  async candidate(candidate, mid, line) {
     const init = candidate ? { candidate, sdpMid: mid, sdpMLineIndex: line } : undefined;
     const pc = this.pc;
     if (!pc || this.closed || !init) return;
@@ -184,15 +210,7 @@ export class Peer extends EventTarget {
 
   /** @param {RTCPeerConnection} pc */
   moved(pc) {
-    if (pc !== this.pc || this.closed) return;
-    clearTimeout(this.restartTimer);
-    if (pc.connectionState === "failed") pc.restartIce();
-    if (pc.connectionState === "disconnected") {
-      this.restartTimer = setTimeout(() => {
-        if (pc.connectionState === "disconnected") pc.restartIce();
-      }, RESTART_AFTER_MS);
-    }
-    this.dispatchEvent(new Event("state"));
+    if (pc === this.pc && !this.closed) this.recovery.moved(pc.connectionState);
   }
 
   /**
@@ -210,10 +228,40 @@ export class Peer extends EventTarget {
     if (this.pc?.connectionState === "connected") this.pc.restartIce();
   }
 
-  /** Signaling is back, ours or the other's: say again what may have been lost on the way. */
-  resume() {
-    if (this.pc?.signalingState === "have-local-offer") this.describe();
-    if (this.pc?.connectionState === "failed") this.pc.restartIce();
+  /** Look for another path: the one that is there goes on as long as it can. */
+  restart() {
+    const pc = this.pc;
+    if (!pc || this.closed) return;
+    // Whatever took the path may have taken the way to the server, too.
+    this.options.check();
+    pc.restartIce();
+    // In `stable` the browser asks for the offer; an offer without an answer is made anew by us.
+    if (pc.signalingState === "have-local-offer") void this.reoffer(pc);
+  }
+
+  /** @param {RTCPeerConnection} pc */
+  async reoffer(pc) {
+    await pc.setLocalDescription().catch((error) => console.error(error));
+    if (pc === this.pc && pc.signalingState === "have-local-offer") this.describe();
+  }
+
+  /**
+   * The way to the other page is open again.
+   * @param {boolean} mine whether it was our own connection that was lost
+   */
+  resume(mine) {
+    this.relayed.resume();
+    if (this.recovery.broken) this.recovery.wake(mine);
+    else if (mine) void this.doubt();
+  }
+
+  /** The network may be another one: if nothing comes over the path any more, look for a new one. */
+  async doubt() {
+    const pc = this.pc;
+    const before = await received(pc);
+    await new Promise((resolve) => setTimeout(resolve, STILL_MS));
+    const same = pc && pc === this.pc && !this.closed && pc.connectionState === "connected";
+    if (same && (await received(pc)) === before) this.recovery.restart();
   }
 
   async replaceTracks() {
@@ -264,8 +312,21 @@ export class Peer extends EventTarget {
 
   close() {
     this.closed = true;
-    clearTimeout(this.restartTimer);
+    this.relayed.close();
+    this.recovery.close();
     this.options.media.removeEventListener("tracks", this.retrack);
     this.pc?.close();
   }
+}
+
+/**
+ * Bytes that have come over a connection's path, the answers to its own questions among them.
+ * @param {RTCPeerConnection | null | undefined} pc
+ */
+async function received(pc) {
+  let bytes = 0;
+  (await pc?.getStats())?.forEach((report) => {
+    if (report.type === "transport") bytes += report.bytesReceived ?? 0;
+  });
+  return bytes;
 }

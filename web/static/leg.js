@@ -20,7 +20,7 @@ const AUDIO_BITRATE = 64_000;
  * @property {Media} media
  * @property {(message: object) => void} send to signaling
  * @property {() => number} silence milliseconds since the server was last heard
- * @property {() => void} lost the leg was cut because the server is not heard any more
+ * @property {() => void} lost the server is not heard any more
  * @property {() => RTCPeerConnection | null} call the call's own connection, which goes first
  */
 
@@ -120,6 +120,18 @@ export class Leg {
     if (this.grant && this.grant.generation !== grant.generation) this.cut("generation");
     this.newest = grant.generation;
     this.grant = grant;
+  }
+
+  /**
+   * Welcomed while the gate is open: what was cut here in the silence may not be known there.
+   * @param {string} token
+   */
+  comeBack(token) {
+    this.setGrant(token);
+    const { grant } = this;
+    if (!grant || this.live || this.shown?.state !== "on") return;
+    const { recording, generation } = grant;
+    this.options.send({ type: "leg.failed", recording, generation, reason: "silence" });
   }
 
   /**
@@ -232,6 +244,7 @@ export class Leg {
   check() {
     if (!this.live || this.options.silence() <= SILENCE_MS) return;
     this.cut("silence");
+    // The server may not have noticed. Coming back anew makes it close this gate and open another.
     this.options.lost();
   }
 

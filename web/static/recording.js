@@ -17,7 +17,7 @@ import { chime } from "./sound.js";
 import { askFate } from "./withdraw.js";
 
 /** Outcomes of a request that deserve a sentence; the others are seen by the status itself. */
-const SAID = new Set(["refused", "expired", "no_common_purpose", "left", "withdrawn"]);
+const SAID = new Set(["refused", "expired", "no_common_purpose", "left", "withdrawn", "missed"]);
 
 /**
  * @typedef {object} RecordingOptions
@@ -38,7 +38,7 @@ export class Recording {
       media,
       send: (message) => signaling.send(message),
       silence: () => signaling.silence(),
-      lost: () => this.lost(),
+      lost: () => signaling.drop(),
       call: () => options.peers()[0]?.pc ?? null,
     });
     this.pausing = new Pausing({
@@ -129,8 +129,9 @@ export class Recording {
     this.leg.given.only([welcome.given, welcome.ask?.request]);
     this.setParties(welcome.parties);
     this.setStatus(welcome.recording);
-    if (welcome.grant) this.leg.setGrant(welcome.grant);
+    if (welcome.grant) this.leg.comeBack(welcome.grant);
     if (welcome.ask) this.asked(welcome.ask);
+    else if (this.ask) this.askOver(this.ask.request, welcome.given === this.ask.request ? "given" : "missed");
     else this.consent.close();
     if (welcome.fate_due) {
       void this.chooseFate(welcome.fate_due, Promise.resolve({}), welcome.fate_ms / 1000);
@@ -189,11 +190,10 @@ export class Recording {
     this.draw();
   }
 
-  /** The leg was cut because the server fell silent. */
+  /** The server is gone: nothing of ours is recorded, and what else is so cannot be known. */
   lost() {
-    this.show({ ...this.status, state: "off", reason: "signaling_lost" });
-    // The server may not have noticed. Coming back anew makes it close this gate and open another.
-    this.options.signaling.drop();
+    this.leg.cut("silence");
+    if (this.status.state !== "off") this.show({ ...this.status, state: "off", reason: "signaling_lost" });
   }
 
   draw() {

@@ -9,11 +9,12 @@ import { byId, show } from "./dom.js";
 import { Recording } from "./recording.js";
 import { Signaling } from "./signaling.js";
 import { allowSound } from "./sound.js";
+import { Standing } from "./standing.js";
 import { Stage } from "./stage.js";
 
 /**
  * @typedef {object} RoomOptions
- * @property {() => Promise<Ticket>} ticket
+ * @property {(signal: AbortSignal) => Promise<Ticket>} ticket
  * @property {About} about
  * @property {Media} media
  * @property {boolean} agent whether this party may ask to record
@@ -55,6 +56,8 @@ export class Room {
       request: options.agent ? () => this.recording.openRequest() : null,
     });
     this.recording.stage = this.stage;
+    this.standing = new Standing((key) => this.stage.setStanding(key));
+    this.onOnline = () => this.peers.forEach((peer) => void peer.doubt());
     this.onState = () => this.tellMedia();
     this.onCamera = (/** @type {Event} */ event) => {
       if (event instanceof CustomEvent) this.stage.setNote(event.detail && `devices.${event.detail}`);
@@ -70,7 +73,7 @@ export class Room {
     signaling.addEventListener("message", (event) => {
       if (event instanceof CustomEvent) this.heard(event.detail);
     });
-    signaling.addEventListener("down", () => this.stage.setNote("call.signaling_lost"));
+    signaling.addEventListener("down", () => this.lost());
     signaling.addEventListener("up", () => this.stage.setNote(""));
     signaling.addEventListener("over", (event) => {
       if (event instanceof CustomEvent) this.finish(event.detail);
@@ -78,6 +81,7 @@ export class Room {
     this.options.media.addEventListener("state", this.onState);
     this.options.media.addEventListener("camera", this.onCamera);
     addEventListener("pagehide", this.onHide);
+    addEventListener("online", this.onOnline);
     // Brought back from the back-forward cache, the page shows a call that it has left.
     addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
     byId("call", HTMLElement).focus({ preventScroll: true });
@@ -99,10 +103,11 @@ export class Room {
         for (const peer of this.peers.values()) peer.renew();
         break;
       case "described":
-        this.peer(message.sender)?.described(message.kind, message.sdp);
-        break;
       case "trickled":
-        void this.peer(message.sender)?.trickled(message.candidate, message.mid, message.line);
+        this.relayed(message);
+        break;
+      case "confirmed":
+        this.peer(message.sender)?.relayed.heard(message);
         break;
       case "server.stops":
         this.stage.setNote("call.server_stops");
@@ -115,13 +120,39 @@ export class Room {
     }
   }
 
+  /** @param {Extract<ToParty, {type: "described" | "trickled"}>} message */
+  relayed(message) {
+    const peer = this.peer(message.sender);
+    if (!peer?.relayed.takes(message.run, message.n)) return;
+    if (message.type === "described") peer.described(message.kind, message.sdp);
+    else peer.trickled(message.candidate, message.mid ?? null, message.line ?? null);
+  }
+
+  /** The server is not connected any more; it is being tried again. */
+  lost() {
+    this.recording.lost();
+    this.see();
+  }
+
+  /** What there is to say of the connections themselves. */
+  see() {
+    const others = this.parties.filter(({ party, role }) => party !== this.you && role !== "recorder");
+    const all = [...this.peers.values()];
+    this.standing.see({
+      server: this.signaling.up,
+      broken: all.some(({ recovery }) => recovery.broken),
+      gaveUp: all.some(({ recovery }) => recovery.gaveUp),
+      away: others.some(({ presence }) => presence !== "present"),
+    });
+  }
+
   /** @param {Welcome} welcome */
   welcomed(welcome) {
     this.you = welcome.you;
     this.reach(welcome.ice_servers, welcome.relay_only ? "relay" : "all");
     this.setParties(welcome.parties);
     // What we said last may have been lost with the old socket.
-    for (const peer of this.peers.values()) peer.resume();
+    for (const peer of this.peers.values()) peer.resume(true);
     this.tellMedia();
   }
 
@@ -150,8 +181,9 @@ export class Room {
     for (const { party, presence } of parties) {
       if (presence !== "present") continue;
       const peer = this.peer(party);
-      if (before.get(party) === "unknown") peer?.resume();
+      if (before.get(party) === "unknown") peer?.resume(false);
     }
+    this.see();
   }
 
   /**
@@ -165,14 +197,17 @@ export class Room {
     if (known || !info || !mine || party === this.you || info.role === "recorder") return known;
     const polite = mine.role === info.role ? this.you < party : mine.role !== "agent";
     const { media } = this.options;
-    const send = (/** @type {object} */ message) => this.signaling.send(message);
-    const peer = new Peer({ party, polite, config: this.config, media, send });
+    const send = (/** @type {object} */ message) => this.signaling.now(message);
+    const check = () => this.signaling.check();
+    const reachable = () => this.signaling.up && this.present(party);
+    const peer = new Peer({ party, polite, config: this.config, media, send, check, reachable });
     this.peers.set(party, peer);
     const tile = this.stage.tile(party);
     tile.onFirstFrame(() => (this.firstFrameMs ??= performance.now() - this.startedAt));
     peer.addEventListener("stream", (event) => {
       if (event instanceof CustomEvent) tile.setStream(event.detail);
     });
+    peer.addEventListener("state", () => this.see());
     peer.addEventListener("cut", (event) => {
       if (event instanceof CustomEvent) this.recording.cutByPeer(event.detail);
     });
@@ -180,6 +215,11 @@ export class Room {
       if (event instanceof CustomEvent) this.recording.pausedByPeer(party, event.detail);
     });
     return peer;
+  }
+
+  /** @param {string} party */
+  present(party) {
+    return this.parties.some((one) => one.party === party && one.presence === "present");
   }
 
   tellMedia() {
@@ -214,6 +254,8 @@ export class Room {
     this.recording.leg.given.clear();
     this.signaling.stop();
     removeEventListener("pagehide", this.onHide);
+    removeEventListener("online", this.onOnline);
+    this.standing.end();
     this.options.media.removeEventListener("state", this.onState);
     this.options.media.removeEventListener("camera", this.onCamera);
     show(byId("call", HTMLElement), false);

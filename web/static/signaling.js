@@ -1,25 +1,35 @@
 // The connection to the server: one socket at a time, a new ticket for each, back by itself.
 //
-// Two ways to speak. `send` is for what is worth something only now (descriptions, candidates,
-// pings). `change` is for what must arrive: it carries an idempotency key and is said again after
-// every reconnect until the server has acknowledged or refused it.
+// Three ways to speak. `now` is for what somebody else says again (what pages say to each other is
+// numbered, see relayed.js). `send` waits for the next connection if there is none. `change` is for
+// what must arrive: it carries an idempotency key and is said again after every reconnect until the
+// server has acknowledged or refused it.
 
 /** @import {Ticket, ToParty} from "./types.js" */
 
-import { ApiError } from "./api.js";
+import { Approach } from "./approach.js";
 import { randomKey } from "./dom.js";
+import { Pulse } from "./pulse.js";
 
-const PING_MS = 5_000;
-const PING_WITH_LEG_MS = 2_000;
-/** Nothing heard for so long: the socket is dead, whatever it says. */
-const SILENT_MS = 12_000;
-const BACKOFF_MS = [500, 1_000, 2_000, 3_500, 5_000];
+/** From its opening a connection has so long until its welcome; longer when that was too short. */
+const WELCOME_MS = 4_000;
+const LONGEST_MS = 12_000;
 const MAX_WAITING = 200;
+/** When something has changed for the network or for this page. */
+const WHEN = /** @type {const} */ ([
+  [window, "online"],
+  [window, "offline"],
+  [document, "visibilitychange"],
+  [document, "resume"],
+]);
 /** Closed with one of these, the server does not want this page back. */
 const FINAL_CODES = new Map([
   [1000, "over"],
   [4001, "replaced"],
 ]);
+
+/** Closed with this before the welcome, a page was not let in. */
+const REFUSED_CODE = 1008;
 
 /** Changes that end or interrupt recording. Until the server has them it must not record. */
 const CLOSING = new Set(["recording.pause", "recording.stop", "consent.withdraw"]);
@@ -73,65 +83,70 @@ export class Refusal extends Error {
  */
 export class Signaling extends EventTarget {
   /**
-   * @param {() => Promise<Ticket>} ticket fetches a fresh single-use ticket
+   * @param {(signal: AbortSignal) => Promise<Ticket>} ticket fetches a fresh single-use ticket
    * @param {string} build what page this is
    */
   constructor(ticket, build) {
     super();
-    this.ticket = ticket;
     this.build = build;
     this.up = false;
     this.over = false;
-    /** Whether to listen more closely, because a leg depends on it. */
-    this.attentive = false;
     this.lastHeard = 0;
     /** @type {WebSocket | null} */
     this.socket = null;
-    this.attempts = 0;
+    /** Whether `up` was the last that was told. */
+    this.told = false;
+    /** What shows the server that the seat is this page's: the last welcome's. */
+    this.resume = "";
     /** @type {object[]} */
     this.waiting = [];
     /** @type {Map<string, Change>} */
     this.changes = new Map();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
-    this.retry = undefined;
-    this.lastPing = 0;
-    this.watch = setInterval(() => this.tick(), 500);
-    this.online = () => this.hurry();
-    addEventListener("online", this.online);
+    this.late = undefined;
+    this.pulse = new Pulse({
+      ask: () => this.write({ type: "ping" }),
+      doubt: () => void this.approach.begin(),
+      dead: () => this.drop(),
+    });
+    this.approach = new Approach({
+      ticket,
+      wanted: () => this.socket === null || this.pulse.doubted,
+      arrived: (socket, what) => this.enter(socket, what),
+      failed: () => this.failed(),
+      final: (code) => this.finish(code),
+    });
+    this.watch = setInterval(() => this.pulse.look(performance.now(), Date.now()), 500);
+    this.hurry = () => this.hurried();
+    for (const [where, when] of WHEN) where.addEventListener(when, this.hurry);
+  }
+
+  /** Whether to listen more closely, because a leg depends on it. */
+  set attentive(/** @type {boolean} */ closely) {
+    this.pulse.closely = closely;
   }
 
   /** Connect, and stay connected until `stop` or the server's last word. */
   async start() {
-    if (this.over) return;
-    let ticket;
-    try {
-      ticket = await this.ticket();
-    } catch (error) {
-      // The seat or the session is gone: no ticket will ever come again.
-      if (error instanceof ApiError && [401, 403, 404, 409, 410].includes(error.status)) {
-        this.finish(error.code);
-      } else this.again();
-      return;
-    }
-    if (this.over) return;
-    this.open(ticket);
+    await this.approach.begin();
   }
 
-  /** @param {Ticket} ticket */
-  open({ ticket, url, subprotocol }) {
-    const socket = new WebSocket(url, [subprotocol]);
+  /**
+   * @param {WebSocket} socket just connected
+   * @param {string} ticket
+   */
+  enter(socket, ticket) {
+    this.leaveSocket();
     this.socket = socket;
-    socket.onopen = () => {
-      this.lastHeard = performance.now();
-      const build = this.build.slice(0, 64);
-      socket.send(JSON.stringify({ type: "hello", ticket, build, unsaid: this.unsaid() }));
-    };
-    socket.onmessage = (event) => {
-      if (this.socket === socket) this.heard(event.data);
-    };
-    socket.onclose = (event) => {
-      if (this.socket === socket) this.closed(event.code);
-    };
+    socket.onmessage = (event) => this.socket === socket && this.heard(event.data);
+    socket.onclose = (event) => this.socket === socket && this.closed(event.code);
+    this.lastHeard = performance.now();
+    clearTimeout(this.late);
+    const patience = Math.min(WELCOME_MS * (this.approach.failures + 1), LONGEST_MS);
+    this.late = setTimeout(() => this.socket === socket && this.drop(), patience);
+    const build = this.build.slice(0, 64);
+    const resume = this.resume || null;
+    socket.send(JSON.stringify({ type: "hello", ticket, build, unsaid: this.unsaid(), resume }));
   }
 
   /** @param {string} text */
@@ -139,16 +154,21 @@ export class Signaling extends EventTarget {
     this.lastHeard = performance.now();
     /** @type {ToParty} */
     const message = JSON.parse(text);
-    if (message.type === "welcome") this.welcomed();
+    this.pulse.heard(message.type === "pong");
+    if (message.type === "welcome") this.welcomed(message.resume);
     else if (message.type === "ack") this.settle(message.key)?.resolve(message.result);
     else if (message.type === "error" && message.key) this.refused(message.key, message);
     this.dispatchEvent(new CustomEvent("message", { detail: message }));
     if (message.type === "session.ended") this.finish(message.reason);
   }
 
-  welcomed() {
-    this.up = true;
-    this.attempts = 0;
+  /** @param {string} resume */
+  welcomed(resume) {
+    this.up = this.told = true;
+    this.resume = resume;
+    this.approach.welcomed();
+    clearTimeout(this.late);
+    this.pulse.begin(performance.now(), Date.now());
     this.dispatchEvent(new Event("up"));
     // Changes first: a withdrawal must not queue behind candidates.
     for (const change of this.changes.values()) this.write(change.message);
@@ -182,7 +202,15 @@ export class Signaling extends EventTarget {
   }
 
   /**
-   * Say something that is worth saying only now; while the socket is down it waits for the next.
+   * Say something if it can be said now.
+   * @param {object} message
+   */
+  now(message) {
+    if (this.up) this.write(message);
+  }
+
+  /**
+   * Say something that the next connection will do for as well, if there is none.
    * @param {object} message
    */
   send(message) {
@@ -220,52 +248,57 @@ export class Signaling extends EventTarget {
     return performance.now() - this.lastHeard;
   }
 
-  tick() {
-    const now = performance.now();
-    const every = this.attentive ? PING_WITH_LEG_MS : PING_MS;
-    if (this.up && now - this.lastPing >= every) {
-      this.lastPing = now;
-      this.write({ type: "ping" });
-    }
-    if (this.up && this.silence() > SILENT_MS) this.drop();
-  }
-
   /** Give this socket up without waiting for a closing handshake that may never come. */
   drop() {
+    if (this.socket) this.closed(1006);
+  }
+
+  /** No new connection: then the old one, if it was in doubt, is gone. */
+  failed() {
+    if (!this.socket) this.approach.again();
+    else if (this.pulse.doubted) this.drop();
+  }
+
+  /** Nothing that the socket still says is heard. */
+  leaveSocket() {
     const socket = this.socket;
-    if (!socket) return;
-    this.closed(1006);
-    socket.close();
+    this.socket = null;
+    this.up = false;
+    this.pulse.stop();
+    socket?.close();
   }
 
   /** @param {number} code */
   closed(code) {
-    const wasUp = this.up;
-    this.up = false;
-    this.socket = null;
     const reason = FINAL_CODES.get(code);
-    if (reason && wasUp) {
+    // Told `replaced` in place of a welcome, too: another page has the seat.
+    if (reason && (this.up || reason === "replaced")) {
+      this.up = false;
       this.finish(reason);
       return;
     }
-    if (wasUp) this.dispatchEvent(new Event("down"));
-    this.again();
+    const refused = code === REFUSED_CODE && !this.up;
+    this.leaveSocket();
+    if (this.told) {
+      this.told = false;
+      this.dispatchEvent(new Event("down"));
+    }
+    if (!refused || !this.approach.refused()) this.approach.again();
   }
 
-  again() {
+  /** Ask the server now: the next question would come too late. */
+  check() {
+    this.pulse.suspect(performance.now());
+  }
+
+  /** Something has changed, for the better perhaps: do not wait for the next try, or the next ping. */
+  hurried() {
     if (this.over) return;
-    const wait = BACKOFF_MS[Math.min(this.attempts, BACKOFF_MS.length - 1)] ?? 5_000;
-    this.attempts += 1;
-    clearTimeout(this.retry);
-    // Some spread: after a restart of the server not everyone comes back in the same instant.
-    this.retry = setTimeout(() => void this.start(), wait * (0.8 + 0.4 * Math.random()));
-  }
-
-  /** The network is back: do not wait for the backoff. */
-  hurry() {
-    if (this.over || this.socket) return;
-    clearTimeout(this.retry);
-    void this.start();
+    if (this.up) this.check();
+    else if (this.approach.hurry()) {
+      if (this.socket) this.drop();
+      else void this.start();
+    }
   }
 
   /** @param {string} reason */
@@ -290,9 +323,10 @@ export class Signaling extends EventTarget {
     if (this.over) return;
     this.over = true;
     this.up = false;
-    clearTimeout(this.retry);
+    this.approach.stop();
+    clearTimeout(this.late);
     clearInterval(this.watch);
-    removeEventListener("online", this.online);
+    for (const [where, when] of WHEN) where.removeEventListener(when, this.hurry);
     this.socket?.close(1000);
     this.socket = null;
     for (const { reject } of this.changes.values()) {

@@ -40,6 +40,9 @@ export class Stage {
     this.reason = el("p", { class: "reason", "aria-live": "polite" });
     this.people = el("ul", { class: "people" });
     this.remote = el("div", { class: "remote" });
+    /** Over the pictures: when it comes and goes nothing moves. */
+    this.standing = el("p", { class: "standing", role: "status" });
+    this.standingKey = "";
     this.waiting = el("p", { class: "waiting" });
     this.request = button("", actions.request ?? (() => undefined), { "data-t": "recording.request" });
     this.pause = button("", actions.pause, { "data-t": "recording.pause" });
@@ -53,7 +56,7 @@ export class Stage {
       el("h1", { class: "quiet", "data-t": "call.region" }, t("call.region")),
       el("header", { class: "call-top" }, this.light, this.people),
       this.reason,
-      el("div", { class: "pictures" }, this.remote, this.waiting, this.own.element),
+      el("div", { class: "pictures" }, this.remote, this.waiting, this.own.element, this.standing),
       // Before the buttons, so that Tab leads from a dialog straight to mute and end.
       byId("sheets", HTMLElement),
       el(
@@ -82,6 +85,21 @@ export class Stage {
     this.drawRecording();
     this.drawPeople();
     this.drawOwn();
+    this.drawStanding();
+  }
+
+  /**
+   * What there is to say of the connections, by its key; "" when they are as they should be.
+   * @param {string} key
+   */
+  setStanding(key) {
+    this.standingKey = key;
+    this.drawStanding();
+  }
+
+  drawStanding() {
+    const text = this.standingKey ? t(this.standingKey) : "";
+    if (this.standing.textContent !== text) this.standing.textContent = text;
   }
 
   drawOwn() {

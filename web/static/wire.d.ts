@@ -101,6 +101,7 @@ export interface Welcome {
   fate_ms: number;
   given?: string | null;
   challenge: string;
+  resume: string;
 }
 
 export type ToParty =
@@ -108,8 +109,9 @@ export type ToParty =
   | { type: "pong" }
   | { type: "parties"; parties: PartyInfo[] }
   | { type: "ice.servers"; ice_servers: RTCIceServer[] }
-  | { type: "described"; sender: string; kind: RTCSdpType; sdp: string }
-  | { type: "trickled"; sender: string; candidate: string; mid: string | null; line: number | null }
+  | { type: "described"; sender: string; kind: RTCSdpType; sdp: string; run?: string; n?: number }
+  | { type: "trickled"; sender: string; candidate: string; mid?: string | null; line?: number | null; run?: string; n?: number }
+  | { type: "confirmed"; sender: string; run: string; n: number; again: boolean }
   | { type: "recording.asked"; ask: Ask }
   | { type: "recording.ask_over"; request: string; outcome: string }
   | { type: "recording.state"; recording: RecordingStatus }

@@ -74,7 +74,7 @@ function enter(chosen) {
  * @param {number} clickedAt
  */
 function begin(media, clickedAt) {
-  const ticket = () => post(`/api/sessions/${session}/ticket`);
+  const ticket = (/** @type {AbortSignal} */ signal) => post(`/api/sessions/${session}/ticket`, {}, signal);
   show(byId("lobby", HTMLElement), false);
   show(byId("call", HTMLElement), true);
   document.body.classList.add("in-call");

@@ -89,7 +89,7 @@ async function begin(clickedAt) {
   show(byId("call", HTMLElement), true);
   show(byId("kept", HTMLElement), dataUrl !== "");
   document.body.classList.add("in-call");
-  const ticket = () => post("/api/seat/ticket");
+  const ticket = (/** @type {AbortSignal} */ signal) => post("/api/seat/ticket", {}, signal);
   room = new Room({ ticket, about, media, agent: false, receiptPath, ended });
   room.start(clickedAt);
   quality.start();
