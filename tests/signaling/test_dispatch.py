@@ -143,6 +143,11 @@ async def test_a_page_that_lies_cannot_show_an_address_where_only_relays_may_be(
             assert f"a={hidden}" in text
             assert "192.0.2.2" not in text
             assert text.count("a=candidate") == 1
+        # what is hidden keeps its number, so that the other page misses none
+        marked = {"run": "r" * 16, "n": 1}
+        await customer.say(type="trickle", to=AGENT, candidate=CANDIDATE, **marked)
+        said = await agent.next()
+        assert (said["candidate"], said["run"], said["n"]) == ("", *marked.values())
 
 
 # --- use cases
