@@ -79,7 +79,7 @@ async def test_a_recorded_call_survives_what_happens_to_networks(
 ) -> None:
     """The way to the server is lost; the network is gone and comes back as another one; only the
     media is lost; the laptop sleeps. What is said, and shown, is right each time."""
-    agent, customer = await new_call(browser, product, await roads.person(own))
+    agent, customer = await new_call(browser, product, customer=await roads.person(own))
     watch = Watch(customer, product.url)
     await record(agent, customer, product, 1)
     places = await customer.page.evaluate(PLACES)
