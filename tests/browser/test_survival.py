@@ -58,7 +58,7 @@ async def pictures_go_on(person: Person, timeout: float = 30_000) -> None:
 
 async def recorded_again(*people: Person) -> None:
     for person in people:
-        await person.recording("Recording")
+        await person.recording("Recording|Aufzeichnung läuft")
         await person.until(RECORDED, 30_000)
 
 
@@ -82,18 +82,19 @@ async def test_a_recorded_call_survives_what_happens_to_networks(
     agent, customer = await new_call(browser, product, customer=await roads.person(own))
     watch = Watch(customer, product.url)
     await record(agent, customer, product, 1)
+    # what is said is checked in both languages: the customer has chosen German
+    await customer.page.get_by_label("Language").first.select_option("de")
+    await customer.recording("Aufzeichnung läuft")
     places = await customer.page.evaluate(PLACES)
 
     # the way to the server is gone, without a word
     roads.vanish(media=False)
-    await says(
-        customer,
-        "The connection to the server is lost; it is being restored. Your call goes on.",
-    )
+    lost = "Die Verbindung zum Server ist verloren"
+    await says(customer, f"{lost} und wird wiederhergestellt. Ihr Gespräch geht weiter.")
     # nothing of ours is recorded, and what else is so cannot be known
-    await customer.recording("Not recording")
+    await customer.recording("Keine Aufzeichnung")
     assert (await customer.stats())["legState"] != "connected"
-    reason = "The connection to the server is lost, so nothing is recorded now."
+    reason = f"{lost}, daher wird gerade nichts aufgezeichnet."
     await expect(customer.page.locator(".reason")).to_have_text(reason)
     assert await customer.page.evaluate(PLACES) == places
     await pictures_go_on(customer)
@@ -103,10 +104,9 @@ async def test_a_recorded_call_survives_what_happens_to_networks(
     back = Stopwatch("the way to the server")
     await recorded_again(customer, agent)
     back.back()
-    await says(customer, "Connected again.")
+    await says(customer, "Wieder verbunden.")
 
     # the network is gone, which the browser knows, and another one comes
-    await customer.page.get_by_label("Language").first.select_option("de")
     roads.vanish()
     await customer.context.set_offline(True)
     await says(customer, "Ihre Verbindung ist verloren. Verbindung wird wiederhergestellt …")
@@ -122,13 +122,12 @@ async def test_a_recorded_call_survives_what_happens_to_networks(
     await customer.recording("Aufzeichnung pausiert")
     await agent.recording("Recording paused")
     await customer.click("Aufzeichnung fortsetzen")
-    await customer.page.get_by_label("Sprache").first.select_option("en")
     await recorded_again(customer, agent)
 
     # only sound and picture are lost, both say so, and both have them back
     roads.vanish(server=False)
-    for person in (customer, agent):
-        await says(person, "Sound and picture are interrupted. Reconnecting…")
+    await says(agent, "Sound and picture are interrupted. Reconnecting…")
+    await says(customer, "Ton und Bild sind unterbrochen. Verbindung wird wiederhergestellt …")
     assert await customer.page.evaluate(PLACES) == places
     roads.another()
     back = Stopwatch("another path, and nobody said so")
