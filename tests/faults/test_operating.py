@@ -70,7 +70,12 @@ async def test_ready_renewed_drained(tmp_path: Path) -> None:
     now = datetime.datetime.now(datetime.UTC)
     chain, key, _ = keys.local_certificate(certificates, now)
     product = Product(
-        tmp_path, certificate=str(chain), certificate_key=str(key), drain_s="600", recorders="0"
+        tmp_path,
+        certificate=str(chain),
+        certificate_key=str(key),
+        drain_s="600",
+        recorders="0",
+        recorder_min_free_mb="0",  # memory may be all the disk there is
     )
     await product.start()
     connector = aiohttp.TCPConnector(ssl=trusting())
