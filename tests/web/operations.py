@@ -118,6 +118,7 @@ for _name, _prepare in {
     "POST /api/my-data/exports": always(),
     "POST /api/my-data/exports/start": always(),
     "GET /api/my-data/staff": always(),
+    "POST /api/my-data/staff/requests": always({"right": "complain", **TEXT}),
     "GET /api/admin/sessions": always(),
     "GET /api/admin/sessions/{session}": always(session=session),
     "GET /api/admin/recordings": always(),
@@ -168,6 +169,14 @@ async def withdraw_request(cast: Cast, caller: Caller) -> Prepared:
     link = cast.persons[Caller.CUSTOMER].link
     wanted = {"secret": link, "right": "access", "text": "What have you got?", "key": KEY}
     return {}, {"request": (await cast.said("/api/my-data/requests", wanted))["request"]}
+
+
+@operation("POST /api/my-data/staff/requests/withdraw")
+async def withdraw_of_staff(cast: Cast, caller: Caller) -> Prepared:
+    owner = caller if By.STAFF in HOLDS[caller].owns else Caller.AGENT
+    wanted = {"right": "complain", **TEXT}
+    made = await cast.said("/api/my-data/staff/requests", wanted, owner)
+    return {}, {"request": made["request"]}
 
 
 @operation("POST /api/my-data/restrict/lift")
@@ -279,6 +288,11 @@ _step("answer", "verify")
 _step("refuse")
 _step("carry-out", "verify")
 _step("lift", "verify", "carry-out")
+
+
+@operation("POST /api/admin/accounts/{account}/requests")
+async def enter_for_staff(cast: Cast, caller: Caller) -> Prepared:
+    return {"account": cast.persons[Caller.AGENT].account}, {"right": "access", **TEXT}
 
 
 @operation("POST /api/admin/accounts/{account}/disable")
