@@ -301,24 +301,6 @@ async def disable(cast: Cast, caller: Caller) -> Prepared:
     return {"account": account.id}, {}
 
 
-operation("POST /api/my-data/staff/requests")(always({"right": "complain", "text": "by letter"}))
-
-
-@operation("POST /api/my-data/staff/requests/withdraw")
-async def withdraw_of_staff(cast: Cast, caller: Caller) -> Prepared:
-    asks = Caller.ADMIN if caller is Caller.ADMIN else Caller.AGENT
-    made = await cast.said(
-        "/api/my-data/staff/requests", {"right": "complain", "text": "late"}, asks
-    )
-    return {}, {"request": made["request"]}
-
-
-@operation("POST /api/admin/accounts/{account}/requests")
-async def enter_for_staff(cast: Cast, caller: Caller) -> Prepared:
-    account = cast.persons[Caller.AGENT].account
-    return {"account": account}, {"right": "access", "text": "by letter"}
-
-
 async def quality(cast: Cast, caller: Caller) -> Prepared:
     await cast.allow_analytics()
     return {"session": cast.call.session}, {"round_trip": 60}
