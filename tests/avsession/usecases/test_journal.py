@@ -12,6 +12,9 @@ from avsession.session import Session
 from avsession.usecases import evidence, forgetting, holds, journal, sessions
 from avsession.usecases.journal import Entry
 from tests.avsession.usecases.world import World
+from tests.support.engines import sqlite_only
+
+COPIED = "it puts a copy of SQLite's file back; PostgreSQL is restored by its own tools"
 
 REASON = "a claim that is now settled"
 
@@ -70,6 +73,7 @@ async def test_it_notes_what_must_not_come_back_once(world: World) -> None:
     assert world.customer.party.name not in str(notes.entries)
 
 
+@sqlite_only(COPIED)
 async def test_a_person_and_their_recording_go_again(world: World, tmp_path: Path) -> None:
     recording = await world.sealed("quality")
     await sessions.end_session(world.app, world.session, "left")
@@ -87,6 +91,7 @@ async def test_a_person_and_their_recording_go_again(world: World, tmp_path: Pat
     assert (again.recordings, again.persons) == (0, 0)
 
 
+@sqlite_only(COPIED)
 async def test_the_agents_own_track_goes_again_and_the_other_stays(world: World) -> None:
     await world.sealed("quality")
     await sessions.end_session(world.app, world.session, "left")
@@ -102,6 +107,7 @@ async def test_the_agents_own_track_goes_again_and_the_other_stays(world: World)
     assert len(world.files("keys")) == 1
 
 
+@sqlite_only(COPIED)
 async def test_a_hold_that_was_released_keeps_nothing_and_a_newer_one_is_told(
     world: World,
 ) -> None:
