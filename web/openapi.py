@@ -93,6 +93,9 @@ def _operation(route: Route) -> dict[str, Any]:
         "security": _security(route.access),
         "responses": {str(route.status): _good(route), **_parts(route), **_bad(_told(route))},
     }
+    if route.otherwise is not None:
+        same = operation["responses"].setdefault(str(route.otherwise), _good(route))
+        same["content"].update(_good(route)["content"])
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": _in_path(name)}
         for name in re.findall(r"{(\w+)}", route.path)

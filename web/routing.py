@@ -123,7 +123,8 @@ class Route:
 
     ``access``: who may call it. ``answer``: an example of a good one; a test compares real answers
     with its shape. ``media``: its type; ``other_media``: those that the caller may choose instead.
-    ``ranges``: a part of it may be asked for (``Range``). ``max_body``: bytes that its body may
+    ``otherwise``: a status that brings the same answer. ``ranges``: a part of it may be asked for
+    (``Range``). ``max_body``: bytes that its body may
     have. ``errors`` are those of the use case; the ones that ``access`` brings, and those that
     every route can give, are added.
     """
@@ -139,6 +140,7 @@ class Route:
     media: str = "application/json"
     other_media: tuple[str, ...] = ()
     status: int = 200
+    otherwise: int | None = None
     ranges: bool = False
     errors: tuple[type[AvsessionError], ...] = ()
 
@@ -167,8 +169,8 @@ class Route:
             found.append(TooMany)
         if self.writes:
             found += [Invalid, ContentTypeRefused, BodyTooLarge, BodyLate]
-        elif self.body is not Nothing:
-            found.append(Invalid)
+        else:
+            found.append(Invalid)  # of a query, even where none is read
         if self.addresses:
             found.append(NotFound)
         return tuple(dict.fromkeys(found))

@@ -119,6 +119,10 @@ async def test_what_is_no_identifier_is_nothing(site: Site, route: routing.Route
         else:
             path = path_of(route, wrong)
         body = {"reason": "because", "purpose": "quality"} if "open" in path else {}
+        if path.endswith("/requests"):
+            if ".." in path or "%2e" in path:
+                continue  # the client itself makes the desk's own operation of it
+            body = {"right": "object", "text": "because"}
         answer = await site.ask(
             route.method, path, cookie=cookie, json=body if route.writes else None
         )
@@ -182,7 +186,7 @@ def test_a_route_says_every_error_it_can_give() -> None:
         errors = route.all_errors
         assert len(set(errors)) == len(errors)
         limited = not route.signed_in or route.path.endswith(
-            ("/ticket", "/data-link", "/admin/requests")
+            ("/ticket", "/data-link", "/admin/requests", "/staff/requests", "{account}/requests")
         )
         reads_limited = route.path.startswith("/log/") or route.path.endswith("/receipt")
         assert (TooMany in errors) == ((route.writes and limited) or reads_limited)

@@ -145,6 +145,7 @@ ROUTES = (
         summary="Whether this server should be sent new calls; 503 with codes when not",
         access=ANYBODY,
         answer={"ready": True, "problems": ["draining"], "warnings": ["certificate"]},
+        otherwise=503,
     ),
     Route(
         method="GET",
