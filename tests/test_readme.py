@@ -19,7 +19,10 @@ from avsession.config_outside import Endpoint
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 THREATS = ROOT / "avsession" / "THREATS.md"
-DOCUMENTS = pytest.mark.parametrize("document", [README, THREATS], ids=lambda path: path.name)
+GUIDE = ROOT / "avsession" / "GUIDE.md"
+DOCUMENTS = pytest.mark.parametrize(
+    "document", [README, THREATS, GUIDE], ids=lambda path: path.name
+)
 
 MAX_PICTURE = 300_000
 """Bytes of a picture in the README."""
