@@ -158,7 +158,7 @@ async def _disk(settings: Settings, files: Files) -> Finding:
     if free < settings.recorder_min_free_mb:
         return _bad("disk", found, "Make room: no recording starts below recorder_min_free_mb.")
     if free < 4 * settings.recorder_min_free_mb:
-        return _warn("disk", found, "Make room soon: recordings take about 0.7 GB an hour each.")
+        return _warn("disk", found, "Make room soon: recordings take up to 0.7 GB an hour a party.")
     if took > SLOW_SYNC_S:
         return _warn("disk", found, "Use a faster disk: every second of a recording is synced.")
     return _fine("disk", found)

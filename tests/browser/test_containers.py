@@ -3,11 +3,14 @@ call through nginx, signaling, recorder, custody, PostgreSQL and coturn."""
 
 from __future__ import annotations
 
+import asyncio
 import datetime
+import json
 import os
 import re
 import shutil
 import tempfile
+import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -105,6 +108,9 @@ async def play(admin: Person) -> None:
     await row.get_by_role("button", name="Play").click()
     await admin.page.get_by_role("textbox", name="Reason").fill("complaint 4711")
     await admin.click("Open recording")
+    confirming = admin.dialog("Confirm that it is you")
+    await confirming.get_by_label("Password").fill(PASSWORD)
+    await confirming.get_by_role("button", name="Confirm").click()
 
 
 async def test_a_recorded_call_through_every_process(browser: Browser, machine: Machine) -> None:
@@ -140,6 +146,7 @@ async def test_a_recorded_call_through_every_process(browser: Browser, machine: 
     await expect(video).to_have_js_property("readyState", 4)
     assert (machine.folder("/custody") / "seen" / "checkpoint").exists()
     assert (await machine.run("web", "audit", "verify")).endswith("The log verifies.\n")
+    await what_the_guide_looks_at(machine)
     await who_holds_what(machine)
 
     # without custody nothing opens, it is said, and the call goes on
@@ -160,6 +167,30 @@ async def test_a_recorded_call_through_every_process(browser: Browser, machine: 
     await machine.stop("turn")  # coturn has no way of its own to end
     for service in machine.services:
         assert "Traceback" not in machine.log(service), service
+
+
+async def what_the_guide_looks_at(machine: Machine) -> None:
+    """Its commands do in these processes what it says of them."""
+    assert "WRONG" not in await machine.run("web", "db", "check")
+    looked = await machine.run("web", "doctor")
+    assert "ok   database: reachable" in looked
+    assert "ok   certificate: TLS is the proxy's" in looked
+    assert "ok   turn: relays at" in looked
+    with pytest.raises(AssertionError, match="copy it with pg_dump"):
+        await machine.run("web", "backup", "create", "--to", str(machine.folder("/data") / "copy"))
+    ready = await asyncio.to_thread(asked, f"http://127.0.0.1:{machine.port['web']}/readyz")
+    assert json.loads(ready) == {"ready": True, "problems": [], "warnings": []}
+    figures = await asyncio.to_thread(asked, f"http://127.0.0.1:{machine.port['web']}/metrics")
+    assert "avsession_recorder_workers 1\n" in figures
+    assert "avsession_recorder_taking{" in figures
+    assert "avsession_audit_problems 0\n" in figures
+
+
+def asked(url: str) -> str:
+    """What a path answers on the machine itself, with 200."""
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - ours
+        text: str = answer.read().decode()
+        return text
 
 
 async def until_recorded(machine: Machine) -> None:
