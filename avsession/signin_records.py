@@ -1,4 +1,5 @@
-"""Signing in by a company's provider, as the store keeps it. See ``avsession.records``.
+"""A company's provider, passkeys and confirmations, as the store keeps them. See
+``avsession.records``.
 
 ``*_hash`` is SHA-256 of a secret that only its holder has.
 """
@@ -26,4 +27,30 @@ class PendingSignIn(msgspec.Struct, frozen=True, kw_only=True):
     nonce: str
     verifier: str
     """PKCE's (RFC 7636)."""
+    expires_ms: int
+
+
+class Passkey(msgspec.Struct, frozen=True, kw_only=True):
+    """A WebAuthn credential of an account, by which it confirms that it is really them."""
+
+    id: str
+    account: str
+    credential: bytes
+    """The credential's id, as the authenticator gave it."""
+    public_key: bytes
+    """COSE_Key."""
+    sign_count: int
+    name: str
+    """What its owner calls it."""
+    created_ms: int
+    used_ms: int | None = None
+
+
+class StepUp(msgspec.Struct, frozen=True, kw_only=True):
+    """One sign-in is about to confirm one action, or has confirmed it; gone once it is used."""
+
+    key_hash: bytes
+    """SHA-256 of which of the two it is, the sign-in and the action."""
+    challenge: bytes | None
+    """What the authenticator signs; None once it is confirmed, and where a password is asked."""
     expires_ms: int

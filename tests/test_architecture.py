@@ -52,6 +52,7 @@ ORDER = (
         "avsession.sealing",
         "avsession.privacy",
         "avsession.notices",
+        "avsession.passkeys",
         "avsession.passwords",
         "avsession.webhooks",
     ),
@@ -106,6 +107,7 @@ ONLY_IN = {
     "aioice": ("recorder.leg", "recorder.ice"),
     "pylibsrtp": ("recorder.leg", "recorder.intake"),
     "pyrage": ("avsession.sealing",),
+    "webauthn": ("avsession.passkeys",),
     "authlib": ("web.oidc",),
     "joserfc": ("web.oidc",),
 }

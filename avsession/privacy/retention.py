@@ -42,6 +42,7 @@ RECORDINGS, SESSIONS, CHILDREN, LEAVERS = "recordings", "sessions", "children", 
 LOGINS, INVITATIONS, SPOOL = "logins", "invitations", "spool"
 EXPORTS, PACKAGES, QUALITY = "exports", "packages", "call quality"
 DELIVERIES, COMPANY = "webhook deliveries", "company sign-ins"
+STEP_UPS = "confirmations"
 STAFF_REQUESTS = "staff requests"
 OBJECTIONS = "objections"
 TICKETS, LINKS, STAFF_SESSIONS, KEYS = "tickets", "sign-in links", "staff sessions", "answers"
@@ -57,6 +58,7 @@ def table(settings: Settings) -> tuple[Rule, ...]:
         (TICKETS, "the moment the ticket ran out", 0, REMOVED),
         (LINKS, "the moment the link ran out", 0, REMOVED),
         (COMPANY, "the moment the way back ran out", 0, REMOVED),
+        (STEP_UPS, "the moment the confirmation ran out", 0, REMOVED),
         (STAFF_SESSIONS, "the last request", signin.idle_s / 86_400, REMOVED),
         (KEYS, "the answer to a page's message", 1, REMOVED),
         (EXPORTS, "the last moment of its download", 0, REMOVED),

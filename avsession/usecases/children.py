@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from avsession.errors import Conflict, Held, NotFound, Unavailable
 from avsession.session import Session
-from avsession.usecases import holds, persons
+from avsession.usecases import holds, persons, stepup
 from avsession.usecases.common import leaf
 from avsession.usecases.permissions import PRIVACY_DESK, Principal, require
 from avsession.usecases.services import Services
@@ -31,6 +31,7 @@ async def erase(app: Services, who: Principal, session_id: str) -> dict[str, Any
         session = await tx.get(Session, session_id)
         if session is None:
             raise NotFound
+        await stepup.spend(app, tx, who, stepup.ERASE, session_id)
         if session.child_ms is None:
             await tx.put(replace(session, child_ms=app.clock.now_ms()))
             refs = {"right": "child", "by": "staff"}

@@ -19,6 +19,7 @@ from avsession.usecases import (
     restricting,
     rights,
     staffrequests,
+    stepup,
 )
 from avsession.usecases.common import load
 from avsession.usecases.permissions import PRIVACY_DESK, Principal, require
@@ -205,6 +206,8 @@ async def carry_out(app: Services, who: Principal, request: str) -> dict[str, An
             raise Conflict("That is answered in words.")
         if row.state not in (State.OPEN, State.EXTENDED):
             raise Conflict("Verify first who asks.")
+        if row.right == Right.ERASE:
+            await stepup.spend(app, tx, who, stepup.ERASE, request)
         if row.right == Right.RESTRICT:
             await rights.shut(app, tx, row, who)
     if row.right == Right.RESTRICT:

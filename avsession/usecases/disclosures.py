@@ -29,7 +29,7 @@ from avsession.ports import Reader, Writer
 from avsession.records import Leaf, Recording
 from avsession.sealing.package import check_recipient
 from avsession.session import Session, new_id
-from avsession.usecases import holds, outgoing, taking
+from avsession.usecases import holds, outgoing, stepup, taking
 from avsession.usecases.common import leaf
 from avsession.usecases.permissions import DISCLOSE, Principal, require
 from avsession.usecases.services import Services
@@ -155,6 +155,7 @@ async def make(  # noqa: PLR0913 - a disclosure has this many parts
             raise Conflict("Several packages are being built; wait for them.")
         session, party = await holds.target_of(tx, scope, target)
         row = replace(row, session=session.id)
+        await stepup.spend(app, tx, who, stepup.DISCLOSE, target)
         await tx.add(row)
         await leaf(
             app,

@@ -83,6 +83,8 @@ NOT_HELD: dict[type, str] = {
     records.TreeNode: "hashes of the log; the receipts hold the proofs",
     signin_records.Identity: "a member of staff's, not a party's",
     signin_records.PendingSignIn: "a member of staff's, not a party's",
+    signin_records.Passkey: "a member of staff's, not a party's",
+    signin_records.StepUp: "a member of staff's, not a party's",
     Delivery: "repeats what the log says, for a few days",
     records.SignedHead: "heads of the log; the receipts hold the proofs",
     records.QualityCount: "how many calls of a day were how good; nobody's in particular",

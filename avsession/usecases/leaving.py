@@ -19,6 +19,7 @@ from avsession.privacy import retention as rules
 from avsession.privacy.retention import Rule
 from avsession.records import Account, AuthSession, Detail, SignInLink, Ticket
 from avsession.session import Party, Session
+from avsession.signin_records import Passkey
 from avsession.usecases.common import leaf
 from avsession.usecases.outdated import LOGIN
 from avsession.usecases.permissions import ACCOUNT_MANAGE, PERMISSIONS, Principal, require
@@ -90,6 +91,7 @@ async def disable(app: Services, who: Principal | None, account_id: str) -> dict
                 await tx.remove(Ticket, auth=auth.token_hash)
             await tx.remove(AuthSession, account=account_id)
             await tx.remove(SignInLink, account=account_id)
+            await tx.remove(Passkey, account=account_id)
             await leaf(
                 app,
                 tx,

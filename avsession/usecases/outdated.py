@@ -17,7 +17,7 @@ from avsession.privacy import retention as rules
 from avsession.privacy.retention import Rule
 from avsession.records import AuthSession, Detail, Idempotent, Leaf, SignInLink, Ticket
 from avsession.session import Party, Role, Session
-from avsession.signin_records import PendingSignIn
+from avsession.signin_records import PendingSignIn, StepUp
 from avsession.usecases.services import Services
 from avsession.usecases.sweep import Cursor, Look, Sweep, applied, page
 from avsession.webhook_records import Delivery
@@ -146,6 +146,7 @@ SWEEPS = (
     _sweep(rules.TICKETS, Ticket, "expires_ms", "secret_hash"),
     _sweep(rules.LINKS, SignInLink, "expires_ms", "secret_hash"),
     _sweep(rules.COMPANY, PendingSignIn, "expires_ms", "state_hash"),
+    _sweep(rules.STEP_UPS, StepUp, "expires_ms", "key_hash"),
     _sweep(rules.STAFF_SESSIONS, AuthSession, "seen_ms", "token_hash"),
     _sweep(rules.DELIVERIES, Delivery, "made_ms", "id"),
     _sweep(rules.KEYS, Idempotent, "at_ms", "key", ("party", "key")),

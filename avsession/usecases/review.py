@@ -25,7 +25,7 @@ from avsession.records import (
 )
 from avsession.sealing.open import VirtualFile
 from avsession.session import Party, Session, new_id
-from avsession.usecases import certificates, holds, keeping, restricting, tracks
+from avsession.usecases import certificates, holds, keeping, restricting, stepup, tracks
 from avsession.usecases.common import leaf
 from avsession.usecases.grounds import names
 from avsession.usecases.mydata import event_view
@@ -205,6 +205,7 @@ async def open_recording(
         if hidden >= {t.party for t in await tx.find(TrackRecord, recording=row.id)}:
             raise ConsentRequired(WITHHELD)
         owner = await tx.get(Session, row.session)
+        await stepup.spend(app, tx, who, stepup.PLAY, row.id)
         access = Access(
             id=new_id("acs", app.entropy),
             recording=row.id,

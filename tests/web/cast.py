@@ -11,6 +11,7 @@ from typing import Any
 from avsession.records import ConsentEvent, RecordingRequest
 from avsession.usecases import accounts, evidence, preparing
 from avsession.usecases.permissions import PERMISSIONS
+from tests.support.authenticator import Authenticator
 from tests.support.provider import FakeProvider
 from tests.support.recorded import Recorded, agree, record
 from tests.support.world import QuietBus
@@ -20,6 +21,8 @@ from web.access import By
 from web.permissions import HOLDS, Caller
 
 GUESS = "g" * 43
+Prepared = tuple[dict[str, str], dict[str, Any]]
+"""What the braces in the path stand for; the query of a GET, the body of a POST."""
 STAFF = tuple(caller for caller in Caller if By.STAFF in HOLDS[caller].by)
 LOG = ("leaf", "detail", "tree_node", "checkpoint")
 """The tables of the audit log, where refusals are written down."""
@@ -52,6 +55,8 @@ class Cast:
         self.stack = contextlib.AsyncExitStack()
         """What ends with the test."""
         self.acme: FakeProvider | None = None
+        self.keys: dict[str, Authenticator] = {}
+        """An account's passkey."""
         self.went = ""
         """The cookie of a browser that went to the company's provider."""
 

@@ -19,9 +19,10 @@ from avsession.config_outside import Company, Endpoint, Webhooks
 from avsession.usecases import deliveries
 from avsession.webhook_records import Delivery
 from tests.support.provider import providing
+from tests.web import passkeys
 from tests.web.api.test_disclosures import body as disclosure
 from tests.web.api.test_holds import said as hold
-from tests.web.cast import GUESS, Cast, Person
+from tests.web.cast import GUESS, Cast, Person, Prepared
 from tests.web.support import PASSWORD
 from web.access import By
 from web.permissions import HOLDS, Caller
@@ -41,8 +42,6 @@ class Ask:
     headers: dict[str, str | None]
 
 
-Prepared = tuple[dict[str, str], dict[str, Any]]
-"""What the braces in the path stand for; the query of a GET, the body of a POST."""
 Prepare = Callable[[Cast, Caller], Awaitable[Prepared]]
 
 PREPARE: dict[str, Prepare] = {}
@@ -100,6 +99,9 @@ for _name, _prepare in {
     "POST /api/sign-in/link": always(),
     "POST /api/sign-out": always(),
     "GET /api/me": always(),
+    "POST /api/step-up/start": always({"action": "passkeys"}),
+    "POST /api/step-up": always({"action": "passkeys", "password": PASSWORD}),
+    "GET /api/passkeys": always(),
     "POST /api/sessions": always({"language": "en"}),
     "GET /api/sessions": always(),
     "POST /api/sessions/{session}/invitation/revoke": always(session=session),
@@ -331,6 +333,10 @@ async def replay(cast: Cast, caller: Caller) -> Prepared:
 operation("POST /api/admin/webhooks/test")(dead_delivery)
 operation("POST /api/admin/webhooks/replay-dead")(dead_delivery)
 operation("POST /api/admin/webhooks/deliveries/{delivery}/replay")(replay)
+
+
+for _name, _prepare in passkeys.PREPARE.items():
+    operation(_name)(_prepare)
 
 
 async def with_company(cast: Cast) -> None:

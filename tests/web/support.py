@@ -72,7 +72,19 @@ class Site:
         self.url = url
         self._made = 0
 
-    async def ask(
+    async def ask(self, method: str, path: str, **options: Any) -> Answer:
+        """As :meth:`once`; what wants to be confirmed first is, by password, as our pages do."""
+        answer = await self.once(method, path, **options)
+        if answer.status != 403 or answer.json["code"] != "auth.step_up":
+            return answer
+        action, target = confirms(path, options.get("json"))
+        said = {"action": action, "target": target, "password": PASSWORD}
+        more = {name: options[name] for name in ("cookie", "headers") if name in options}
+        given = await self.once("POST", "/api/step-up", json=said, **more)
+        assert given.status == 200, given.body
+        return await self.once(method, path, **options)
+
+    async def once(
         self,
         method: str,
         path: str,
@@ -137,6 +149,18 @@ class Call:
         self.customer: str = joined.json["party"]
         self.seat = cookie_of(joined)
         self.secret: str = joined.json["data_url"].partition("#")[2]
+
+
+def confirms(path: str, body: Any) -> tuple[str, str]:
+    """Which action on what a request is, as it is confirmed."""
+    parts = path.split("/")
+    if path.endswith("/open"):
+        return "play", parts[-2]
+    if path.endswith(("/child", "/carry-out")):
+        return "erase", parts[-2]
+    if path.startswith("/api/passkeys"):
+        return "passkeys", ""
+    return "disclose", body["target"]
 
 
 @dataclasses.dataclass

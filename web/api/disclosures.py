@@ -10,6 +10,7 @@ from avsession.errors import Conflict, ConsentRequired, Erased, NotFound
 from avsession.messages.common import Id
 from avsession.usecases import disclosures
 from avsession.usecases.permissions import DISCLOSE
+from avsession.usecases.stepup import StepUpRequired
 from web.access import staff
 from web.api import examples
 from web.api.playback import stream
@@ -115,7 +116,7 @@ ROUTES = (
         access=staff(DISCLOSE),
         body=Disclose,
         answer=DISCLOSURE,
-        errors=(NotFound, Erased, Conflict),
+        errors=(StepUpRequired, NotFound, Erased, Conflict),
     ),
     Route(
         method="GET",

@@ -23,6 +23,7 @@ from avsession.errors import (
 from avsession.messages.common import Purpose
 from avsession.usecases import review
 from avsession.usecases.permissions import RECORDING_PLAY
+from avsession.usecases.stepup import StepUpRequired
 from web.access import own, staff
 from web.api import examples
 from web.range import RangeRefused, parse_range
@@ -152,7 +153,7 @@ ROUTES = (
                 }
             ],
         },
-        errors=(ConsentRequired, PurposeExpired, Erased, Restricted),
+        errors=(StepUpRequired, ConsentRequired, PurposeExpired, Erased, Restricted),
     ),
     Route(
         method="GET",

@@ -14,6 +14,7 @@ from avsession.usecases import desk
 from avsession.usecases.permissions import PRIVACY_DESK, Principal
 from avsession.usecases.requests import MAX_TEXT
 from avsession.usecases.services import Services
+from avsession.usecases.stepup import StepUpRequired
 from web.access import staff
 from web.api import examples
 from web.api.rights import REQUEST
@@ -153,6 +154,6 @@ ROUTES = (
         summary="Erase or restrict, or correct a name of staff, as was asked",
         access=staff(PRIVACY_DESK),
         answer={"state": "erased"},
-        errors=(Conflict, SessionLive),
+        errors=(StepUpRequired, Conflict, SessionLive),
     ),
 )

@@ -13,6 +13,7 @@ from avsession.usecases import children, leaving, staffdata, staffrequests
 from avsession.usecases.permissions import ACCOUNT_MANAGE, PRIVACY_DESK
 from avsession.usecases.requests import MAX_TEXT
 from avsession.usecases.sessions import MAX_NAME
+from avsession.usecases.stepup import StepUpRequired
 from web import auth
 from web.access import BROWSER, own, staff
 from web.api import examples
@@ -218,6 +219,7 @@ ROUTES = (
         summary="End a session and erase its customer, who is a child",
         access=staff(PRIVACY_DESK),
         answer={"state": "held", "held": {"category": "order", "review_ms": examples.LATER}},
+        errors=(StepUpRequired,),
     ),
     Route(
         method="GET",

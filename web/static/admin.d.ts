@@ -242,3 +242,10 @@ export interface HookDelivery {
   outcome: string;
   message: string;
 }
+
+export interface Passkey {
+  passkey: string;
+  name: string;
+  created_ms: number;
+  used_ms: number | null;
+}

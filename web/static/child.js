@@ -6,6 +6,7 @@ import { post } from "./api.js";
 import { ask } from "./ask.js";
 import { button, el } from "./dom.js";
 import { dateTime, sentence, t } from "./i18n.js";
+import { confirmed } from "./stepup.js";
 
 /**
  * @param {AdminSessionDetail} session
@@ -20,7 +21,7 @@ export function child(session, changed) {
     let answer = { state: "", held: { category: "", review_ms: 0 } };
     const text = [el("p", {}, t("child.explain")), el("p", {}, t(session.ended_ms ? "child.for_good" : "child.ends"))];
     const done = await ask("child.title", text, [], async () => {
-      answer = await post(`/api/admin/sessions/${session.session}/child`);
+      answer = await confirmed("erase", session.session, () => post(`/api/admin/sessions/${session.session}/child`));
     }, "child.erase");
     if (!done) return;
     if (answer.state === "done") await changed();

@@ -7,6 +7,7 @@ import { ask, lines } from "./ask.js";
 import { button, el } from "./dom.js";
 import { dateTime, list, sentence, t } from "./i18n.js";
 import { cell } from "./timeline.js";
+import { confirmed } from "./stepup.js";
 
 const SPACE = "http://www.w3.org/2000/svg";
 const WIDTH = 1000;
@@ -109,7 +110,7 @@ function inWords(one, act) {
 function carryOut(one) {
   return () =>
     ask("desk.carry_out", `desk.carry_out_${one.right}`, [], async () => {
-      await post(`/api/admin/requests/${one.request}/carry-out`);
+      await confirmed("erase", one.request, () => post(`/api/admin/requests/${one.request}/carry-out`));
     });
 }
 

@@ -7,6 +7,7 @@ import { byId, button, el } from "./dom.js";
 import { dateTime, sentence, t } from "./i18n.js";
 import { Player } from "./player.js";
 import { explain } from "./shell.js";
+import { confirmed } from "./stepup.js";
 
 /** @type {Player | null} */
 let player = null;
@@ -31,7 +32,9 @@ export function openRecording(recording, labelOf) {
     try {
       const said = { reason: reason.value.trim(), purpose: purpose.value };
       /** @type {Opened} */
-      const opened = await post(`/api/admin/recordings/${recording.recording}/open`, said);
+      const opened = await confirmed("play", recording.recording, () =>
+        post(`/api/admin/recordings/${recording.recording}/open`, said),
+      );
       dialog.close();
       play(recording, opened);
     } catch (error) {

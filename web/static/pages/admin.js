@@ -10,6 +10,7 @@ import { dateTime, duration, language, list, onLanguage, sentence, t } from "../
 import { openRecording } from "../open.js";
 import { explain, guarded, say, start } from "../shell.js";
 import { accounts, follow } from "../staff.js";
+import { passkeys } from "../passkeys.js";
 import { showQuality } from "../quality_counts.js";
 import { showArchived, story } from "../story.js";
 import { cell, timeline } from "../timeline.js";
@@ -38,6 +39,7 @@ onClick(byId("refresh", HTMLButtonElement), () => guarded(reload));
 onLanguage(draw);
 showQuality(byId("quality", HTMLDetailsElement), (error) => say(explain(error)));
 await guarded(reload);
+await guarded(passkeys);
 
 async function reload() {
   sessions = [];

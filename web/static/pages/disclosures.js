@@ -8,6 +8,7 @@ import { BASE } from "../base.js";
 import { announce, byId, button, el, show } from "../dom.js";
 import { dateTime, language, list, onLanguage, sentence, size, t } from "../i18n.js";
 import { explain, say, start } from "../shell.js";
+import { confirmed } from "../stepup.js";
 
 const EVERY_MS = 1_000;
 /** A processor gets things on its contract alone. */
@@ -162,11 +163,11 @@ function drawForm() {
     const parts = [...(records.checked ? ["records"] : []), ...(media.checked ? ["media"] : [])];
     try {
       hint.textContent = "";
-      await post("/api/admin/disclosures", {
+      await confirmed("disclose", target ?? "", () => post("/api/admin/disclosures", {
         scope, target, category: category.value, given_to: (category.value === "processor" ? chosen : typed).value, basis: basis.value, basis_text: text.value,
         reason: reason.value, parts, recipient: recipient.value,
         silent_until_ms: silent.value ? Date.parse(`${silent.value}T12:00:00`) || 0 : null,
-      });
+      }));
       session = null;
       drawForm();
       await reload();
