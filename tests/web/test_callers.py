@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from avsession.usecases import permissions
-from tests.web.cast import LOG, Cast, cast_of
-from tests.web.operations import PREPARE, SPENT, Prepared, ask
+from tests.web.cast import LOG, Cast, Prepared, cast_of
+from tests.web.operations import PREPARE, SPENT, ask
 from tests.web.support import ORIGIN, Answer, Site
 from web.access import By, Reach
 from web.app import TABLE

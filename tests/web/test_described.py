@@ -33,8 +33,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.web.cast import Cast, cast_of
-from tests.web.operations import PREPARE, SPENT, Prepared, credentials
+from tests.web.cast import Cast, Prepared, cast_of
+from tests.web.operations import PREPARE, SPENT, credentials
 from tests.web.support import HOST, ORIGIN
 from tests.web.support import site as open_site
 from web.access import By
