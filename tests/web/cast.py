@@ -16,7 +16,7 @@ from tests.support.provider import FakeProvider
 from tests.support.recorded import Recorded, agree, record
 from tests.support.world import QuietBus
 from tests.web.api.test_holds import destroy
-from tests.web.support import Call, Site, Story, cookie_of
+from tests.web.support import PASSWORD, Call, Site, Story, cookie_of
 from web.access import By
 from web.permissions import HOLDS, Caller
 
@@ -115,6 +115,16 @@ class Cast:
         answer = await self.site.post(path, body, cookie=cookie)
         assert answer.status == 200, (path, answer.body)
         return dict(answer.json)
+
+    async def confirm(self, caller: Caller, action: str, target: str) -> None:
+        """That it is really the caller who asks for this: by their passkey, or by password."""
+        about: dict[str, Any] = {"action": action, "target": target}
+        asked = await self.said("/api/step-up/start", about, caller)
+        by: dict[str, Any] = {"password": PASSWORD}
+        if asked["passkey"]:
+            key = self.keys[self.persons[caller].account]
+            by = {"credential": key.get(asked["passkey"])}
+        await self.said("/api/step-up", about | by, caller)
 
     async def event(self, party: str) -> str:
         """The consent event by which ``party`` allowed."""

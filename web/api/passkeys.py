@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from avsession.errors import Conflict, SignInFailed, TooMany
-from avsession.passkeys import PasskeyRefused
+from avsession.passkeys import TIMEOUT_MS, PasskeyRefused
 from avsession.usecases import keyring, stepup
 from avsession.usecases.accounts import MAX_PASSWORD
 from avsession.usecases.stepup import StepUpRequired
@@ -84,6 +84,26 @@ PASSKEY: dict[str, Any] = {
     "created_ms": examples.NOW,
     "used_ms": examples.LATER,
 }
+NAMED = {"id": "a" * 43, "type": "public-key"}
+ASKED: dict[str, Any] = {
+    "challenge": "c" * 43,
+    "timeout": TIMEOUT_MS,
+    "rpId": "calls.example.com",
+    "allowCredentials": [NAMED],
+    "userVerification": "required",
+}
+"""``PublicKeyCredentialRequestOptionsJSON`` of Web Authentication, level 3."""
+CREATED: dict[str, Any] = {
+    "rp": {"name": "Example Support Ltd", "id": "calls.example.com"},
+    "user": {"id": "u" * 40, "name": "Ann Lee", "displayName": "Ann Lee"},
+    "challenge": "c" * 43,
+    "pubKeyCredParams": [{"type": "public-key", "alg": -7}],
+    "timeout": TIMEOUT_MS,
+    "excludeCredentials": [NAMED],
+    "authenticatorSelection": {"requireResidentKey": False, "userVerification": "required"},
+    "attestation": "none",
+}
+"""``PublicKeyCredentialCreationOptionsJSON``."""
 
 ROUTES = (
     Route(
@@ -93,7 +113,7 @@ ROUTES = (
         summary="How to confirm that it is really you: by which passkeys, or by password",
         access=own(),
         body=About,
-        answer={"passkey": None, "password": True},
+        answer={"passkey": ASKED, "password": False},
     ),
     Route(
         method="POST",
@@ -118,7 +138,7 @@ ROUTES = (
         handle=begin,
         summary="Begin to add a passkey",
         access=own(),
-        answer={"options": {}},
+        answer={"options": CREATED},
         errors=(StepUpRequired, Conflict),
     ),
     Route(

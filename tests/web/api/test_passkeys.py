@@ -36,6 +36,7 @@ async def enrolled(site: Site, cookie: str) -> Authenticator:
     """A passkey, added as the page does."""
     mine = Authenticator()
     options = (await site.post("/api/passkeys/start", cookie=cookie)).json["options"]
+    same_shape(EXAMPLES["POST", "/api/passkeys/start"], {"options": options})
     body = {"name": "Key ring", "credential": mine.create(options)}
     made = await site.post("/api/passkeys", body, cookie=cookie)
     same_shape(EXAMPLES["POST", "/api/passkeys"], made.json)
@@ -45,6 +46,7 @@ async def enrolled(site: Site, cookie: str) -> Authenticator:
 async def asked(site: Site, story: Story, target: str = "") -> dict[str, Any]:
     about = {"action": "play", "target": target or story.recorded.recording}
     answer = await site.post("/api/step-up/start", about, cookie=story.admin)
+    same_shape(EXAMPLES["POST", "/api/step-up/start"], answer.json)
     found: dict[str, Any] = answer.json["passkey"]
     return found
 
