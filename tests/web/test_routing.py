@@ -186,7 +186,14 @@ def test_a_route_says_every_error_it_can_give() -> None:
         errors = route.all_errors
         assert len(set(errors)) == len(errors)
         limited = not route.signed_in or route.path.endswith(
-            ("/ticket", "/data-link", "/admin/requests", "/staff/requests", "{account}/requests")
+            (
+                "/ticket",
+                "/data-link",
+                "/admin/requests",
+                "/staff/requests",
+                "{account}/requests",
+                "/step-up",
+            )
         )
         reads_limited = route.path.startswith("/log/") or route.path.endswith("/receipt")
         assert (TooMany in errors) == ((route.writes and limited) or reads_limited)
