@@ -10,7 +10,7 @@ from web.permissions import HOLDS, Caller
 
 def owner(caller: Caller) -> Caller:
     """Who has passkeys: the caller, or an agent where the caller is none of the staff."""
-    return caller if By.STAFF in HOLDS[caller].owns else Caller.AGENT
+    return caller if By.STAFF in HOLDS[caller].by else Caller.AGENT
 
 
 async def begin_passkey(cast: Cast, caller: Caller) -> Prepared:
