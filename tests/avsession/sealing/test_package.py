@@ -77,7 +77,9 @@ async def test_nobody_waits_any_more() -> None:
         pyrage.decrypt(out.getvalue(), [WHO])
 
 
-@pytest.mark.parametrize("text", ["", "age1", "AGE-SECRET-KEY-1", str(WHO), TO[:-1], TO + "x"])
+@pytest.mark.parametrize(
+    "text", ["", "age1", "AGE-SECRET-KEY-1", str(WHO), TO[:-1], TO + "x"], ids=len
+)
 def test_what_is_no_recipient(text: str) -> None:
     with pytest.raises(Invalid) as raised:
         check_recipient(text)
