@@ -78,7 +78,7 @@ async def test_nobody_waits_any_more() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "age1", "AGE-SECRET-KEY-1", str(WHO), TO[:-1], TO + "x"], ids=len
+    "text", ["", "age1", "AGE-SECRET-KEY-1", str(WHO), TO[:-1], TO + "x"], ids=map(str, range(6))
 )
 def test_what_is_no_recipient(text: str) -> None:
     with pytest.raises(Invalid) as raised:
