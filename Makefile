@@ -5,14 +5,14 @@ PORT ?= 8443
 DATA ?= ./data
 PYTEST_ARGS ?=
 # tests/conftest.py says what goes where; LANES= runs them one after the other
-LANES ?= --numprocesses 2 --dist loadgroup
+LANES ?= --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 SHELL := /bin/bash
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 # Which Debian package brings each program that the checks and the tests start.
-TOOLS := chromium:chromium age:age ffmpeg:ffmpeg ip:iproute2 pg_ctlcluster:postgresql node:nodejs npm:npm nginx:nginx turnserver:coturn
+TOOLS := unzip:unzip chromium:chromium age:age ffmpeg:ffmpeg ip:iproute2 pg_ctlcluster:postgresql node:nodejs npm:npm nginx:nginx turnserver:coturn
 
 # One universal lock: the same versions on every Python and platform, no address of any kind in it.
 # --group build puts setuptools in it, so that installing the project itself downloads nothing.

@@ -3,12 +3,11 @@
 A skip is for a developer's machine that lacks a program. `.ci/run` installs them all, so there a
 skip hides a promise that nobody checked, and counts as a failure.
 
-In two lanes (`pytest -n 2 --dist loadgroup`, as `make test` runs them) one process has everything
-that waits for clocks, browsers and networks, one test after the other; what only computes fills the
-other one, and gives way.
+With two processes (`make test`) what only computes goes first, shared out between them; then one of
+them has everything that waits for clocks, browsers and networks, one test after the other and
+alone on the machine.
 """
 
-import contextlib
 import os
 from collections.abc import Generator
 from pathlib import Path
@@ -34,8 +33,6 @@ def _skip_fails(report: pytest.TestReport | pytest.CollectReport) -> None:
 
 TIMED = ("browser", "faults", "recorder")
 """Folders whose tests are of real processes, media and time."""
-GIVES_WAY = 10
-"""The niceness of the others, while there are two lanes."""
 _HERE = Path(__file__).parent
 
 
@@ -43,19 +40,13 @@ def _timed(item: pytest.Item) -> bool:
     return item.path.relative_to(_HERE).parts[0] in TIMED
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Timed tests go to one lane, in their order."""
+    """Timed tests come last, and to one process."""
+    items.sort(key=_timed)
     for item in items:
         if _timed(item):
             item.add_marker(pytest.mark.xdist_group("timed"))
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """In a lane of two: who is timed goes first. (Taking it back needs root, as in CI.)"""
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, 0, 0 if _timed(item) else GIVES_WAY)
 
 
 if IN_CI:

@@ -1,7 +1,7 @@
 """A call that survives: its connections are cut for real, and it comes back by itself.
 
 The customer has a browser of their own, whose network is the test's. How long each coming back
-took is printed (`-s`), not asserted: `python -m tests.bench survival` measures it.
+took is printed (`-s`), not asserted.
 """
 
 from __future__ import annotations
