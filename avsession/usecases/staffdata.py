@@ -26,7 +26,7 @@ from avsession.records import (
     TrackRecord,
 )
 from avsession.session import Party, Session
-from avsession.signin_records import Identity
+from avsession.signin_records import Identity, Passkey
 from avsession.staff_records import StaffRequest
 from avsession.usecases import holds, staffrequests, told
 from avsession.usecases.permissions import Principal
@@ -43,6 +43,7 @@ HELD: dict[type, str] = {
     AuthSession: "sign_ins",
     SignInLink: "account.links",
     Identity: "account.company",
+    Passkey: "account.passkeys",
     Party: "sessions",
     Session: "sessions",
     Access: "accesses",
@@ -89,6 +90,10 @@ async def own(app: Services, who: Principal) -> dict[str, Any]:
                 "created_ms": account.created_ms,
                 "password": account.password is not None,
                 "company": await tx.count(Identity, account=account.id),
+                "passkeys": [
+                    {"name": one.name, "created_ms": one.created_ms, "used_ms": one.used_ms}
+                    for one in await tx.find(Passkey, account=account.id, order="created_ms")
+                ],
                 "links": await tx.count(SignInLink, account=account.id),
             },
             "sign_ins": [

@@ -116,6 +116,7 @@ MINE: dict[str, Any] = {
         "created_ms": examples.NOW,
         "password": True,
         "company": 0,
+        "passkeys": [{"name": "work key", "created_ms": examples.NOW, "used_ms": examples.LATER}],
         "links": 0,
     },
     "sign_ins": [

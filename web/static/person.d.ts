@@ -235,7 +235,7 @@ export interface OwnSession {
 }
 
 export interface StaffData {
-  account: { login: string; name: string; role: string; created_ms: number; password: boolean; company: number; links: number };
+  account: { login: string; name: string; role: string; created_ms: number; password: boolean; company: number; passkeys: { name: string; created_ms: number; used_ms: number | null }[]; links: number };
   sign_ins: { pseudonym: string; created_ms: number; seen_ms: number; current: boolean }[];
   sessions: {
     session: string;

@@ -84,6 +84,7 @@ function everything({ account, sign_ins, sessions, accesses, taken, holds, discl
         t(one.current ? "staff.sign_in_now" : "staff.sign_in", { when: dateTime(one.created_ms), seen: dateTime(one.seen_ms) })),
       t(account.password ? "staff.password" : "staff.no_password"),
       ...(account.company ? [t("staff.company")] : []),
+      ...account.passkeys.map((one) => t("staff.passkey", { name: one.name, when: dateTime(one.created_ms) })),
       ...(account.links ? [t("staff.links", { count: account.links })] : []),
     ]),
     part("staff.sessions", { count: counts.sessions }, sessions.map(session)),

@@ -4,6 +4,7 @@ from pyrage.x25519 import Identity
 
 from avsession.records import Account, Detail
 from avsession.session import Session
+from avsession.signin_records import Passkey
 from avsession.storage.tables import TABLES
 from avsession.usecases import console, disclosures, holds, review, staffdata
 from tests.avsession.usecases.world import AGENT_NAME, CUSTOMER_NAME, LOGIN, World
@@ -55,7 +56,16 @@ async def test_everything_that_is_kept_of_who_works_here(world: World) -> None:
         given_to="District Court", basis="order", basis_text="Order 12", reason="Case 12",
         parts=("records",), recipient=str(Identity.generate().to_public()),
     )  # fmt: skip
+    async with world.store.write() as tx:
+        await tx.add(
+            Passkey(
+                id="pky_" + "a" * 26, account=world.admin.account, credential=b"c",
+                public_key=b"k", sign_count=0, name="my ring", created_ms=7,
+            )
+        )  # fmt: skip
     admins = await staffdata.own(world.app, world.admin)
+    ring = {"name": "my ring", "created_ms": 7, "used_ms": None}
+    assert (admins["account"]["passkeys"], mine["account"]["passkeys"]) == ([ring], [])
     assert [one["reason"] for one in admins["taken"]] == ["for the court"]
     assert [(one["what"], one["reason"]) for one in admins["holds"]] == [
         ("placed", "a case"), ("released", "the case is over"),
