@@ -2,15 +2,10 @@
 
 A skip is for a developer's machine that lacks a program. `.ci/run` installs them all, so there a
 skip hides a promise that nobody checked, and counts as a failure.
-
-With two processes (`make test`) what only computes goes first, shared out between them; then one of
-them has everything that waits for clocks, browsers and networks, one test after the other and
-alone on the machine.
 """
 
 import os
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 
@@ -29,24 +24,6 @@ def _skip_fails(report: pytest.TestReport | pytest.CollectReport) -> None:
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
     report.outcome = "failed"
     report.longrepr = f"skipped, which CI does not allow: {reason}"
-
-
-TIMED = ("browser", "faults", "recorder")
-"""Folders whose tests are of real processes, media and time."""
-_HERE = Path(__file__).parent
-
-
-def _timed(item: pytest.Item) -> bool:
-    return item.path.relative_to(_HERE).parts[0] in TIMED
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Timed tests come last, and to one process."""
-    items.sort(key=_timed)
-    for item in items:
-        if _timed(item):
-            item.add_marker(pytest.mark.xdist_group("timed"))
 
 
 if IN_CI:
