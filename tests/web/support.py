@@ -75,7 +75,7 @@ class Site:
     async def ask(self, method: str, path: str, **options: Any) -> Answer:
         """As :meth:`once`; what wants to be confirmed first is, by password, as our pages do."""
         answer = await self.once(method, path, **options)
-        if answer.status != 403 or answer.json["code"] != "auth.step_up":
+        if answer.status != 403 or b"auth.step_up" not in answer.body:
             return answer
         action, target = confirms(path, options.get("json"))
         said = {"action": action, "target": target, "password": PASSWORD}
