@@ -28,8 +28,9 @@ SAMPLED = """
 const real = RTCPeerConnection.prototype.getStats;
 window.sampled = new Promise((done) => {
   RTCPeerConnection.prototype.getStats = async function (...given) {
+    const counted = new Error().stack.includes("/quality.js");  // others look, too
     const found = await real.apply(this, given);
-    setTimeout(done);
+    if (counted) setTimeout(done);
     return found;
   };
 });
