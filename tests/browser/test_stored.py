@@ -6,7 +6,7 @@ import contextlib
 import re
 import sqlite3
 
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from avsession.privacy.stored import CHOICE, DEVICES, LANGUAGE, NAME, SEAT, STAFF
 from avsession.usecases.permissions import HOMES
@@ -85,6 +85,15 @@ async def every_page(
         assert await watch.unannounced() == [], path
 
 
+async def unwritten(route: Route) -> None:
+    """No choice gets through. Reading does: the other tab says what this one could not, and then
+    this one asks what holds, at a moment that nothing here announces."""
+    if route.request.method == "POST":
+        await route.abort()
+    else:
+        await route.continue_()
+
+
 async def speak(person: Person, language: str) -> None:
     """Choose the page's language."""
     await person.page.locator("header select").select_option(language)
@@ -151,9 +160,11 @@ async def test_what_is_allowed_is_kept_and_goes_when_it_is_not(
     await other.page.goto(f"{product.url}/privacy")
     await expect(other.page.locator("html")).to_have_attribute("lang", "de")
     # and what cannot be written down is a no all the same
-    await person.page.route("**/api/preferences", lambda route: route.abort())
-    await person.click("Alles ablehnen")
+    await person.page.route("**/api/preferences", unwritten)
+    async with person.page.expect_console_message() as complaint:
+        await person.click("Alles ablehnen")
     await expect(person.page.get_by_text("Der Server ist nicht erreichbar")).to_be_visible()
+    assert watch.wrong == [f"console: {(await complaint.value).text}"]
     assert watch.wrong.pop().startswith("console: Failed to load resource")
     watch.allowed = NONE
     assert await watch.unannounced() == []
