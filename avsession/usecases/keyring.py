@@ -8,6 +8,7 @@ from typing import Any
 from avsession import passkeys
 from avsession.errors import Conflict, Invalid, NotFound
 from avsession.passkeys import PasskeyRefused
+from avsession.ports import Reader
 from avsession.records import Account
 from avsession.session import new_id
 from avsession.signin_records import Passkey
@@ -43,12 +44,11 @@ def view(row: Passkey) -> dict[str, Any]:
 async def start(app: Services, who: Principal) -> dict[str, Any]:
     """What the browser is to be asked for a new one. Raises StepUpRequired and Conflict."""
     async with app.store.write() as tx:
-        known = await tx.find(Passkey, account=who.account)
         account = await tx.get(Account, who.account)
         if account is None:
             raise NotFound
-        if len(known) >= MOST:
-            raise Conflict(f"An account has at most {MOST} passkeys.")
+        await _room(tx, who)
+        known = await tx.find(Passkey, account=who.account)
         await stepup.spend(app, tx, who, stepup.PASSKEYS, "")
         challenge = await stepup.give(app, tx, who, stepup.PASSKEYS, ADDING)
     options = passkeys.creation(
@@ -65,7 +65,8 @@ async def start(app: Services, who: Principal) -> dict[str, Any]:
 async def add(
     app: Services, who: Principal, name: str, credential: dict[str, Any]
 ) -> dict[str, Any]:
-    """The browser has made one. Raises PasskeyRefused, Invalid and Conflict."""
+    """The browser has made one. Raises PasskeyRefused, Invalid, Conflict, and NotFound where the
+    account was disabled meanwhile."""
     name = " ".join(name.split())
     if not 1 <= len(name) <= MAX_NAME or any(unicodedata.category(c)[0] == "C" for c in name):
         raise Invalid(f"A name has 1 to {MAX_NAME} printable characters.")
@@ -88,12 +89,22 @@ async def add(
         created_ms=app.clock.now_ms(),
     )
     async with app.store.write() as tx:
+        # since the challenge was given, others may have been added, or the account disabled
+        account = await tx.get(Account, who.account)
+        if account is None or account.disabled:
+            raise NotFound
+        await _room(tx, who)
         if await tx.one(Passkey, credential=row.credential) is not None:
             raise Conflict("That passkey is there already.")
         await tx.add(row)
         refs = {"what": "passkey", "passkey": row.id}
         await leaf(app, tx, "access.granted", actor=who.pseudonym, refs=refs)
     return view(row)
+
+
+async def _room(tx: Reader, who: Principal) -> None:
+    if await tx.count(Passkey, account=who.account) >= MOST:
+        raise Conflict(f"An account has at most {MOST} passkeys.")
 
 
 async def remove(app: Services, who: Principal, passkey: str) -> dict[str, Any]:
