@@ -112,7 +112,7 @@ async def _archive(
         try:
             await seal_to(package.pieces(note), write, recipient)
         except BaseException:
-            (folder / name).unlink()
+            (folder / name).unlink(missing_ok=True)
             raise
     return [{"file": name, "size": size, "sha256": digest.hexdigest()}]
 

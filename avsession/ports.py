@@ -144,7 +144,8 @@ class ObjectStore(Protocol):
         """The recordings of which recorders have anything in their spools, in order."""
 
     async def unspool(self, recording: str) -> bool:
-        """Delete a recording from every spool; False when it was in none."""
+        """Delete a recording from every spool; False when it was in none, or somebody else who
+        deletes it at the same time was faster."""
 
 
 class Parcels(Protocol):

@@ -156,6 +156,15 @@ def clear(folder: int, name: str) -> int:
 
     Somebody else may be deleting it at the same time: when this returns nothing of it is left.
     """
+    return _clear(folder, name)[0]
+
+
+def drop(folder: int, name: str) -> bool:
+    """As :func:`clear`; whether the folder itself went by this call: of two at once, by one."""
+    return _clear(folder, name)[1]
+
+
+def _clear(folder: int, name: str) -> tuple[int, bool]:
     count = 0
     try:
         with inside(folder, name) as here:
@@ -165,8 +174,10 @@ def clear(folder: int, name: str) -> int:
                 elif _unlink(entry.name, here):
                     count += not entry.name.startswith(_TEMPORARY)
     except FileNotFoundError:
-        return 0
+        return count, False
+    mine = False
     with suppress(FileNotFoundError):
         os.rmdir(name, dir_fd=folder)
+        mine = True
     os.fsync(folder)
-    return count
+    return count, mine

@@ -245,8 +245,7 @@ class FolderObjects:
         def work() -> bool:
             found = False
             for place in self._spooled([]):
-                found = found or name in os.listdir(place)
-                files.clear(place, name)
+                found = files.drop(place, name) or found
             return found
 
         return await _off_loop(work)

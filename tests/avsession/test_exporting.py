@@ -103,3 +103,22 @@ def test_what_is_refused(data: Data, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert data.export(out, login="eve") == 1
     assert not list(out.iterdir()) if out.exists() else True
     assert plain_media(data.folder) == []
+
+
+def test_what_went_wrong_is_said_even_when_the_file_is_gone(
+    data: Data,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Somebody clears the folder away while it is sealed; the disk's own complaint is told."""
+    out = tmp_path / "out"
+
+    async def swept(*_: object) -> None:
+        for path in out.iterdir():
+            path.unlink()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("avsession.exporting.seal_to", swept)
+    assert data.export(out, "--age", str(WHO.to_public())) == 1
+    assert "No space left" in capsys.readouterr().err

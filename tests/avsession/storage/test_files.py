@@ -150,6 +150,13 @@ def test_clearing_counts_what_was_listed(folder: int) -> None:
     assert listing(folder) == []
 
 
+def test_dropping_says_whether_the_folder_went(folder: int) -> None:
+    with files.inside(folder, "d", create=True):
+        pass
+    assert files.drop(folder, "d"), "an empty one, too"
+    assert not files.drop(folder, "d")
+
+
 def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     with files.root(tmp_path / "r") as top:

@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -207,6 +209,28 @@ def test_no_other_name_reaches_the_disk(objects: FolderObjects, tmp_path: Path, 
 
     asyncio.run(ask())
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_of_two_processes_that_clear_a_spool_one_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have seen the recording there before either removes anything of it."""
+    spool(tmp_path, 0, worker="worker-1")
+    both, scandir = threading.Barrier(2, timeout=20), os.scandir
+
+    def meeting(folder: int) -> list[os.DirEntry[str]]:
+        found = list(scandir(folder))
+        if any(entry.name == TRK for entry in found):
+            both.wait()
+        return found
+
+    processes = [FolderObjects(tmp_path / "objects", tmp_path / "spool") for _ in range(2)]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", meeting)
+        said = await asyncio.gather(*(one.unspool(REC) for one in processes))
+    assert sorted(said) == [False, True]
+    assert everything(tmp_path) == {}
+    assert not await processes[0].unspool(REC)
 
 
 @pytest.mark.parametrize(
