@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import hashlib
 import os
 import sys
@@ -26,10 +27,15 @@ from signaling.hub import Hub
 def add_arguments(one: argparse.ArgumentParser) -> None:
     """What the command takes."""
     one.add_argument("recording", metavar="ID", help="the recording")
-    one.add_argument("--login", required=True, help="the admin who does this")
+    one.add_argument(
+        "--login", required=True, help="the admin who does this; the password is asked for"
+    )
     one.add_argument("--purpose", required=True, help="a purpose that everyone consented to")
     one.add_argument("--reason", required=True, help="why; the people in it can read it")
     one.add_argument("--to", required=True, type=Path, metavar="FOLDER", help="where it is written")
+    one.add_argument(
+        "--password-stdin", action="store_true", help="read the password from standard input"
+    )
     one.add_argument("--age", metavar="RECIPIENT", help="as one archive, sealed to this public key")
 
 
@@ -48,10 +54,18 @@ async def export(settings: Settings, given: argparse.Namespace) -> dict[str, Any
         raise SettingsInvalid(f"There is no data folder {files.root}.")
     recipient = check_recipient(given.age) if given.age else None
     keys.private_folder(folder)
+
+    def ask() -> str:
+        if given.password_stdin:
+            return sys.stdin.readline().rstrip("\n")
+        return getpass.getpass(f"Password of {given.login}: ")
+
     app = await open_services(settings, files, Hub())
     progress = Progress(sys.stderr)
     try:
-        taken = await console.take(app, given.login, given.recording, given.purpose, given.reason)
+        taken = await console.take(
+            app, given.login, given.recording, given.purpose, given.reason, ask
+        )
         made = await console.prepared(app, taken)
         write = _archive if recipient else _files
         written = await write(app, made, folder, recipient or "", progress)

@@ -1,45 +1,77 @@
 """An admin at the console takes a recording out: for a reason and a purpose that was consented to.
 
 Whoever has the console could read the files anyway; what this does is to write it down first, in
-the log and where the people in the recording see it, and to keep to what they agreed to.
+the log and where the people in the recording see it, and to keep to what they agreed to. So that
+nobody writes down somebody else's name, the admin's own password is asked for: it is the step-up of
+the page, but for passkeys, which need a browser.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from avsession.audit.log import rfc3339
-from avsession.errors import Conflict, ConsentRequired, Erased, Invalid, NotFound, NotPermitted
+from avsession.errors import (
+    Conflict,
+    ConsentRequired,
+    Erased,
+    Invalid,
+    NotFound,
+    NotPermitted,
+    PurposeExpired,
+    SignInFailed,
+)
 from avsession.export_records import Taken
+from avsession.ports import Reader
 from avsession.privacy.recipe import File, Recipe, as_json, document, recipe
 from avsession.recording import State
 from avsession.records import Account, EntryRecord, Recording, TrackRecord
 from avsession.sealing.open import VirtualFile
 from avsession.session import Party
-from avsession.usecases import outgoing, taking, tracks
+from avsession.signin_records import Passkey
+from avsession.usecases import accounts, keeping, outgoing, taking, tracks
+from avsession.usecases.common import leaf
 from avsession.usecases.holds import MAX_REASON, MIN_REASON, checked_text
 from avsession.usecases.packing import measured_all
 from avsession.usecases.permissions import PERMISSIONS, RECORDING_EXPORT
 from avsession.usecases.services import Services
+from avsession.usecases.stepup import StepUpRequired
 
 SCHEMA = "avsession.recording.v1"
+ACTOR, ACTION = "console", "export"
+"""How leaves call who does this, and what was confirmed."""
 FOREVER_MS = 2**53
 """A command ends by itself; nothing closes its files before."""
 
 
-async def take(app: Services, login: str, recording: str, purpose: str, reason: str) -> Taken:
+Ask = Callable[[], str]
+"""Asks the admin for their password, and waits for it; run in a thread."""
+
+
+async def take(
+    app: Services,
+    login: str,
+    recording: str,
+    purpose: str,
+    reason: str,
+    ask: Ask = str,
+) -> Taken:
     """Write down that ``login``, an admin, takes the recording out; nothing is opened before.
 
-    Raises NotPermitted for who is no admin, NotFound, Invalid, Conflict while it still runs,
-    Erased, ConsentRequired for a purpose that not everyone allowed, or once consent was taken back.
+    Raises NotPermitted for who is no admin, SignInFailed for a wrong password, StepUpRequired for
+    an account that has none, NotFound, Invalid, Conflict while it still runs, Erased, Restricted,
+    ConsentRequired for a purpose that not everyone allowed, or once consent was taken back,
+    PurposeExpired.
     """
     reason = checked_text(reason, MIN_REASON, MAX_REASON, "A reason")
+    async with app.store.read() as tx:
+        account = await _admin(tx, login)
+    by_password = await _confirmed(app, account, ask)
     async with app.store.write() as tx:
-        account = await tx.one(Account, login=login)
-        if account is None or account.disabled:
-            raise NotPermitted(f"There is no account {login}.")
-        if RECORDING_EXPORT not in PERMISSIONS[account.role]:
-            raise NotPermitted
+        if (await _admin(tx, login)).password != account.password:
+            raise SignInFailed("The password was changed just now.")
         row = await tx.get(Recording, recording)
         if row is None:
             raise NotFound("There is no such recording.")
@@ -50,13 +82,45 @@ async def take(app: Services, login: str, recording: str, purpose: str, reason: 
         if purpose not in row.purposes:
             allowed = ", ".join(row.purposes) or "none"
             raise ConsentRequired(f"Not everyone consented to that purpose; to these: {allowed}.")
+        if purpose in await keeping.expired(tx, row, app.clock.now_ms()):
+            raise PurposeExpired
         found = await outgoing.for_admin(tx, row)
         if not found:
             raise ConsentRequired("Consent was taken back; it is not decided yet what is kept.")
+        if by_password:
+            refs = {"what": "step_up", "action": ACTION, "target": row.id, "by": "password"}
+            await leaf(app, tx, "access.granted", actor=ACTOR, refs=refs)
         return await taking.take(
             app, tx, row, found,
-            why="admin", actor="console", account=account.id, purpose=purpose, reason=reason,
+            why="admin", actor=ACTOR, account=account.id, purpose=purpose, reason=reason,
         )  # fmt: skip
+
+
+async def _admin(tx: Reader, login: str) -> Account:
+    account = await tx.one(Account, login=login)
+    if account is None or account.disabled:
+        raise NotPermitted(f"There is no account {login}.")
+    if RECORDING_EXPORT not in PERMISSIONS[account.role]:
+        raise NotPermitted
+    return account
+
+
+async def _confirmed(app: Services, account: Account, ask: Ask) -> bool:
+    """Whether they gave their password; False where a sign-in needs none (loopback addresses)."""
+    if account.password is None:
+        async with app.store.read() as tx:
+            nothing = not await tx.count(Passkey, account=account.id)
+        if nothing and app.settings.is_loopback:
+            return False
+        raise StepUpRequired(
+            "This account has no password that could be asked for here. Open the recording on the "
+            "admin's page, or use an account that has one."
+        )
+    right, _ = await app.passwords.verify(account.password, await asyncio.to_thread(ask))
+    if not right:
+        await accounts.refused(app, "step_up", address="", login=account.login)
+        raise SignInFailed("That is not the password of this account.")
+    return True
 
 
 async def prepared(app: Services, taken: Taken) -> Recipe:

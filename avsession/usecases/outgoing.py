@@ -12,7 +12,14 @@ from collections.abc import Collection, Iterable
 
 from msgspec.structs import replace
 
-from avsession.errors import AvsessionError, Conflict, ConsentRequired, Erased, NotFound
+from avsession.errors import (
+    AvsessionError,
+    Conflict,
+    ConsentRequired,
+    Erased,
+    NotFound,
+    PurposeExpired,
+)
 from avsession.export_records import Disclosure, Export, Taken
 from avsession.ports import Reader, Writer
 from avsession.recording import State
@@ -96,7 +103,7 @@ async def check(
 
     NotFound when the export is gone that it was for, Erased for what is destroyed, Conflict for
     what may not go into a person's export any more, ConsentRequired for what an admin or a
-    recipient may not have any more, Restricted for an admin's.
+    recipient may not have any more, Restricted and PurposeExpired for an admin's.
     """
     if recording.state is State.ERASED or track.erased_ms is not None:
         app.opened.forget(track.id)
@@ -111,6 +118,8 @@ async def check(
         return
     if row.why == ADMIN:
         await restricting.check(tx, recording, row.purpose)
+        if row.purpose in await keeping.expired(tx, recording, app.clock.now_ms()):
+            raise PurposeExpired
         allowed = await for_admin(tx, recording)
     else:
         disclosure = await tx.get(Disclosure, row.what)

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import shutil
+import time
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,12 @@ import pyrage
 import pytest
 
 from avsession.__main__ import run
-from avsession.usecases import evidence
+from avsession.usecases import accounts, evidence
 from tests.avsession.usecases.test_exports import PLAIN, plain_media
 from tests.avsession.usecases.world import opened
+from tests.support.world import Clock
 
+PASSWORD = "correct horse battery staple"
 WHO = pyrage.x25519.Identity.generate()
 
 
@@ -37,7 +40,10 @@ class Data:
 
 
 async def _made(folder: Path) -> str:
-    async with opened(folder) as world:
+    clock = Clock()
+    clock.ms = time.time_ns() // 1_000_000 - 60_000  # the command goes by the computer's clock
+    async with opened(folder, clock=clock) as world:
+        await accounts.create_account(world.app, "ann", "Ann", "admin", PASSWORD)
         recording = await world.sealed("quality", seconds=3)
         await evidence.checkpoint(world.app)
         return recording
@@ -92,6 +98,29 @@ def test_for_an_age_key(data: Data, tmp_path: Path, capsys: pytest.CaptureFixtur
         assert found.testzip() is None
         assert sum(name.endswith(".webm") for name in found.namelist()) == 2
     assert plain_media(tmp_path / "out") == []
+
+
+def test_who_has_a_password_is_asked_for_it(
+    data: Data,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked = []
+
+    def typed(prompt: str) -> str:
+        asked.append(prompt)
+        return "guessed it"
+
+    monkeypatch.setattr("getpass.getpass", typed)
+    assert data.export(tmp_path / "out", login="ann") == 1
+    assert asked == ["Password of ann: "]
+    assert "not the password" in capsys.readouterr().err
+    assert list((tmp_path / "out").iterdir()) == []
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{PASSWORD}\n"))
+    assert data.export(tmp_path / "out", "--password-stdin", login="ann") == 0
+    assert len(asked) == 1
+    assert run(["audit", "verify", "--data", str(data.folder)]) == 0
 
 
 def test_what_is_refused(data: Data, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
