@@ -34,7 +34,7 @@ from avsession.serve import Files, database_url
 from avsession.storage import snapshot
 from avsession.storage.engine import sqlite_file
 from avsession.storage.sql import SqlStore
-from avsession.turn.client import probe_all
+from avsession.turn.probing import probe_all
 
 Result = Literal["ok", "warn", "bad"]
 
@@ -282,7 +282,7 @@ async def _reach(settings: Settings, files: Files) -> Finding:
 
 
 async def _turn(settings: Settings, files: Files) -> Finding:
-    """A real allocation at every TURN address, given back at once."""
+    """A real allocation at every TURN address, what it relays to, given back at once."""
     tried = await probe_all(settings.turn, timeout_s=REACH_S)
     if not tried:
         return _warn(
@@ -292,7 +292,7 @@ async def _turn(settings: Settings, files: Files) -> Finding:
         )
     if wrong := [one for one in tried if one.sentence]:
         found = "; ".join(f"{one.url}: {one.sentence}" for one in wrong)
-        return _bad("turn", found, "Is coturn running, with this secret and these ports open?")
+        return _bad("turn", found, " ".join(dict.fromkeys(one.do for one in wrong)))
     return _fine("turn", f"relays at {', '.join(one.url for one in tried)}")
 
 

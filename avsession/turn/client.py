@@ -13,14 +13,12 @@ import hmac
 import secrets
 import ssl
 import struct
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from avsession.errors import AvsessionError, Invalid, Unavailable
-from avsession.turn.credentials import Secret, make, pseudonym, read_secret
-from avsession.turn.settings import Turn, parse
+from avsession.errors import AvsessionError, Unavailable
+from avsession.turn.settings import parse
 from avsession.turn.stun import (
     ALLOCATE,
     DATA,
@@ -306,41 +304,3 @@ async def probe(
         return await client.allocate()
     finally:
         await client.close()
-
-
-@dataclass(frozen=True)
-class Probed:
-    """What came of one URL."""
-
-    url: str
-    allocation: Allocation | None
-    sentence: str
-    """What is wrong; empty when the relay works."""
-
-
-async def probe_all(
-    turn: Turn, *, timeout_s: float = 5.0, ca_file: Path | None = None
-) -> tuple[Probed, ...]:
-    """Try every URL of the settings, the recorder's too, at the same time.
-
-    With credentials of our own, good for a minute. Raises SettingsInvalid when the secret cannot be
-    read; everything else is in the answer. Empty without ``turn.urls``.
-    """
-    if not turn.urls or turn.secret_file is None:
-        return ()
-    secret = read_secret(Path(turn.secret_file))
-    urls = tuple(dict.fromkeys((*turn.urls, *turn.recorder_urls)))
-    tries = [_probed(url, secret, timeout_s, ca_file) for url in urls]
-    return tuple(await asyncio.gather(*tries))
-
-
-async def _probed(url: str, secret: Secret, timeout_s: float, ca_file: Path | None) -> Probed:
-    user, password = make(secret, int(time.time()) + 60, pseudonym(secret, "probe", url))
-    try:
-        found = await probe(url, user, password, timeout_s=timeout_s, ca_file=ca_file)
-    except TurnRefused as error:
-        hint = " Is its secret the same, and its clock right?" if error.number == 401 else ""
-        return Probed(url, None, f"{error}{hint}")
-    except (TurnUnreachable, Invalid) as error:
-        return Probed(url, None, str(error))
-    return Probed(url, found, "")

@@ -12,10 +12,9 @@ import pytest
 import pytest_asyncio
 
 from avsession import keys
-from avsession.errors import Invalid, SettingsInvalid
-from avsession.turn.client import Client, TurnRefused, probe, probe_all
+from avsession.errors import Invalid
+from avsession.turn.client import Client, TurnRefused, probe
 from avsession.turn.credentials import Secret, make
-from avsession.turn.settings import Turn
 from avsession.turn.stun import TurnUnreachable
 from tests.support.coturn import LOOPBACK, Relay, free_port, running, settings_for
 
@@ -164,22 +163,3 @@ async def test_nobody_there_is_said() -> None:
         await probe(f"turn:{LOOPBACK}:{port}", *told, timeout_s=1)
     with pytest.raises(Invalid):
         await probe("stun:localhost", *told)
-
-
-async def test_every_url_of_the_settings_is_tried(relay: Relay, tmp_path: Path) -> None:
-    found = await probe_all(relay.turn, ca_file=authority(relay))
-    assert [one.url for one in found] == list(relay.turn.urls)
-    assert all(one.allocation and not one.sentence for one in found), found
-    (tmp_path / "other").write_text("e" * 64)
-    wrong = Turn(
-        urls=(relay.url("transport=udp"), f"turn:{LOOPBACK}:{free_port()}?transport=tcp"),
-        secret_file=str(tmp_path / "other"),
-    )
-    refused, silent = await probe_all(wrong, timeout_s=2)
-    assert refused.allocation is None
-    assert "401" in refused.sentence
-    assert "secret" in refused.sentence
-    assert "does not answer" in silent.sentence
-    assert await probe_all(Turn()) == ()
-    with pytest.raises(SettingsInvalid):
-        await probe_all(Turn(urls=wrong.urls, secret_file=str(tmp_path / "none")))
