@@ -4,6 +4,9 @@ A backup is a folder: ``backup.json`` (what is in it, each file with its SHA-256
 folder without it is no backup), ``database.sqlite3``, ``objects/`` (sealed segments), ``keys/``
 (signing keys), ``anchor/``. The key store is a file of its own beside it, for it must be deleted
 earlier: after ``retention.key_backup_days``, which the notices tell people. With 0 none is made.
+
+The same from PostgreSQL, whose tables are copied into the SQLite file: a backup of one is restored
+into the other as well.
 """
 
 from __future__ import annotations
@@ -11,7 +14,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import io
+import itertools
 import json
+import shutil
 import sys
 import tarfile
 from collections.abc import Callable, Iterator
@@ -50,9 +55,11 @@ from avsession.serve import Files, database_url
 from avsession.session import Session
 from avsession.storage import snapshot
 from avsession.storage.anchor import FileAnchor
+from avsession.storage.copying import into_file
 from avsession.storage.engine import sqlite_file, sqlite_url
 from avsession.storage.folders import segment_name
 from avsession.storage.sql import SqlStore
+from avsession.storage.tables import TABLES
 from avsession.usecases import evidence
 
 
@@ -69,7 +76,7 @@ def add(
         ("check", "whether a backup is whole and its log verifies", "check /backup/monday"),
         (
             "restore",
-            "put a backup into an empty data folder, and erase again what was erased since",
+            "put a backup into an empty data folder and database, and erase what was erased since",
             "restore /backup/monday --data ./new --erasures ./data/anchor",
         ),
     ):
@@ -124,18 +131,31 @@ async def run(settings: Settings, given: argparse.Namespace) -> dict[str, Any]:
 async def create(settings: Settings, to: Path, progress: Progress) -> dict[str, Any]:
     """Copy everything into the new folder ``to``, beside a running server or without one.
 
-    Raises SettingsInvalid when there is no service, its database is not SQLite, or the folder is
-    there; Unavailable when something cannot be read.
+    Raises SettingsInvalid when there is no service, or the folder is there; Unavailable when
+    something cannot be read. Nothing is left of a backup that failed.
     """
     files = auditing.there(settings)
-    database = sqlite_file(database_url(settings, files))
-    if database is None:
-        raise SettingsInvalid(
-            "The database is not SQLite: copy it with pg_dump, and the data folder beside it."
-        )
     if to.is_relative_to(files.root):
         raise SettingsInvalid("The data folder is no place for its own backup.")
     key_file = _fresh(to)
+    try:
+        made = await _create(settings, files, to, key_file, progress)
+    except BaseException:
+        shutil.rmtree(to)
+        key_file.unlink(missing_ok=True)
+        raise
+    snapshot.note(files.root, {"to": to.name, **summary(made)})
+    return {
+        "ok": True,
+        "backup": str(to),
+        **summary(made),
+        "key_store": _said_of_keys(settings, made),
+    }
+
+
+async def _create(
+    settings: Settings, files: Files, to: Path, key_file: Path, progress: Progress
+) -> Backup:
     made_ms = SystemClock().now_ms()
     found: dict[str, File] = {}
     # the anchor first: its head is then one that the copied log extends
@@ -143,7 +163,7 @@ async def create(settings: Settings, to: Path, progress: Progress) -> dict[str, 
         for path in sorted((files.root / name).iterdir()):
             if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
                 found[f"{name}/{path.name}"] = copy(path, to / name / path.name)
-    await asyncio.to_thread(snapshot.take, database, to / DATABASE)
+    await _database(settings, files, to / DATABASE, progress)
     store = SqlStore(sqlite_url(to / DATABASE))
     try:
         await store.open(migrate=False)
@@ -172,13 +192,21 @@ async def create(settings: Settings, to: Path, progress: Progress) -> dict[str, 
     )
     write(to / MANIFEST, msgspec.json.encode(made))
     sync(to)
-    _note(files, made, to)
-    return {
-        "ok": True,
-        "backup": str(to),
-        **summary(made),
-        "key_store": _said_of_keys(settings, made),
-    }
+    return made
+
+
+async def _database(settings: Settings, files: Files, to: Path, progress: Progress) -> None:
+    """All of it as of one moment, in an SQLite file, whatever the database is."""
+    url = database_url(settings, files)
+    if (file := sqlite_file(url)) is not None:
+        await asyncio.to_thread(snapshot.take, file, to)
+        return
+    names = itertools.count(1)
+    store = SqlStore(url)
+    try:
+        await into_file(store, to, lambda *_: progress("tables", next(names), len(TABLES)))
+    finally:
+        await store.close()
 
 
 def _fresh(to: Path) -> Path:
@@ -256,15 +284,6 @@ def _said_of_keys(settings: Settings, made: Backup) -> str:
     return "not in it: retention.key_backup_days is 0, and the notices say so"
 
 
-def _note(files: Files, made: Backup, to: Path) -> None:
-    """Leave word for the admin's page. A place that cannot be written loses nothing but that."""
-    said = {"to": to.name, **summary(made)}
-    new = files.root / f".{snapshot.LAST}.new"
-    new.write_text(json.dumps(said), "utf-8")
-    new.chmod(0o600)
-    new.replace(files.root / snapshot.LAST)
-
-
 # --- looking at one
 
 
@@ -285,7 +304,15 @@ async def check(
         problems.append(f"{key_file.name} is not of this backup, which has no copy of the keys")
     if not problems:
         problems += await _verified(settings, backup)
+    _note_checked(Files.of(settings).root, made, whole=not problems)
     return {"ok": not problems, "backup": str(backup), **summary(made), "problems": problems}
+
+
+def _note_checked(root: Path, made: Backup, *, whole: bool) -> None:
+    """Leave word for the admin's page, if it is the newest backup of the folder that is set."""
+    last = snapshot.last_backup(root)
+    if last is not None and last.get("made_ms") == made.made_ms:
+        snapshot.note(root, last | {"checked_ms": SystemClock().now_ms(), "whole": whole})
 
 
 async def _verified(settings: Settings, backup: Path) -> list[str]:

@@ -6,19 +6,21 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from avsession import auditing
 from avsession.audit import verify as whole
 from avsession.audit.findings import Findings
+from avsession.audit.verify import Report
 from avsession.claiming import TAKEN
 from avsession.config import Settings
 from avsession.errors import LogBroken, SettingsInvalid, Unavailable
 from avsession.serve import Files, database_url
 from avsession.storage.anchor import FileAnchor
 from avsession.storage.checking import Fact, facts
-from avsession.storage.copying import copy
+from avsession.storage.copying import copy, refuse_rows
 from avsession.storage.engine import sqlite_file
 from avsession.storage.sql import SqlStore
 from avsession.usecases import evidence
@@ -104,35 +106,54 @@ def _line(fact: Fact) -> str:
 
 
 async def _move(settings: Settings, files: Files, to: str) -> Done:
-    """One transaction at the target: all of it is there, verified, or nothing is."""
     if sqlite_file(database_url(settings, files)) is None:
         raise SettingsInvalid("These settings already name a database server; nothing to move.")
-    target = SqlStore(to)
-    if not target.is_server:
-        raise SettingsInvalid("--to must name a PostgreSQL database.")
-    try:
-        if not await target.claim():
-            raise Unavailable(TAKEN)
-        await target.open()
-        async with auditing.opened(settings) as (_, source, public):
-            anchors = await evidence.kept((FileAnchor(files.root / "anchor"),))
-            async with source.read() as reading, target.write() as writing:
-                rows = await copy(reading, writing, _say)
-                bar = auditing.Bar(sys.stderr)
-                findings = Findings()
-                report = await whole.verify(
-                    writing, public, findings, anchors=anchors, progress=bar
-                )
-                if not report.ok:
-                    writing.failed = True
-                    raise LogBroken("The log does not verify: nothing was moved.")
-    finally:
-        await target.close()
+    async with emptied(to) as target:
+        rows, report = await fill(settings, target)
     file = sqlite_file(database_url(settings, files))
     return True, {
         "rows": rows, "leaves": report.size, "root": report.root,
         "next": f"set database to the new URL, start the server, then delete {file}*",
     }  # fmt: skip
+
+
+@asynccontextmanager
+async def emptied(url: str) -> AsyncIterator[SqlStore]:
+    """The PostgreSQL database, ours alone meanwhile, with every table and nothing in them.
+
+    Raises SettingsInvalid when it is none, Unavailable when a server runs on it or it does not
+    answer, Conflict when there is something in it: then nothing of it was changed.
+    """
+    target = SqlStore(url)
+    if not target.is_server:
+        raise SettingsInvalid("--to must name a PostgreSQL database.")
+    try:
+        if not await target.claim():
+            raise Unavailable(TAKEN)
+        async with target.read() as tx:
+            await refuse_rows(tx)
+        await target.open()
+        yield target
+    finally:
+        await target.close()
+
+
+async def fill(settings: Settings, target: SqlStore) -> tuple[int, Report]:
+    """Everything of the SQLite database of these settings, in one transaction at the target.
+
+    How many rows there are, and what the verification of the log there found. All of it is there,
+    verified, or nothing is. Raises LogBroken.
+    """
+    async with auditing.opened(settings) as (files, source, public):
+        anchors = await evidence.kept((FileAnchor(files.root / "anchor"),))
+        async with source.read() as reading, target.write() as writing:
+            rows = await copy(reading, writing, _say)
+            bar = auditing.Bar(sys.stderr)
+            report = await whole.verify(writing, public, Findings(), anchors=anchors, progress=bar)
+            if not report.ok:
+                writing.failed = True
+                raise LogBroken("The log does not verify: nothing was moved.")
+    return rows, report
 
 
 def _say(table: str, rows: int) -> None:

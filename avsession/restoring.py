@@ -1,5 +1,8 @@
 """``avsession backup restore``: a backup into an empty folder, and what was erased since, again.
 
+With PostgreSQL all of that is done in an SQLite file first, which then moves there as a whole: who
+was erased since never gets into its tables, and what failed leaves it empty.
+
 Its log ends where the backup was made: the anchor's later head will never fit, and ``audit adopt``
 is done with it, for the log to say so. See ``usecases.journal`` for what is erased again.
 """
@@ -7,11 +10,15 @@ is done with it, for the log to say so. See ``usecases.journal`` for what is era
 from __future__ import annotations
 
 import asyncio
+import os
 import tarfile
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from avsession import auditing, keys
+from msgspec.structs import replace
+
+from avsession import auditing, keys, moving
 from avsession.audit.checkpoint import parse
 from avsession.backup import (
     DATABASE,
@@ -31,10 +38,16 @@ from avsession.proving import Progress
 from avsession.serve import Files, close_store, database_url, open_services
 from avsession.storage.anchor import FileAnchor
 from avsession.storage.engine import sqlite_file
+from avsession.storage.files import root as folder_of
+from avsession.storage.files import shred
 from avsession.storage.journal import LINES, UPTO, FileJournal
+from avsession.storage.sql import SqlStore
 from avsession.usecases import evidence, journal
 from avsession.usecases.journal import Replayed
 from signaling.hub import Hub
+
+SQLITE = "avsession.sqlite3"
+"""The database in the data folder."""
 
 
 class RestoreRefused(Conflict):
@@ -56,11 +69,16 @@ async def restore(
     """Put the backup into the empty data folder, and erase again what was erased since.
 
     Raises SettingsInvalid for a folder that is not empty, RestoreRefused when the backup is
-    damaged, or it is not known what was erased since it was made.
+    damaged, or it is not known what was erased since it was made; with PostgreSQL Conflict when
+    the database is not empty, Unavailable when a server runs on it or it does not answer.
     """
     files = Files.of(settings)
-    if sqlite_file(database_url(settings, files)) != files.root / "avsession.sqlite3":
-        raise SettingsInvalid("A backup is restored into the data folder: leave `database` unset.")
+    file = sqlite_file(database_url(settings, files))
+    if file not in (None, files.root / SQLITE):
+        raise SettingsInvalid(
+            "A backup is restored into the data folder, or into PostgreSQL: leave `database` unset,"
+            " or let it name that."
+        )
     if files.root.exists() and any(files.root.iterdir()):
         raise SettingsInvalid(f"{files.root} is not empty. Name a new folder with --data.")
     made, problems = await asyncio.to_thread(checked, backup, progress)
@@ -73,9 +91,19 @@ async def restore(
             "of the lost service or the newest copy of it; or, knowing that, --without-erasures "
             "REASON."
         )
-    await asyncio.to_thread(_place, backup, made, files, key_file)
-    replayed = await _make_good(settings, files, made, entries, without)
-    report = await _report(settings, files)
+    async with AsyncExitStack() as stack:
+        target = None
+        if file is None:
+            url = database_url(settings, files)
+            target = await stack.enter_async_context(moving.emptied(url))
+        lock = files.lock()
+        stack.callback(os.close, lock)
+        await asyncio.to_thread(_place, backup, made, files, key_file)
+        here = replace(settings, database=None)
+        replayed = await _make_good(here, files, made, entries, without)
+        report = await _report(here)
+        if target is not None:
+            report += await _moved(here, files, target, sound=not (report or replayed.failed))
     by_hand = replayed.by_hand
     return {
         "ok": report == [] and not replayed.failed,
@@ -118,7 +146,7 @@ async def _head(folder: Path) -> int:
 def _place(backup: Path, made: Backup, files: Files, key_file: Path | None) -> None:
     keys.private_folder(files.root)
     for name in made.files:
-        to = files.root / ("avsession.sqlite3" if name == DATABASE else name)
+        to = files.root / (SQLITE if name == DATABASE else name)
         copy(backup / name, to)
     for name in (LINES, UPTO):  # of a log that was longer: the journal begins anew
         (files.root / "anchor" / name).unlink(missing_ok=True)
@@ -169,9 +197,20 @@ async def _make_good(
     return replayed
 
 
-async def _report(settings: Settings, files: Files) -> list[str]:
+async def _report(settings: Settings) -> list[str]:
     try:
         report, _ = await auditing.verify(settings, None)
     except AvsessionError as error:
         return [str(error)]
     return [str(one) for one in report.findings]
+
+
+async def _moved(settings: Settings, files: Files, target: SqlStore, *, sound: bool) -> list[str]:
+    """Move the restored SQLite database on, if all is well with it; what is wrong."""
+    if not sound:
+        return [f"Nothing was put into PostgreSQL; what was restored is in {files.root / SQLITE}."]
+    await moving.fill(settings, target)
+    with folder_of(files.root) as folder:
+        for end in ("", "-wal", "-shm"):
+            shred(folder, SQLITE + end)
+    return []

@@ -68,9 +68,9 @@ ORDER = (
     ("avsession.serve",),
     ("avsession.auditing", "avsession.proving", "avsession.verify_receipt"),
     ("avsession.exporting", "avsession.relaying", "avsession.retaining", "avsession.telling"),
-    ("avsession.backup",),
+    ("avsession.backup", "avsession.moving"),
     ("avsession.restoring",),
-    ("avsession.backing", "avsession.doctor", "avsession.moving"),
+    ("avsession.backing", "avsession.doctor"),
     ("avsession.__main__",),
 )
 

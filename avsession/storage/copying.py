@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Table, func, insert, select
+from sqlalchemy import Table, insert, inspect, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from avsession.errors import Conflict, LogBroken
+from avsession.storage import snapshot
+from avsession.storage.engine import sqlite_url
 from avsession.storage.rows import SqlReader, SqlWriter, named
+from avsession.storage.sql import SqlStore
 from avsession.storage.tables import metadata
 
 PAGE = 500
 """Rows that are held at once."""
+PATIENCE_MS = 3_600_000
+"""How long PostgreSQL lets a copy's transaction say nothing: meanwhile the other side is read."""
 
 Copied = Callable[[str, int], None]
 """Told of each table that is copied, and how many rows it has."""
@@ -29,10 +35,13 @@ async def copy(
     Raises Conflict when the target is not empty, LogBroken when a table came out different, by its
     count or by the SHA-256 over its rows. Nothing is kept then: the transaction must not commit.
     """
-    for table in metadata.sorted_tables:
-        query = select(func.count()).select_from(table)
-        if (await target.connection.execute(query)).scalar_one():
-            raise Conflict(f"The target is not empty: the table {table.name} has rows.")
+    await refuse_rows(target)
+    for side in (source, target):
+        if side.connection.dialect.name == "postgresql":
+            with named():
+                await side.connection.exec_driver_sql(
+                    f"SET LOCAL idle_in_transaction_session_timeout = {PATIENCE_MS}"
+                )
     total = 0
     for table in metadata.sorted_tables:
         sent = _Sum()
@@ -52,6 +61,35 @@ async def copy(
         copied(table.name, sent.rows)
         total += sent.rows
     return total
+
+
+async def refuse_rows(tx: SqlReader) -> None:
+    """Raise Conflict when a table has rows, though it be of another version; none is empty, too."""
+    with named():
+        there = await tx.connection.run_sync(lambda one: set(inspect(one).get_table_names()))
+        for table in metadata.sorted_tables:
+            query = select(literal(1)).select_from(table).limit(1)
+            if table.name in there and (await tx.connection.execute(query)).first() is not None:
+                raise Conflict(f"The target is not empty: the table {table.name} has rows.")
+
+
+async def into_file(source: SqlStore, to: Path, copied: Copied = lambda table, rows: None) -> None:
+    """Copy the whole database to the new SQLite file ``to``, as of one moment, a page at a time.
+
+    The way of ``snapshot.take`` for a database that is no file. Whoever writes meanwhile waits for
+    nothing; the server keeps the rows of that moment until it is over. Raises FileExistsError,
+    Unavailable (the source is of another version, or does not answer), LogBroken.
+    """
+    snapshot.new_file(to)
+    target = SqlStore(sqlite_url(to))
+    try:
+        await source.open(migrate=False)
+        await target.open()
+        async with source.read() as reading, target.write() as writing:
+            await copy(reading, writing, copied)
+    finally:
+        await target.close()
+    snapshot.settle(to)
 
 
 class _Sum:

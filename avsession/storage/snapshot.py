@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,26 @@ def take(database: Path, to: Path) -> None:
     What was removed is not in the copy, not even in free pages. Raises FileExistsError,
     Unavailable.
     """
-    # made by us, so that nobody else can open it at any moment
-    os.close(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+    new_file(to)
     try:
         with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=BUSY_S)) as one:
             one.execute("VACUUM INTO ?", (str(to),))
     except sqlite3.Error as error:
         to.unlink(missing_ok=True)
         raise Unavailable(f"The database cannot be copied: {error}") from error
+    settle(to)
+
+
+def new_file(to: Path) -> None:
+    """An empty file of ours alone, so that nobody else can open it at any moment.
+
+    Raises FileExistsError.
+    """
+    os.close(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+
+
+def settle(to: Path) -> None:
+    """Make a copy last. Blocking."""
     descriptor = os.open(to, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -51,6 +63,13 @@ def last_backup(data: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return said if isinstance(said, dict) else None
+
+
+def note(data: Path, said: dict[str, Any]) -> None:
+    """Keep what :func:`last_backup` says, in place of what it said. A data folder that cannot be
+    written to loses only that."""
+    with suppress(OSError), files.root(data) as folder:
+        files.write(folder, LAST, json.dumps(said).encode(), replace=True)
 
 
 def sound(database: Path) -> str:

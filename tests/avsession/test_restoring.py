@@ -8,6 +8,7 @@ import shutil
 import ssl
 import sys
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -192,12 +193,14 @@ async def test_a_live_servers_backup_plays_again_in_an_empty_folder(tmp_path: Pa
     assert all(word in one for one in media for word in PLAIN)
 
 
-async def command(*words: str, data: Path) -> str:
+async def command(*words: str, data: Path, more: Mapping[str, str] | None = None) -> str:
     """A command of its own process, as an operator has it; its answer."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "avsession", *words, "--data", str(data), "--json"),
         stdout=asyncio.subprocess.PIPE,
-        env={"AVSESSION_RETENTION__KEY_BACKUP_DAYS": "7", "PATH": ""} | python_path(),
+        env={"AVSESSION_RETENTION__KEY_BACKUP_DAYS": "7", "PATH": ""}
+        | python_path()
+        | dict(more or {}),
     )
     out, _ = await process.communicate()
     assert process.returncode == 0, out

@@ -184,7 +184,7 @@ class Cluster:
 
     def run(self, work: Callable[[asyncpg.Connection], Awaitable[T]], database: str) -> T:
         """Do something in a database, beside the product and whatever loop is running here."""
-        return _apart(self._with(work, database))
+        return apart(self._with(work, database))
 
     async def _with(self, work: Callable[[asyncpg.Connection], Awaitable[T]], database: str) -> T:
         connection = await self.connect(database)
@@ -207,7 +207,8 @@ def _loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-def _apart(work: Coroutine[Any, Any, T]) -> T:
+def apart(work: Coroutine[Any, Any, T]) -> T:
+    """Run it on a loop of its own, beside whatever loop is running here."""
     return asyncio.run_coroutine_threadsafe(work, _loop()).result(120)
 
 
@@ -232,7 +233,7 @@ class Databases:
         self._connections: dict[str, asyncpg.Connection] = {}
         self._names = (f"test_{n}" for n in itertools.count())
         self._given: dict[str, int] = {}
-        _apart(self._template())
+        apart(self._template())
 
     async def _template(self) -> None:
         await self._administer(f"CREATE DATABASE empty TEMPLATE template0 {LOCALE}")
@@ -252,7 +253,7 @@ class Databases:
         if self._free:
             return self._free.pop()
         name = next(self._names)
-        _apart(self._make(name))
+        apart(self._make(name))
         return name
 
     async def _make(self, name: str) -> None:
@@ -263,7 +264,7 @@ class Databases:
 
     def give(self, name: str) -> None:
         """Take it back, empty again."""
-        _apart(self._empty(name))
+        apart(self._empty(name))
         self._free.append(name)
 
     async def _empty(self, name: str) -> None:
@@ -290,3 +291,17 @@ def rows(database: str) -> bytes:
         return b"\n".join(found)
 
     return cluster().run(read, database)
+
+
+def pages(database: str) -> bytes:
+    """The files of a database's tables and indexes, with what was removed and is still in them."""
+
+    async def place(connection: asyncpg.Connection) -> int:
+        await connection.execute("CHECKPOINT")
+        found: int = await connection.fetchval(
+            "SELECT oid FROM pg_database WHERE datname = current_database()"
+        )
+        return found
+
+    folder = cluster().folder / "data" / "base" / str(cluster().run(place, database))
+    return b"".join(path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file())
