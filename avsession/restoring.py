@@ -101,9 +101,15 @@ async def restore(
         await asyncio.to_thread(_place, backup, made, files, key_file)
         here = replace(settings, database=None)
         replayed = await _make_good(here, files, made, entries, without)
-        report = await _report(here)
-        if target is not None:
-            report += await _moved(here, files, target, sound=not (report or replayed.failed))
+        report: list[str] = []
+        if target is not None and replayed.failed:
+            report.append(
+                f"Nothing was put into PostgreSQL; all of it is in {files.root / SQLITE}."
+            )
+        elif target is not None:
+            await _moved(here, files, target)
+            here = settings
+        report += await _report(here)
     by_hand = replayed.by_hand
     return {
         "ok": report == [] and not replayed.failed,
@@ -205,12 +211,10 @@ async def _report(settings: Settings) -> list[str]:
     return [str(one) for one in report.findings]
 
 
-async def _moved(settings: Settings, files: Files, target: SqlStore, *, sound: bool) -> list[str]:
-    """Move the restored SQLite database on, if all is well with it; what is wrong."""
-    if not sound:
-        return [f"Nothing was put into PostgreSQL; what was restored is in {files.root / SQLITE}."]
+async def _moved(settings: Settings, files: Files, target: SqlStore) -> None:
+    """Everything of the restored SQLite database into PostgreSQL. Raises LogBroken, and leaves the
+    first as it is, when the second does not come out right."""
     await moving.fill(settings, target)
     with folder_of(files.root) as folder:
         for end in ("", "-wal", "-shm"):
             shred(folder, SQLITE + end)
-    return []

@@ -218,6 +218,7 @@ def test_who_was_erased_since_never_gets_into_the_new_database(
     assert NAME not in new.rows()
     assert not holding(new.folder, NAME)
     assert not list((new.folder / "custody" / "tracks").iterdir())
+    assert not list(new.folder.glob("*sqlite3*"))
     assert new.run("audit", "verify") == 0
     assert new.pages().count(NAME) <= before, "it was never written there, to be deleted again"
 
