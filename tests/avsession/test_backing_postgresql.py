@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url
 
-from avsession import backing, moving
+from avsession import moving
 from avsession.__main__ import run
 from avsession.audit import log as audit_log
 from avsession.config import Settings
 from avsession.errors import DatabaseUnavailable, LogBroken
+from avsession.proving import Progress
 from avsession.records import Leaf
 from avsession.serve import Files, close_store, open_services
 from avsession.storage.engine import sqlite_url
@@ -174,7 +175,7 @@ def test_a_backup_while_others_write_is_of_one_moment(
             copied.append(total)
             postgres.apart(write())
 
-    monkeypatch.setattr(backing.Progress, "__call__", grow)
+    monkeypatch.setattr(Progress, "__call__", grow)
     to = tmp_path / "monday"
     try:
         before = asyncio.run(size(there.database))
@@ -298,7 +299,7 @@ def test_nothing_is_left_of_a_backup_that_failed(
         if done == 3:
             raise DatabaseUnavailable
 
-    monkeypatch.setattr(backing.Progress, "__call__", gone)
+    monkeypatch.setattr(Progress, "__call__", gone)
     before = sorted(path.name for path in tmp_path.iterdir())
     assert there.run("backup", "create", "--to", str(tmp_path / "monday")) == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == before
