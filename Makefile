@@ -4,12 +4,14 @@
 PORT ?= 8443
 DATA ?= ./data
 PYTEST_ARGS ?=
-# Tests of real processes, media and time have the machine to themselves; the others come first, in
-# two processes.
-TIMED := tests/browser tests/faults tests/recorder
+# Tests of real time spend most of it waiting. Those that only compute run behind them, in two
+# processes at the lowest priority, and speak when they are done; browsers come last, in two as well.
+TIMED := tests/recorder tests/faults
+BROWSERS := tests/browser
 
 SHELL := /bin/bash
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 # Which Debian package brings each program that the checks and the tests start.
@@ -31,9 +33,12 @@ serve: .venv/run.stamp ## run everything on this machine (PORT=8443 DATA=./data)
 	@exec $(BIN)/avsession serve --port "$(PORT)" --data "$(DATA)"
 
 test: .venv/dev.stamp node_modules/.stamp tools ## run all tests, the browser ones too (PYTEST_ARGS=...)
-	@if [ -n "$(PYTEST_ARGS)" ]; then exec $(BIN)/python -m pytest $(PYTEST_ARGS); fi; \
-	$(BIN)/python -m pytest --numprocesses 2 $(TIMED:%=--ignore=%); computed=$$?; \
-	$(BIN)/python -m pytest $(TIMED) && exit $$computed
+	@if [ -n "$(PYTEST_ARGS)" ]; then exec $(PYTEST) $(PYTEST_ARGS); fi; \
+	said=$$(mktemp); nice -n 19 $(PYTEST) --numprocesses 2 $(TIMED:%=--ignore=%) $(BROWSERS:%=--ignore=%) >"$$said" 2>&1 & \
+	computing=$$!; trap 'kill $$computing 2>/dev/null; rm -f "$$said"' EXIT; \
+	$(PYTEST) $(TIMED); timed=$$?; \
+	wait $$computing; computed=$$?; cat "$$said"; \
+	$(PYTEST) --numprocesses 2 --dist loadfile $(BROWSERS) && exit $$((timed | computed))
 
 check: .venv/dev.stamp node_modules/.stamp ## format, lint and types; changes nothing
 	$(BIN)/ruff format --check .

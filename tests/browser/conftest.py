@@ -1,4 +1,5 @@
-"""A real Chromium for each module, a fresh profile for each page, a real server for each test."""
+"""A real Chromium for each module, a fresh profile for each page, a real server for each test
+that does not share one."""
 
 from __future__ import annotations
 
@@ -73,6 +74,16 @@ async def product(tmp_path: Path) -> AsyncIterator[Product]:
     await running.start()
     yield running
     await running.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared() -> AsyncIterator[Product]:
+    """One product for all of a module's tests that ask for it: each brings its own people."""
+    with tempfile.TemporaryDirectory() as folder:
+        running = Product(Path(folder))
+        await running.start()
+        yield running
+        await running.stop()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

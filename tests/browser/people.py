@@ -26,6 +26,8 @@ FLAGS = [
     "--disable-backgrounding-occluded-windows",
 ]
 WIDE: ViewportSize = {"width": 1280, "height": 800}
+STARTS = {"agent": "/", "admin": "/admin"}
+"""Where each member of staff begins."""
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
@@ -105,11 +107,13 @@ async def window(browser: Browser, size: ViewportSize | None = None, **options: 
 
 
 async def staff(browser: Browser, product: Product, role: str) -> Person:
-    """A member of staff, signed in by the printed link."""
-    person = await window(browser)
-    await person.page.goto(product.links[role])
-    home = {"agent": "/", "admin": "/admin"}[role]
-    await person.page.wait_for_url(f"{product.url}{home}")
+    """A member of staff, signed in by the link that works once; later as in that session."""
+    state = product.signed_in.get(role)
+    person = await window(browser, storage_state=state)
+    home = f"{product.url}{STARTS[role]}"
+    await person.page.goto(home if state else product.links[role])
+    await person.page.wait_for_url(home)
+    product.signed_in[role] = await person.context.storage_state()
     return person
 
 

@@ -11,8 +11,11 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from playwright.async_api import StorageState
 
 T = TypeVar("T")
 
@@ -44,6 +47,8 @@ class Product:
         self._process: asyncio.subprocess.Process | None = None
         self.port = 0
         self.links: dict[str, str] = {}
+        self.signed_in: dict[str, StorageState] = {}
+        """Staff who have used their link: what their browser kept."""
         self.inside: tuple[str, ...] = ()
         """What runs it, such as ``ip netns exec NAME``; it must keep the process's id."""
 
@@ -64,6 +69,7 @@ class Product:
         stdout = self._process.stdout
         assert stdout is not None
         self.links = {}
+        self.signed_in = {}
         async with asyncio.timeout(START_S):
             while not {"ready", "agent", "admin"} <= self.links.keys():
                 line = (await stdout.readline()).decode()

@@ -27,11 +27,11 @@ CUSTOMER = 2
 
 
 async def intercepted_call(
-    browser: Browser, product: Product, monkeypatch: pytest.MonkeyPatch
+    browser: Browser, shared: Product, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Person, Person, Between]:
     """A call whose customer's signaling goes through us; the agent's does not."""
     between = await Between.of_window(CUSTOMER, monkeypatch)
-    agent, customer = await new_call(browser, product)
+    agent, customer = await new_call(browser, shared)
     assert between.person is customer
     return agent, customer, between
 
@@ -99,10 +99,10 @@ SDP = "\r\n".join(
 
 
 async def test_no_leg_without_this_partys_own_click(
-    browser: Browser, product: Product, monkeypatch: pytest.MonkeyPatch
+    browser: Browser, shared: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that claims consent, and a recorder that believes it, get nothing."""
-    _agent, customer, between = await intercepted_call(browser, product, monkeypatch)
+    _agent, customer, between = await intercepted_call(browser, shared, monkeypatch)
     made = await customer.page.evaluate("window.made")
     grant = forged(between, "req_" + "a" * 26)
     offer = {"recording": grant["recording"], "generation": 1, "sdp": SDP}
@@ -219,13 +219,13 @@ def without_showing_it(message: dict[str, Any]) -> dict[str, Any] | None:
 )
 async def test_only_the_leg_that_everyone_agreed_to(
     browser: Browser,
-    product: Product,
+    shared: Product,
     monkeypatch: pytest.MonkeyPatch,
     change: Callable[[dict[str, Any]], dict[str, Any] | None],
     code: str,
 ) -> None:
     """All consented, but what comes is not what was granted."""
-    agent, customer, between = await intercepted_call(browser, product, monkeypatch)
+    agent, customer, between = await intercepted_call(browser, shared, monkeypatch)
     made = await customer.page.evaluate("window.made")
     between.change = change
     await ask(agent)
@@ -238,10 +238,10 @@ async def test_only_the_leg_that_everyone_agreed_to(
 
 
 async def test_a_silent_server_ends_the_leg(
-    browser: Browser, product: Product, monkeypatch: pytest.MonkeyPatch
+    browser: Browser, shared: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The leg is cut by the browser itself when signaling is silent for 5 s."""
-    agent, customer, between = await intercepted_call(browser, product, monkeypatch)
+    agent, customer, between = await intercepted_call(browser, shared, monkeypatch)
     await ask(agent)
     await agent.allow()
     await customer.allow()

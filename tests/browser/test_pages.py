@@ -17,13 +17,13 @@ SIZES = pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
 @SIZES
 @pytest.mark.parametrize("path", ["/signin", "/join", "/privacy", "/cookies"])
 async def test_pages_that_need_nobody(
-    browser: Browser, product: Product, path: str, size: ViewportSize
+    browser: Browser, shared: Product, path: str, size: ViewportSize
 ) -> None:
     """Signed out, without a link."""
     for scheme in ("light", "dark"):
         person = await window(browser, size, color_scheme=scheme)
-        watch = Watch(person, product.url)
-        await person.page.goto(f"{product.url}{path}")
+        watch = Watch(person, shared.url)
+        await person.page.goto(f"{shared.url}{path}")
         await expect(person.page.get_by_role("heading", level=1)).to_be_visible()
         await watch.check(f"{path.strip('/')}-{scheme}")
 
