@@ -13,7 +13,8 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Export(_Record, frozen=True, kw_only=True):
-    """A person's own export, while it can be downloaded; afterwards the row goes."""
+    """A person's own export, while it can be downloaded, and for a while after that, so that its
+    person is told what became of it; then the row goes."""
 
     id: str
     party: str
@@ -21,13 +22,15 @@ class Export(_Record, frozen=True, kw_only=True):
     """Of its readable part."""
     opens: bytes
     """SHA-256 of the download key, which only the private link's secret gives."""
-    state: str  # waiting, ready, failed
+    state: str  # waiting, ready, failed, expired
     requested_ms: int
     expires_ms: int
     size: int = 0
     """Bytes of the archive, once it is ready."""
     digest: str = ""
     """SHA-256 of its manifest, hex, once it is ready."""
+    seals_to: bytes | None = None
+    """The X25519 public key that it is sealed to; None: asked for before there was one."""
 
 
 class Taken(_Record, frozen=True, kw_only=True):

@@ -41,6 +41,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 RECORDINGS, SESSIONS, CHILDREN, LEAVERS = "recordings", "sessions", "children", "leavers"
 LOGINS, INVITATIONS, SPOOL = "logins", "invitations", "spool"
 EXPORTS, PACKAGES, QUALITY = "exports", "packages", "call quality"
+EXPORT_NOTES = "what became of exports"
+EXPORT_TOLD_DAYS = 30
+"""How long after its time a person is told that an export failed, or is over."""
 DELIVERIES, COMPANY = "webhook deliveries", "company sign-ins"
 STEP_UPS = "confirmations"
 STAFF_REQUESTS = "staff requests"
@@ -62,6 +65,7 @@ def table(settings: Settings) -> tuple[Rule, ...]:
         (STAFF_SESSIONS, "the last request", signin.idle_s / 86_400, REMOVED),
         (KEYS, "the answer to a page's message", 1, REMOVED),
         (EXPORTS, "the last moment of its download", 0, REMOVED),
+        (EXPORT_NOTES, "the last moment of its download", EXPORT_TOLD_DAYS, REMOVED),
         (PACKAGES, "the last moment of its download", 0, REMOVED),
         (DELIVERIES, "the moment that it tells of", kept.webhook_days, REMOVED),
         (QUALITY, "the day that was counted", quality.KEEP_DAYS, REMOVED),

@@ -19,6 +19,7 @@ export = Table(
     column("expires_ms", BigInteger, index=True),
     column("size", BigInteger),
     column("digest", WORD),
+    column("seals_to", LargeBinary, null=True),
 )
 taken = Table(
     "taken",

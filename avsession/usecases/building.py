@@ -1,52 +1,39 @@
-"""Exports that are being prepared: how far they are, and the keys that seal them meanwhile.
+"""Exports and disclosures that are being prepared: how far they are, and which had to wait.
 
-A key is here only until its export is sealed. After a restart it is gone, and comes again when its
-person looks at the page: until then the export waits.
+Nothing here is needed to go on: what waits stands in the database.
 """
 
 from __future__ import annotations
 
 import asyncio
 
-from avsession.errors import TooMany
-
-MOST = 1000
-"""Exports that may wait at once."""
-
 
 class Building:
     """What is being prepared in this process."""
 
-    def __init__(self, most: int = MOST) -> None:
-        self._most = most
-        self._keys: dict[str, str] = {}
+    def __init__(self) -> None:
         self._progress: dict[str, tuple[int, int]] = {}
+        self._late: dict[str, int] = {}
+        self._turn = 0
         self.wanted = asyncio.Event()
         """Set when there is something to prepare."""
 
-    def want(self, export: str, key: str) -> None:
-        """This export waits to be sealed with this key. Raises TooMany."""
-        if export not in self._keys and len(self._keys) >= self._most:
-            raise TooMany
-        self._keys[export] = key
+    def want(self) -> None:
+        """Something waits to be prepared."""
         self.wanted.set()
 
-    def key(self, export: str) -> str | None:
-        """The export's key, if it is known here."""
-        return self._keys.get(export)
-
-    def waiting(self) -> list[str]:
-        """The exports whose key is known here, in the order in which they are to be tried."""
-        return list(self._keys)
-
-    def later(self, export: str) -> None:
+    def later(self, name: str) -> None:
         """It cannot be prepared now: the others come first."""
-        if export in self._keys:
-            self._keys[export] = self._keys.pop(export)
+        self._turn += 1
+        self._late[name] = self._turn
+
+    def turn(self, name: str) -> int:
+        """The lower, the sooner it is tried again; 0: it never had to wait."""
+        return self._late.get(name, 0)
 
     def over(self, name: str) -> None:
-        """It is sealed, or will not be: its key and progress go."""
-        self._keys.pop(name, None)
+        """It is sealed, or will not be: nothing is noted of it any more."""
+        self._late.pop(name, None)
         self._progress.pop(name, None)
 
     def note(self, name: str, done: int, total: int) -> None:

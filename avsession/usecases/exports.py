@@ -1,7 +1,7 @@
 """A person's own export: asked for by the private link, prepared in the background, downloaded.
 
 While it is prepared, every track is read once for its digests. What is kept is a parcel of
-documents, sealed under a key that only the private link's secret gives, and no media at all: the
+documents, sealed to a key that only the private link's secret opens, and no media at all: the
 archive is a matter of arithmetic (``privacy.archive``), and any range of it is made again from the
 sealed segments. So a download can be interrupted and taken up, and a track that is destroyed
 meanwhile is gone from here, too.
@@ -20,7 +20,8 @@ from msgspec.structs import replace
 
 from avsession.errors import Conflict, Erased, NotFound, TooMany
 from avsession.export_records import Disclosure, Export, Taken
-from avsession.ports import Reader
+from avsession.ports import Reader, Writer
+from avsession.privacy import retention
 from avsession.privacy.recipe import File, Recipe, unpack
 from avsession.records import Recording, TrackRecord
 from avsession.sealing import parcel
@@ -33,7 +34,12 @@ from avsession.usecases.services import Services
 from avsession.usecases.tokens import secret_hash
 
 DAY_MS = 86_400_000
-WAITING, READY, FAILED = "waiting", "ready", "failed"
+TOLD_MS = retention.EXPORT_TOLD_DAYS * DAY_MS
+"""How long after its time somebody is told what became of an export."""
+WAITING, READY, FAILED, EXPIRED = "waiting", "ready", "failed", "expired"
+ALIVE = (WAITING, READY)
+MOST = 1000
+"""Exports of everybody that may wait at once."""
 
 
 def view(app: Services, row: Export) -> dict[str, Any]:
@@ -52,14 +58,11 @@ def view(app: Services, row: Export) -> dict[str, Any]:
 
 
 async def listed(app: Services, secret: str) -> dict[str, Any]:
-    """The person's exports, oldest first; those that wait go on. Raises LinkSpent."""
+    """The person's exports, oldest first, and for a while what became of those that failed or
+    whose time is over. Raises LinkSpent."""
     party = await mydata.holder(app, secret)
-    key = parcel.download_key(secret)
     async with app.store.read() as tx:
-        rows = await _own(tx, party, key)
-    for row in rows:
-        if row.state == WAITING:
-            app.building.want(row.id, key)
+        rows = await _own(tx, party, parcel.download_key(secret))
     settings = app.settings.export
     return {
         "exports": [view(app, row) for row in rows],
@@ -78,8 +81,9 @@ async def _own(tx: Reader, party: Party, key: str) -> list[Export]:
 async def start(app: Services, secret: str, language: str) -> dict[str, Any]:
     """Ask for an export; it is prepared in the background.
 
-    What it takes out of recordings is in the log before anything is opened. Raises LinkSpent,
-    Conflict while one is being prepared, TooMany when there are ``export.at_once`` already.
+    What it takes out of recordings is in the log before anything is opened. What was told of
+    earlier ones that failed, or are over, goes. Raises LinkSpent, Conflict while one is being
+    prepared, TooMany when there are ``export.at_once`` already, or :data:`MOST` of everybody wait.
     """
     party = await mydata.holder(app, secret)
     if not app.limits.exports.take(party.id, app.clock.now_ms()):
@@ -93,13 +97,20 @@ async def start(app: Services, secret: str, language: str) -> dict[str, Any]:
         rows = await tx.find(Export, party=party.id)
         if any(row.state == WAITING for row in rows):
             raise Conflict("An export is being prepared already.")
-        if len(rows) >= app.settings.export.at_once:
+        if sum(row.state in ALIVE for row in rows) >= app.settings.export.at_once:
             raise TooMany("There are several exports already. Remove one first.")
+        if await tx.count(Export, state=WAITING) >= MOST:
+            raise TooMany
+        for over in rows:
+            if over.state not in ALIVE:
+                await tx.remove(Export, id=over.id)
+        name = new_id("exp", app.entropy)
         row = Export(
-            id=new_id("exp", app.entropy),
+            id=name,
             party=party.id,
             language=language,
             opens=secret_hash(key),
+            seals_to=parcel.public_key(key, name),
             state=WAITING,
             requested_ms=now,
             expires_ms=now + app.settings.export.keep_days * DAY_MS,
@@ -114,7 +125,7 @@ async def start(app: Services, secret: str, language: str) -> dict[str, Any]:
                     app, tx, recording, found, why="person", what=row.id, subject=fresh
                 )
     await outgoing.gone(app, dropped)
-    app.building.want(row.id, key)
+    app.building.want()
     return view(app, row)
 
 
@@ -203,26 +214,55 @@ async def settle(app: Services, row: Export, state: str, **fields: Any) -> bool:
         fresh = await tx.get(Export, row.id)
         if fresh is None or fresh.state != WAITING:
             return False
-        await tx.put(replace(fresh, state=state, **fields))
-        session, party = await load(tx, fresh.party)
-        refs = {"right": "export", "export": row.id, "state": state}
-        refs |= {name: fields[name] for name in ("digest",) if name in fields}
-        await leaf(
-            app, tx, "privacy.answered", session=session, subject=party, actor="server", refs=refs
-        )
+        await _answer(app, tx, fresh, state, **fields)
     return True
 
 
+async def _answer(app: Services, tx: Writer, row: Export, state: str, **fields: Any) -> None:
+    await tx.put(replace(row, state=state, **fields))
+    session, party = await load(tx, row.party)
+    refs = {"right": "export", "export": row.id, "state": state}
+    refs |= {name: fields[name] for name in ("digest",) if name in fields}
+    await leaf(
+        app, tx, "privacy.answered", session=session, subject=party, actor="server", refs=refs
+    )
+
+
 async def expire(app: Services) -> None:
-    """Delete what may be downloaded no longer, and parcels that nothing speaks of any more."""
+    """Delete what may be downloaded no longer; its person is told so for a while, and then nothing
+    is left of it."""
     now = app.clock.now_ms()
     async with app.store.read() as tx:
-        due = await tx.find(Export, order="expires_ms", below=now + 1, limit=100)
+        due = [
+            row
+            for state in ALIVE
+            for row in await tx.find(
+                Export, state=state, order="expires_ms", below=now + 1, limit=100
+            )
+        ]
+        told = await tx.find(Export, order="expires_ms", below=now - TOLD_MS + 1, limit=100)
     for row in due:
-        async with app.store.write() as tx:
-            await tx.remove(Export, id=row.id)
+        # the parcel first: what is left of an interruption is still found by its row
         app.building.over(row.id)
         await app.parcels.remove(row.id)
+        async with app.store.write() as tx:
+            await over(app, tx, row.id)
+    for row in told:
+        async with app.store.write() as tx:
+            await tx.remove(Export, id=row.id)
+
+
+async def over(app: Services, tx: Writer, export: str) -> bool:
+    """The time of an export is over, and its parcel was removed: its person is told. False when
+    that was so before."""
+    row = await tx.get(Export, export)
+    if row is None or row.state not in ALIVE:
+        return False
+    if row.state == WAITING:
+        await _answer(app, tx, row, FAILED)
+    else:
+        await tx.put(replace(row, state=EXPIRED))
+    return True
 
 
 async def sweep(app: Services) -> None:
@@ -236,5 +276,5 @@ async def sweep(app: Services) -> None:
                 known = row.state == WAITING or (row.state == READY and row.gone_ms is None)
             else:
                 known = not name.startswith("dis_")
-        if not known and app.building.key(name) is None:
+        if not known:
             await app.parcels.remove(name)

@@ -14,6 +14,7 @@ from avsession.export_records import Disclosure, Export
 from avsession.ports import Reader
 from avsession.privacy import retention as rules
 from avsession.privacy.retention import Rule
+from avsession.usecases import exports
 from avsession.usecases.disclosures import WAITING
 from avsession.usecases.services import Services
 from avsession.usecases.sweep import Cursor, Look, Sweep, applied, one_by_one, page
@@ -23,7 +24,7 @@ async def _old_exports(
     app: Services, tx: Reader, rule: Rule, now_ms: int, after: Cursor | None
 ) -> Look:
     rows, on = await page(tx, Export, "expires_ms", "id", after, below=rule.cut(now_ms) + 1)
-    return Look(tuple(row.id for row in rows), after=on)
+    return Look(tuple(row.id for row in rows if row.state in exports.ALIVE), after=on)
 
 
 async def _remove_exports(app: Services, rule: Rule, ids: Sequence[str], now_ms: int) -> list[str]:
@@ -32,6 +33,24 @@ async def _remove_exports(app: Services, rule: Rule, ids: Sequence[str], now_ms:
     async def go(one: str) -> bool:
         app.building.over(one)
         await app.parcels.remove(one)
+        async with app.store.write() as tx:
+            if not await exports.over(app, tx, one):
+                return False
+            await applied(app, tx, rule, 1)
+        return True
+
+    return await one_by_one(ids, go, rule.what)
+
+
+async def _told_exports(
+    app: Services, tx: Reader, rule: Rule, now_ms: int, after: Cursor | None
+) -> Look:
+    rows, on = await page(tx, Export, "expires_ms", "id", after, below=rule.cut(now_ms) + 1)
+    return Look(tuple(row.id for row in rows if row.state not in exports.ALIVE), after=on)
+
+
+async def _remove_told(app: Services, rule: Rule, ids: Sequence[str], now_ms: int) -> list[str]:
+    async def go(one: str) -> bool:
         async with app.store.write() as tx:
             if not await tx.remove(Export, id=one):
                 return False
@@ -71,5 +90,6 @@ async def _remove_packages(app: Services, rule: Rule, ids: Sequence[str], now_ms
 
 SWEEPS = (
     Sweep(rules.EXPORTS, _old_exports, _remove_exports),
+    Sweep(rules.EXPORT_NOTES, _told_exports, _remove_told),
     Sweep(rules.PACKAGES, _old_packages, _remove_packages),
 )

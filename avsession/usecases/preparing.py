@@ -1,7 +1,8 @@
 """Preparing exports and disclosures, one after the other, beside everything else.
 
-An export that is interrupted (the server stops) begins again when its person looks at the page, a
-disclosure by itself: nothing half done can be downloaded.
+What is interrupted (the server stops, or dies) begins again by itself at the next start: what waits
+stands in the database, with the public key that it is sealed to. Nothing half done can be
+downloaded.
 """
 
 from __future__ import annotations
@@ -66,17 +67,15 @@ async def prepare_next(app: Services) -> bool:
     when there is only such.
     """
     late: Unavailable | None = None
-    for name in app.building.waiting():
-        async with app.store.read() as tx:
-            row = await tx.get(Export, name)
-        key = app.building.key(name)
-        if row is None or key is None or row.state != exports.WAITING:
-            app.building.over(name)
-            continue
+    async with app.store.read() as tx:
+        rows = await tx.find(
+            Export, state=exports.WAITING, order="requested_ms", limit=exports.MOST
+        )
+    for row in sorted(rows, key=lambda one: app.building.turn(one.id)):
         try:
-            await _export(app, row, key)
+            await _export(app, row)
         except Unavailable as error:
-            app.building.later(name)
+            app.building.later(row.id)
             late = error
         else:
             return True
@@ -96,10 +95,10 @@ async def prepare_next(app: Services) -> bool:
     return False
 
 
-async def _export(app: Services, row: Export, key: str) -> None:
+async def _export(app: Services, row: Export) -> None:
     try:
         made = await prepare(app, row)
-        await app.parcels.put(row.id, parcel.seal(key, row.id, pack(made)))
+        await app.parcels.put(row.id, parcel.seal(row.seals_to or b"", row.id, pack(made)))
         size = made.archive.size
         kept = await exports.settle(app, row, exports.READY, size=size, digest=made.digest)
     except Unavailable:

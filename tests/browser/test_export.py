@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
 import re
+import sqlite3
 import subprocess
 import zipfile
 from pathlib import Path
@@ -186,7 +188,19 @@ async def test_taken_along_and_disclosed(
     await admin.page.get_by_label("Language").select_option("de")
     await expect(admin.page.get_by_role("heading", name="Offenlegungen", level=1)).to_be_visible()
     await desk.check("disclosure-de")
+
+    # --- its time is over: the person is told, in both languages
+    with contextlib.closing(sqlite3.connect(product.data / "avsession.sqlite3")) as rows, rows:
+        rows.execute("update export set expires_ms = requested_ms")
+    await until("expired", lambda: product.rows("select 1 from export where state = 'expired'"))
     await page.reload()
     await expect(page.get_by_text("District Court")).to_be_visible()
+    gone = page.get_by_role("listitem").filter(has_text="and was then deleted")
+    await expect(gone.get_by_role("button", name="Remove from this list")).to_be_visible()
+    await expect(page.get_by_role("button", name="Export my data")).to_be_enabled()
     await watch.check("export-disclosed")
+    await page.get_by_label("Language").select_option("de")
+    gone = page.get_by_role("listitem").filter(has_text="und wurde dann gelöscht")
+    await gone.get_by_role("button", name="Aus dieser Liste entfernen").click()
+    await expect(gone).to_have_count(0)
     await product.proven()

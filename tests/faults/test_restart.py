@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import signal
+import zipfile
 
 from tests.browser.product import until
-from tests.faults.outside import Outside, agree, key
+from tests.faults.outside import Outside, Person, agree, key
 from tests.faults.taken import Worker, now_ms
 
 
@@ -17,6 +19,32 @@ async def live(worker: Worker) -> list[object]:
     return found
 
 
+async def being_prepared(out: Outside, person: Person) -> str:
+    """Ask for an export, which is made, but cannot be put down: a file is in the folder's place."""
+    folder = out.product.data / "exports"
+    folder.rmdir()
+    folder.touch()
+    asked = {"secret": person.data_secret}
+    status, made = await out.post("/api/my-data/exports/start", asked)
+    assert status == 200, made
+    await until("it is in the middle", lambda: "preparing waits" in out.product.log.read_text())
+    assert [row["state"] for row in out.product.rows("select state from export")] == ["waiting"]
+    return str(made["export"])
+
+
+async def is_whole(out: Outside, person: Person, export: str) -> None:
+    """Prepared by the next server itself, before its person came by; and theirs to open."""
+    state = "select 1 from export where state = 'ready'"
+    await until("the export", lambda: out.product.rows(state))
+    found = {"secret": person.data_secret, "export": export}
+    _, allowed, said = await out.request("POST", "/api/my-data/exports/allow", json=found)
+    cookie = f"__Host-export={said.cookies['__Host-export'].value}"
+    _, data, _ = await out.request("GET", allowed["url"], cookie=cookie)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.testzip() is None
+        assert b"Cleo Customer" in archive.read("data.json")
+
+
 async def test_killed_while_it_records_and_while_consent_is_taken_back(out: Outside) -> None:
     product = out.product
     one, other = await out.call(await out.sign_in("agent"))
@@ -26,7 +54,9 @@ async def test_killed_while_it_records_and_while_consent_is_taken_back(out: Outs
     old = await worker.granted()
     await worker.begin()
     await worker.store(one, other)
+    waiting = await being_prepared(out, other)
     await product.stop(signal.SIGKILL)
+    (product.data / "exports").unlink()
     await product.start()
     # consent and segments are there; the gate is not open
     events = [row["kind"] for row in product.rows("select kind from consent_event order by leaf")]
@@ -78,3 +108,4 @@ async def test_killed_while_it_records_and_while_consent_is_taken_back(out: Outs
     )
     numbers = [row["number"] for row in product.rows("select number from leaf order by number")]
     assert numbers == list(range(len(numbers)))
+    await is_whole(out, other, waiting)

@@ -51,7 +51,8 @@ class OneExport(Body, frozen=True, kw_only=True):
 
 
 async def get_exports(call: Call[Exports]) -> object:
-    """The exports there are, and how far those are that are being prepared."""
+    """The exports there are, how far those are that are being prepared, and for a while what became
+    of those that failed or are over."""
     return await exports.listed(call.app, call.body.secret)
 
 

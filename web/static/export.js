@@ -9,6 +9,8 @@ import { dateTime, language, sentence, size, t } from "./i18n.js";
 import { explain } from "./shell.js";
 
 const EVERY_MS = 1_000;
+/** What counts for how many there may be; of the others one is told what became of them. */
+const ALIVE = ["waiting", "ready"];
 
 export class ExportPanel {
   /** @type {Exports | null} */
@@ -45,7 +47,7 @@ export class ExportPanel {
     const { exports, keep_days, other_party, at_once } = this.#found;
     const waiting = exports.some(({ state }) => state === "waiting");
     const ask = button(t("export.ask"), () => this.#guarded(() => this.#start()), { class: "strong" });
-    ask.disabled = waiting || exports.length >= at_once;
+    ask.disabled = waiting || exports.filter(({ state }) => ALIVE.includes(state)).length >= at_once;
     this.#bars.clear();
     this.place.replaceChildren(
       el("h2", {}, t("export.heading")),
@@ -59,7 +61,8 @@ export class ExportPanel {
 
   /** @param {Export} one */
   #row(one) {
-    const item = el("li", {}, el("p", {}, `${dateTime(one.requested_ms)} · ${sentence("export.state", one.state)}`));
+    const said = sentence("export.state", one.state, { when: dateTime(one.expires_ms) });
+    const item = el("li", {}, el("p", {}, `${dateTime(one.requested_ms)} · ${said}`));
     if (one.state === "waiting") {
       const bar = el("progress", { "aria-label": t("export.progress"), max: 1 });
       this.#bars.set(one.export, bar);
@@ -74,7 +77,8 @@ export class ExportPanel {
       );
     }
     if (one.state !== "waiting") {
-      item.append(" ", button(t("export.remove"), () => this.#guarded(() => this.#remove(one))));
+      const name = t(one.state === "ready" ? "export.remove" : "export.dismiss");
+      item.append(" ", button(name, () => this.#guarded(() => this.#remove(one))));
     }
     return item;
   }
@@ -119,7 +123,10 @@ export class ExportPanel {
     if (states(before) === states(found)) found.exports.forEach((one) => progress(this.#bars.get(one.export), one));
     else this.draw();
     const was = new Set(before?.exports.filter(({ state }) => state === "waiting").map((one) => one.export));
-    if (found.exports.some((one) => was.has(one.export) && one.state === "ready")) announce(t("export.is_ready"));
+    for (const { export: name, state } of found.exports) {
+      if (was.has(name) && state === "ready") announce(t("export.is_ready"));
+      if (was.has(name) && state === "failed") announce(t("export.has_failed"));
+    }
     clearTimeout(this.#timer);
     if (found.exports.some(({ state }) => state === "waiting")) {
       this.#timer = setTimeout(() => void this.#guarded(() => this.#fetch()), EVERY_MS);

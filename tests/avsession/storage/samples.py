@@ -135,6 +135,7 @@ SAMPLES: tuple[Any, ...] = (
         party="pty_1",
         language="de",
         opens=digest("key"),
+        seals_to=digest("public key"),
         state="waiting",
         requested_ms=12,
         expires_ms=99,

@@ -1,39 +1,28 @@
-"""What is being prepared: keys for as long as they are needed, progress, a limit."""
+"""What is being prepared: progress, and whose turn it is."""
 
-import pytest
-
-from avsession.errors import TooMany
 from avsession.usecases.building import Building
 
 
-def test_a_key_is_there_until_it_is_over() -> None:
+def test_how_far_it_is_until_it_is_over() -> None:
     building = Building()
-    assert building.key("exp_a") is None
-    building.want("exp_a", "key")
+    assert not building.wanted.is_set()
+    building.want()
     assert building.wanted.is_set()
     building.note("exp_a", 5, 10)
-    assert (building.key("exp_a"), building.progress("exp_a")) == ("key", (5, 10))
+    assert building.progress("exp_a") == (5, 10)
     building.over("exp_a")
-    assert (building.key("exp_a"), building.progress("exp_a")) == (None, (0, 0))
+    assert building.progress("exp_a") == (0, 0)
     building.over("exp_a")
-
-
-def test_there_is_a_limit() -> None:
-    building = Building(most=2)
-    building.want("a", "k")
-    building.want("b", "k")
-    building.want("a", "k")
-    with pytest.raises(TooMany):
-        building.want("c", "k")
 
 
 def test_what_cannot_be_done_now_comes_last() -> None:
     building = Building()
-    for name in ("a", "b", "c"):
-        building.want(name, f"key of {name}")
+    names = ["a", "b", "c"]
     building.later("a")
-    assert building.waiting() == ["b", "c", "a"]
-    assert building.key("a") == "key of a"
-    building.over("a")
+    assert sorted(names, key=building.turn) == ["b", "c", "a"]
+    building.later("b")
+    assert sorted(names, key=building.turn) == ["c", "a", "b"]
     building.later("a")
-    assert building.waiting() == ["b", "c"]
+    assert sorted(names, key=building.turn) == ["c", "b", "a"]
+    building.over("b")
+    assert sorted(names, key=building.turn) == ["b", "c", "a"]

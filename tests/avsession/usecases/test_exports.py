@@ -1,5 +1,6 @@
 """A person's export: everything of theirs, any range of it, nothing for anybody else."""
 
+import asyncio
 import io
 import json
 import zipfile
@@ -9,7 +10,7 @@ import msgspec
 import pytest
 
 from avsession.audit import receipt
-from avsession.canonical import sha256_hex
+from avsession.canonical import b64, sha256_hex
 from avsession.config import Export as ExportSettings
 from avsession.errors import Conflict, Erased, LinkSpent, NotFound, TooMany
 from avsession.export_records import Export, Taken
@@ -129,7 +130,10 @@ async def test_nothing_plain_of_media_lies_anywhere(world: World) -> None:
 async def test_neither_database_nor_disk_opens_it_without_the_link(world: World) -> None:
     export = await prepared(world)
     row = await world.only(Export)
-    for key in ("", row.opens.hex(), parcel.download_key("another"), row.digest):
+    assert row.seals_to
+    for key in (
+        "", row.opens.hex(), parcel.download_key("another"), row.digest, b64(row.seals_to)
+    ):  # fmt: skip
         with pytest.raises(NotFound):
             await exports.file(world.app, export, key)
     async with world.store.write() as tx:  # somebody writes his own key's hash into the row
@@ -201,20 +205,81 @@ async def test_it_expires(world: World) -> None:
         await exports.file(world.app, export, key)
     await world.later(0)
     assert world.files("exports") == []
+    (told,) = (await exports.listed(world.app, world.customer.data_secret))["exports"]
+    assert (told["export"], told["state"]) == (export, "expired")
+    with pytest.raises(Conflict):
+        await exports.allow(world.app, world.customer.data_secret, export)
+    world.clock.forward(30 * DAY_S)
+    await world.later(0)
     assert not await world.find(Export)
 
 
-async def test_a_restart_in_the_middle_goes_on_when_its_person_looks(world: World) -> None:
+async def test_what_became_of_the_last_ones_counts_for_nothing_and_goes_with_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(preparing, "prepare", fails)
+        failed = await prepared(world)
+    ready = [await prepared(world) for _ in range(2)]
+    rows = (await exports.listed(world.app, world.customer.data_secret))["exports"]
+    assert failed not in {row["export"] for row in rows}
+    world.clock.forward(7 * DAY_S)
+    await world.later(0)
+    assert {row.state for row in await world.find(Export)} == {"expired"}
+    new = [await prepared(world) for _ in range(3)]
+    assert {row.id for row in await world.find(Export)} == set(new)
+    assert set(ready).isdisjoint(new)
+
+
+async def test_one_that_waits_beyond_its_time_has_failed_and_says_so(world: World) -> None:
+    await exports.start(world.app, world.customer.data_secret, "en")
+    await world.story()
+    world.clock.forward(7 * DAY_S)
+    await exports.expire(world.app)
+    assert await world.story() == "privacy.answered"
+    (row,) = (await exports.listed(world.app, world.customer.data_secret))["exports"]
+    assert row["state"] == "failed"
+    assert not await preparing.prepare_next(world.app)
+
+
+async def test_a_restart_in_the_middle_goes_on_by_itself(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Died after the parcel was written and before that was written down: nobody has the link's
+    secret but its person, who is not there."""
+    recording = await world.sealed()
     secret = world.customer.data_secret
     made = await exports.start(world.app, secret, "en")
+
+    async def dies(*_: object, **__: object) -> bool:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as dying:
+        dying.setattr(exports, "settle", dies)
+        with pytest.raises(asyncio.CancelledError):
+            await preparing.prepare_next(world.app)
+    assert world.files("exports") == [made["export"]]
     await world.restart()
-    assert not await preparing.prepare_next(world.app), "its key is nowhere"
-    (row,) = (await exports.listed(world.app, secret))["exports"]
-    assert (row["export"], row["state"]) == (made["export"], "waiting")
+    await exports.sweep(world.app)
     assert await preparing.prepare_next(world.app)
+    assert not await preparing.prepare_next(world.app)
     (row,) = (await exports.listed(world.app, secret))["exports"]
-    assert row["state"] == "ready"
+    assert (row["export"], row["state"]) == (made["export"], "ready")
     assert row["size"] == (await package(world, made["export"])).size
+    assert f"recordings/{recording}/customer.webm" in await unpacked(world, made["export"])
+
+
+async def test_so_many_may_wait(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "MOST", 1)
+    agent = await mydata.renew_link(world.app, world.agent.party)
+    await exports.start(world.app, agent, "en")
+    with pytest.raises(TooMany):
+        await exports.start(world.app, world.customer.data_secret, "en")
+    assert await preparing.prepare_next(world.app)
+    await prepared(world)
 
 
 async def test_a_track_that_is_destroyed_afterwards_is_gone_from_it(world: World) -> None:

@@ -64,7 +64,7 @@ async def test_a_renewed_link_ends_every_export_of_the_old_one(world: World, ren
     await world.sealed()
     export, key = await ready(world)
     _, reading = await exports.file(world.app, export, key)
-    waiting = await exports.start(world.app, world.customer.data_secret, "en")
+    await exports.start(world.app, world.customer.data_secret, "en")
     await renew(world)
     with pytest.raises(NotFound):
         await exports.file(world.app, export, key)
@@ -72,7 +72,7 @@ async def test_a_renewed_link_ends_every_export_of_the_old_one(world: World, ren
         await reading.read(0, reading.size)
     assert not await world.find(Export)
     assert world.files("exports") == []
-    assert world.app.building.key(waiting["export"]) is None
+    assert not await preparing.prepare_next(world.app), "what waited is not prepared any more"
 
 
 async def test_a_link_is_renewed_though_the_disk_is_away(
@@ -89,11 +89,13 @@ async def test_a_link_is_renewed_though_the_disk_is_away(
         await exports.file(world.app, export, key)
 
 
-async def test_an_erasure_takes_the_key_of_what_waits(world: World) -> None:
-    made = await exports.start(world.app, world.customer.data_secret, "en")
+async def test_an_erasure_takes_what_waits(world: World) -> None:
+    await exports.start(world.app, world.customer.data_secret, "en")
     await sessions.end_session(world.app, world.session, "test")
     await forget(world.app, world.customer.id)
-    assert world.app.building.key(made["export"]) is None
+    assert not await world.find(Export)
+    assert not await preparing.prepare_next(world.app)
+    assert world.files("exports") == []
 
 
 @pytest.mark.parametrize("how", ["withdrawn", "restricted"])

@@ -115,19 +115,13 @@ async def test_one_that_cannot_be_made_now_keeps_nobody_waiting(
     assert await state(world) == ["ready"]
 
 
-async def test_a_key_of_an_export_that_is_gone_is_dropped(world: World) -> None:
-    world.app.building.want("exp_gone", "a key")
-    assert not await preparing.prepare_next(world.app)
-    assert world.app.building.waiting() == []
-
-
-async def test_only_those_whose_key_is_here_are_looked_at(world: World) -> None:
-    """However many wait for their person to look at the page."""
-    made = await exports.start(world.app, world.customer.data_secret, "en")
-    row = (await world.find(Export))[0]
+async def test_one_from_before_there_were_keys_to_seal_to_says_that_it_failed(
+    world: World,
+) -> None:
+    await exports.start(world.app, world.customer.data_secret, "en")
+    (row,) = await world.find(Export)
     async with world.store.write() as tx:
-        for n in range(1001):
-            await tx.add(replace(row, id=f"exp_{n:026}", requested_ms=row.requested_ms - 1))
+        await tx.put(replace(row, seals_to=None))
     assert await preparing.prepare_next(world.app)
-    (done,) = await world.find(Export, id=made["export"])
-    assert done.state == exports.READY
+    assert await state(world) == ["failed"]
+    assert world.files("exports") == []
