@@ -82,11 +82,20 @@ class SeenByCustody:
         """Nothing: custody takes only what it can check."""
 
 
-async def seen(settings: Settings, log_key: VerifierKey) -> tuple[Anchor, ...]:
-    """What the log is held against besides its anchors: what custody saw, if it saw anything."""
+async def seen(
+    settings: Settings, log_key: VerifierKey, *, again: bool = False
+) -> tuple[Anchor, ...]:
+    """What the log is held against besides its anchors: what custody saw, if it saw anything.
+
+    ``again``: whoever asks will do so again soon. It is told CustodyUnavailable where custody does
+    not answer, which is no finding about the log while two processes start.
+    """
     if settings.custody.socket is None:
         return ()
-    anchor = SeenByCustody(RemoteCustody(Path(settings.custody.socket), log_key.text))
+    remote = RemoteCustody(Path(settings.custody.socket), log_key.text)
+    anchor = SeenByCustody(remote)
+    if again:
+        await remote.reach()
     try:
         nothing = await anchor.get() is None
     except AnchorInvalid:

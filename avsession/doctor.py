@@ -29,7 +29,7 @@ from avsession.certificates import faults, read
 from avsession.config import Settings
 from avsession.config_processes import port_range
 from avsession.custody import recipient_of
-from avsession.errors import AvsessionError, SettingsInvalid
+from avsession.errors import AvsessionError, CustodyUnavailable, SettingsInvalid
 from avsession.serve import Files, database_url
 from avsession.storage import snapshot
 from avsession.storage.engine import sqlite_file
@@ -209,9 +209,12 @@ async def _keys(settings: Settings, files: Files) -> Finding:
     for name in ("log.key", "grant.key"):
         if (files.root / "keys" / name).exists():
             keys.signing_key(files.root / "keys" / name)
-    recipient = await recipient_of(
-        settings, files.root / "custody", await auditing.key_of(settings)
-    )
+    log_key = await auditing.key_of(settings)
+    try:
+        recipient = await recipient_of(settings, files.root / "custody", log_key)
+    except CustodyUnavailable as error:
+        do = "Start avsession custody run; it must name this user's number in custody.users."
+        return _bad("keys", f"{settings.custody.socket} does not answer: {error}", do)
     return _fine("keys", f"legible; the custodian is {recipient[:16]}…")
 
 
@@ -265,20 +268,30 @@ async def _reach(settings: Settings, files: Files) -> Finding:
         context.load_verify_locations(own)
     try:
         async with asyncio.timeout(REACH_S):
-            reader, writer = await asyncio.open_connection(host, port, ssl=context)
-            path = f"{settings.base}/healthz"
-            head = f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
-            writer.write(head.encode())
-            status = (await reader.readline()).decode("latin-1").strip()
-            writer.transport.abort()
+            health = await _status(parts, f"{settings.base}/healthz", context)
+            page = await _status(parts, f"{settings.base}/signin", context)
     except (OSError, TimeoutError) as error:
         what = str(error) or type(error).__name__
         do = "Is the server running? Then see name, firewall, proxy and certificate."
         return _warn("reachability", f"{host}:{port} does not answer from here: {what}", do)
-    if " 200" not in status:
+    if " 200" not in health:
         do = "Something else answers there, or the proxy does not pass /healthz on."
-        return _bad("reachability", f"{settings.address}/healthz says {status!r}", do)
+        return _bad("reachability", f"{settings.address}/healthz says {health!r}", do)
+    if " 200" not in page:
+        do = "The proxy must be in proxy.trusted, and say by which scheme it was asked (PROXY.md)."
+        return _bad("reachability", f"{settings.address}/signin says {page!r}, to everybody", do)
     return _fine("reachability", f"{settings.address} leads here, as seen from this machine")
+
+
+async def _status(parts: urllib.parse.SplitResult, path: str, context: ssl.SSLContext) -> str:
+    """The status line of a path. Raises OSError, and ValueError when it has no end."""
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port or 443, ssl=context)
+    try:
+        head = f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode())
+        return (await reader.readline()).decode("latin-1").strip()
+    finally:
+        writer.transport.abort()
 
 
 async def _turn(settings: Settings, files: Files) -> Finding:
@@ -300,13 +313,15 @@ async def _limits(settings: Settings, files: Files) -> Finding:
     """Open files: a connection takes one, a leg some."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < DESCRIPTORS and soft != resource.RLIM_INFINITY:
-        do = f"Set LimitNOFILE (systemd) or ulimit -n to {DESCRIPTORS} or more."
-        return _warn("limits", f"{soft} open files (at most {hard})", do)
+        do = f"Set LimitNOFILE in the service's unit, or ulimit -n, to {DESCRIPTORS} or more."
+        return _warn("limits", f"{soft} open files for who runs this; it may ask for {hard}", do)
     return _fine("limits", f"{soft} open files")
 
 
 async def _ports(settings: Settings, files: Files) -> Finding:
     """The UDP ports of the recorder's legs: those that are set, or that the kernel gives."""
+    if not settings.recorders:
+        return _fine("udp", "this server starts no recorder; recorders' own settings name theirs")
     try:
         if settings.recorder.ports is not None:
             low, high = port_range(settings.recorder.ports)

@@ -351,7 +351,7 @@ async def _run(
     tasks.spawn(preparing.keep_preparing(app), name="exports")
     tasks.spawn(delivering.keep_delivering(app, HttpSender()), name="webhooks")
     tasks.spawn(journal.keep(app, FileJournal(files.anchor)), name="journal of erasures")
-    tasks.spawn(watching.keep_watching(app, _checking(settings, files, app)), name="log watch")
+    tasks.spawn(watching.keep_watching(app, checking(settings, files, app)), name="log watch")
     print(f"ready {settings.address}/", flush=True)
     if settings.is_loopback:
         for role, link in await sign_in_links(app):
@@ -381,15 +381,15 @@ async def _sign_all(app: Services) -> None:
         log.warning("the last leaves are under no checkpoint: %s", error.code)
 
 
-def _checking(settings: Settings, files: Files, app: Services) -> watching.Check:
+def checking(settings: Settings, files: Files, app: Services) -> watching.Check:
     """A full verification of the log on a thread and a connection of its own: a long log takes a
-    while, and nobody's call waits for it."""
+    while, and nobody's call waits for it. Raises CustodyUnavailable: it is asked again soon."""
 
     async def verified() -> Report:
         store = SqlStore(database_url(settings, files))
         try:
             key = app.notary.key
-            anchors = (*app.notary.anchors, *await seen(settings, key))
+            anchors = (*app.notary.anchors, *await seen(settings, key, again=True))
             return await evidence.verify(store, key, anchors)
         finally:
             await store.close()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
 from avsession.errors import MessageInvalid, SettingsInvalid
@@ -47,6 +48,18 @@ def read_credential(path: Path) -> str:
     if not 16 <= len(secret) <= 512 or not secret.isprintable():
         raise SettingsInvalid("The recorder's credential file holds no credential.")
     return secret
+
+
+def what(error: Exception) -> str:
+    """What went wrong, for whoever runs this: no address, and nothing that the other side said."""
+    kind = type(error).__name__
+    if isinstance(error, InvalidStatus):
+        return f"{kind}: HTTP {error.response.status_code}"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"{kind}: {error.verify_message}"
+    if isinstance(error, OSError) and error.errno and error.errno > 0:
+        return f"{kind}: {os.strerror(error.errno)}"
+    return kind
 
 
 class Link:
@@ -112,7 +125,7 @@ class Link:
                     attempt = 0
                     await self._talk(connection)
             except (OSError, WebSocketException, TimeoutError) as error:
-                log.info("no link to signaling: %s", type(error).__name__)
+                log.info("no link to signaling: %s", what(error))
             wait_s = BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)]
             attempt += 1
             await asyncio.sleep(wait_s * (1 + secrets.randbelow(500) / 1000))

@@ -22,8 +22,8 @@ from avsession.errors import CustodyRefused, CustodyUnavailable, SettingsInvalid
 from avsession.records import Leaf
 from avsession.sealing.custody import LocalCustody
 from avsession.sealing.remote import RemoteCustody
-from avsession.serve import Files, close_store, open_services
-from avsession.usecases import evidence
+from avsession.serve import Files, checking, close_store, open_services
+from avsession.usecases import evidence, watching
 from signaling.hub import Hub
 from tests.support.custody import SmallLog
 
@@ -158,6 +158,25 @@ async def test_what_custody_saw_is_held_against_the_log(place: Path) -> None:
     with pytest.raises(Exception, match="does not say"):
         await anchor.get()
     assert await custody.seen(Settings(), SmallLog().key) == ()
+
+
+async def test_a_server_that_starts_before_custody_asks_again(place: Path) -> None:
+    """It would say for a day that the log does not verify, though nobody had looked."""
+    files = Files(place / "data")
+    app = await open_services(Settings(), files, Hub())
+    try:
+        check = checking(settings(place), files, app)
+        with pytest.raises(CustodyUnavailable):
+            await check()
+        with pytest.raises(CustodyUnavailable):
+            await watching.full(app, check)
+        assert (app.watch.problem, app.watch.checking) == (None, False)
+        (place / "run").mkdir()
+        async with running(place, None):
+            await watching.full(app, check)
+        assert app.watch.state()["ok"] is True
+    finally:
+        await close_store(app)
 
 
 async def test_without_a_socket_custody_is_in_the_server(tmp_path: Path) -> None:

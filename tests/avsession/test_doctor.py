@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import json
 import sqlite3
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 from avsession import doctor, keys
 from avsession.__main__ import run
 from avsession.config import Settings
-from avsession.config_processes import Recorder
+from avsession.config_processes import Custody, Recorder
 from avsession.doctor import CHECKS, Finding, examine, holds
 from avsession.serve import Files
 from tests.avsession.test_certificates import make
@@ -162,6 +164,49 @@ def test_ports_and_limits(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     assert of(data, "udp", few).result == "warn"
     wide = Settings(data=str(data.folder), recorder=Recorder(ports="40000-49999"))
     assert of(data, "udp", wide).result == "ok"
+    none = of(data, "udp", Settings(data=str(data.folder), recorders=0))
+    assert (none.result, "ports" in none.found) == ("ok", False)
     for soft, result in ((1024, "warn"), (65_536, "ok")):
         monkeypatch.setattr("avsession.doctor.resource.getrlimit", lambda _, n=soft: (n, n))
         assert of(data, "limits").result == result
+
+
+def test_custody_that_does_not_answer(data: Data, tmp_path: Path) -> None:
+    away = Settings(data=str(data.folder), custody=Custody(socket=str(tmp_path / "none")))
+    found = of(data, "keys", away)
+    assert (found.result, found.found.startswith(str(tmp_path / "none"))) == ("bad", True)
+    assert "avsession custody run" in found.do
+
+
+@pytest.mark.parametrize(
+    ("page", "health", "result"),
+    [("200 OK", "200 OK", "ok"), ("403 Forbidden", "200 OK", "bad"), ("200 OK", "502 No", "bad")],
+    ids=["well", "a proxy that is not trusted", "nothing behind the proxy"],
+)
+def test_a_proxy_that_is_not_trusted_is_found(
+    data: Data, page: str, health: str, result: str
+) -> None:
+    """Health answers any proxy, pages do not: the address leads here, and nobody can sign in."""
+    folder = data.folder / "keys"
+    chain, key, authority = keys.local_certificate(folder, datetime.datetime.now(datetime.UTC))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(chain, key)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        path = (await reader.readuntil(b"\r\n\r\n")).split()[1]
+        status = {b"/healthz": health, b"/signin": page}[path]
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+    async def look() -> Finding:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            settings = Settings(data=str(data.folder), public_url=f"https://localhost:{port}")
+            return await CHECKS["reachability"](settings, Files.of(settings))
+
+    assert authority == folder / "ca.pem"
+    found = asyncio.run(look())
+    assert found.result == result, found
+    assert bool(found.do) == (result != "ok")

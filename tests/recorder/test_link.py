@@ -1,5 +1,8 @@
 import asyncio
+import errno
 import http
+import socket
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,7 @@ from avsession.messages import (
 )
 from avsession.tasks import Tasks
 from recorder import link as link_module
-from recorder.link import MAX_BAD_MESSAGES, Link, read_credential
+from recorder.link import MAX_BAD_MESSAGES, Link, read_credential, what
 
 GOOD = encode(HeartbeatReply(sent=1.0, server_ms=2.0, live=()))
 
@@ -122,10 +125,14 @@ async def test_comes_back_whenever_it_breaks(ends: Ends) -> None:
     assert link.connected
 
 
-async def test_a_refused_credential_is_tried_again(ends: Ends) -> None:
+async def test_a_refused_credential_is_tried_again(
+    ends: Ends, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "recorder.link")
     ends.refuse = True
     link = await ends.start()
     await ends.until(lambda: len(ends.requests) >= 3)
+    assert "no link to signaling: InvalidStatus: HTTP 403" in caplog.messages
     assert not link.connected
     link.send(Heartbeat(sent=1.0))  # nobody there: dropped
     assert ends.lost == 0
@@ -207,3 +214,25 @@ def test_reads_a_credential(tmp_path: Path) -> None:
     assert read_credential(path) == "a-credential-of-the-tests"
     with pytest.raises(SettingsInvalid):
         read_credential(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('192.0.2.7', 443)"),
+            "ConnectionRefusedError: Connection refused",
+        ),
+        (socket.gaierror(socket.EAI_NONAME, "calls.example.com"), "gaierror"),
+        (TimeoutError(), "TimeoutError"),
+    ],
+    ids=["refused", "no such name", "silent"],
+)
+def test_why_there_is_no_link_is_said_without_an_address(error: Exception, said: str) -> None:
+    assert what(error) == said
+
+
+def test_a_certificate_that_is_not_trusted_says_why() -> None:
+    error = ssl.SSLCertVerificationError(1, "all of it")
+    error.verify_message = "self-signed certificate"
+    assert what(error) == "SSLCertVerificationError: self-signed certificate"

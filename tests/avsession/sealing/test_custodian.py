@@ -121,6 +121,35 @@ async def test_only_the_users_that_are_set_are_answered(tmp_path: Path, log: Sma
         writer.close()
 
 
+@pytest.mark.parametrize("further", [0, 2], ids=["its own user", "another"])
+async def test_only_a_stranger_is_told_of(
+    tmp_path: Path, further: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`custody check` runs as custody's own user, every 30 s in docker-compose.yml."""
+    user = os.geteuid()
+    users = frozenset({user + 1})
+    async with custodian(tmp_path / "custody", lambda: NOON_MS, users=users) as path:
+        monkeypatch.setattr("avsession.sealing.custodian.os.geteuid", lambda: user + further)
+        reader, writer = await asyncio.open_unix_connection(path)
+        assert await reader.read() == b""
+        writer.close()
+    told = [line for line in caplog.messages if "is not let in" in line]
+    assert len(told) == (1 if further else 0)
+
+
+async def test_a_track_that_never_was_is_not_told_of(
+    path: Path, log: SmallLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    """/readyz asks so whether custody answers."""
+    caplog.set_level("INFO", "avsession.custody")
+    custody = remote(path, log)
+    assert await custody.destroy(TRK) is False
+    assert "destroyed" not in caplog.messages
+    await custody.create(REC, TRK)
+    assert await custody.destroy(TRK) is True
+    assert caplog.messages.count("destroyed") == 1
+
+
 async def test_the_socket_is_for_its_user_and_group(path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o660
 
