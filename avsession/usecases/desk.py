@@ -3,9 +3,10 @@ about it. All of it logged."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from avsession.errors import Conflict, NotFound
+from avsession.errors import Conflict, Invalid, NotFound
 from avsession.ports import Reader
 from avsession.privacy.requests import Right, State, Step, is_late
 from avsession.records import PrivacyRequest
@@ -120,11 +121,17 @@ async def _view(tx: Reader, row: PrivacyRequest, now: int) -> dict[str, Any]:
 
 
 async def enter(
-    app: Services, who: Principal, party_id: str, right: Right, text: str
+    app: Services,
+    who: Principal,
+    party_id: str,
+    right: Right,
+    text: str,
+    purposes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Enter a request that came by another way; it waits until it is verified who asks.
 
-    An erasure or a restriction that waits already is not entered again: it is answered with.
+    An objection names the purposes objected to, as a person's own does. An erasure or a restriction
+    that waits already is not entered again: it is answered with.
 
     Raises NotFound, Invalid, TooMany.
     """
@@ -134,16 +141,23 @@ async def enter(
         session, party = await load(tx, party_id)
         if not party.name:
             raise NotFound("This person was erased.")
+        if right is Right.OBJECT:
+            await rights.check_purposes(app, tx, session, purposes)
+        elif purposes:
+            raise Invalid(rights.NOTHING_ELSE)
         row = None
         if right in CARRIED_OUT:
             row = await requests.waiting_for(tx, party.id, right)
         if row is None:
-            row = await requests.receive(app, tx, session, party, right, text=text, who=who)
+            row = await requests.receive(
+                app, tx, session, party, right, text=text, purposes=purposes, who=who
+            )
         return await _view(tx, row, app.clock.now_ms())
 
 
 async def verify(app: Services, who: Principal, request: str, how: str) -> dict[str, Any]:
-    """It is known who asks; ``how`` that was found out is written down."""
+    """It is known who asks; ``how`` that was found out is written down. From now on an objection
+    restricts what it is about, as a person's own does at once."""
     return await _step(app, who, request, Step.VERIFIED, how)
 
 
@@ -178,12 +192,19 @@ async def _step(
         if step is Step.ANSWER and row.right in CARRIED_OUT:
             raise Conflict("Carry it out, or refuse it with a reason.")
         row = await requests.step(app, tx, row, step, told=text, who=who)
+        objects = row.right == Right.OBJECT and step is Step.VERIFIED and bool(row.purposes)
+        if objects:
+            await restricting.place(
+                app, tx, row, restricting.OBJECTION, purposes=row.purposes, who=who
+            )
         if step in (Step.ANSWER, Step.REFUSE):
             for standing in await restricting.of_request(tx, row.id):
                 if step is Step.ANSWER and standing.why == restricting.OBJECTION:
                     await restricting.narrow(app, tx, standing, who)
                 else:
                     await restricting.lift(app, tx, standing, who=who, told=text)
+    if objects:
+        await rights.shut_now(app, row.party)
     if row.right == Right.OBJECT and step is Step.ANSWER:
         await objecting.carry_out(app, row.party)
     async with app.store.read() as tx:

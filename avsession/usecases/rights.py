@@ -33,6 +33,7 @@ TO_THE_DESK = (Right.ACCESS, Right.RECTIFY, Right.OBJECT, Right.COMPLAIN)
 """What can be put to the desk in words; the others are done at once."""
 WORDS = (Right.RECTIFY, Right.COMPLAIN)
 """Those that say nothing without words."""
+NOTHING_ELSE = "Purposes are objected to, nothing else."
 MIN_TEXT = 3
 MAX_CONTACT = 200
 
@@ -64,9 +65,9 @@ async def ask(
             return requests.view(await requests.load(tx, said["request"]))
         session, party = await load(tx, holder.id)
         if right is Right.OBJECT:
-            await _check_purposes(app, tx, session, purposes)
+            await check_purposes(app, tx, session, purposes)
         elif purposes:
-            raise Invalid("Purposes are objected to, nothing else.")
+            raise Invalid(NOTHING_ELSE)
         row = await requests.receive(app, tx, session, party, right, text=text, purposes=purposes)
         if right is Right.OBJECT:
             await restricting.place(app, tx, row, restricting.OBJECTION, purposes=purposes)
@@ -76,10 +77,13 @@ async def ask(
     return requests.view(row)
 
 
-async def _check_purposes(
+async def check_purposes(
     app: Services, tx: Reader, session: Session, purposes: Sequence[str]
 ) -> None:
-    """They are purposes that there are, or that something of this session was recorded for."""
+    """They are purposes that there are, or that something of this session was recorded for.
+
+    Raises Invalid when they are not, when there are none, or one stands twice.
+    """
     known = {purpose.id for purpose in app.settings.consent.purposes}
     for recording in await tx.find(Recording, session=session.id):
         known |= set(recording.purposes)
@@ -152,7 +156,7 @@ async def shut(
 
 
 async def shut_now(app: Services, party: str) -> None:
-    """After the commit of :func:`shut`: end what runs and what is watched."""
+    """After the commit of a restriction: end what runs and what is watched."""
     await _shut(app, party)
 
 

@@ -105,6 +105,26 @@ async def test_a_person_and_the_desk(browser: Browser, product: Product, tmp_pat
     await expect(admin.page.locator("#reminder")).to_have_text("0 waiting, 0 late")
     await expect(table.get_by_role("button", name="Play")).to_be_enabled()
 
+    # an objection that came by letter names its purposes, and restricts once it is known who asks
+    await admin.page.locator("#recordings button.link").first.click()
+    await admin.click(f"Enter a privacy request: {NAME}")
+    entering = admin.dialog("Enter a privacy request")
+    boxes = entering.get_by_role("checkbox")
+    await expect(boxes.first).to_be_hidden()
+    await entering.get_by_label("Right").select_option("object")
+    for n in range(await boxes.count()):
+        await boxes.nth(n).set_checked(n == 0)
+    await expect(boxes.first).to_be_checked()
+    await seen.check("desk-enter-objection")
+    await entering.get_by_label("What was asked, and how it came").fill("Brief vom 3. Mai")
+    await entering.get_by_role("button", name="Enter a privacy request").click()
+    await expect(entering).to_have_count(0)
+    await admin.page.get_by_role("link", name="Privacy requests").click()
+    await expect(rows.get_by_text("Objects to:").first).to_be_visible()
+    await decides(admin, "Verify", "Objection", "How it was established", "Rückruf")
+    await expect(rows.get_by_text("recordings restricted")).to_be_visible()
+    await decides(admin, "Refuse", "Objection", words, "Ein Irrtum")
+
     # what the person reads of it
     await person.page.reload()
     await sees(person, "Antwort: Es tut uns leid")

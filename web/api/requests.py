@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
+import msgspec
 from msgspec import Meta
 
 from avsession.errors import Conflict, NotFound, SessionLive, TooMany
-from avsession.messages.common import Id
+from avsession.messages.common import Id, Purpose
 from avsession.privacy.requests import Right
 from avsession.usecases import desk
 from avsession.usecases.permissions import PRIVACY_DESK, Principal
@@ -24,11 +25,15 @@ Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 
 
 class Enter(Body, frozen=True, kw_only=True):
-    """A request that came by another way: for whom, which right, and what was asked."""
+    """A request that came by another way: for whom, which right, and what was asked.
+
+    ``purposes``: those objected to; an objection needs at least one.
+    """
 
     party: Id
     right: Right
     text: Text
+    purposes: Annotated[list[Purpose], Meta(max_length=16)] = msgspec.field(default_factory=list)
 
 
 class Told(Body, frozen=True, kw_only=True):
@@ -50,7 +55,7 @@ async def get_figures(call: Call[Nothing]) -> object:
 async def enter(call: Call[Enter]) -> object:
     """Enter a request; it waits until it is verified who asks."""
     body = call.body
-    return await desk.enter(call.app, call.who, body.party, body.right, body.text)
+    return await desk.enter(call.app, call.who, body.party, body.right, body.text, body.purposes)
 
 
 Act = Callable[[Services, Principal, str, str], Awaitable[object]]

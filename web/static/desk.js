@@ -4,8 +4,9 @@
 
 import { post } from "./api.js";
 import { ask, lines } from "./ask.js";
-import { button, el } from "./dom.js";
+import { button, el, show } from "./dom.js";
 import { dateTime, list, sentence, t } from "./i18n.js";
+import { boxes } from "./purposes.js";
 import { cell } from "./timeline.js";
 import { confirmed } from "./stepup.js";
 
@@ -150,27 +151,36 @@ const RIGHTS = ["access", "export", "rectify", "restrict", "object", "erase", "c
 const OF_STAFF = RIGHTS.filter((right) => right !== "export");
 
 /**
- * Enter a request that came by another way, for somebody of a session.
+ * Enter a request that came by another way, for somebody of a session. An objection names the
+ * purposes, as on the person's own page.
  * @param {{party: string, name: string}} party
+ * @param {string[]} purposes what can be objected to
+ * @param {(purpose: string) => string} labelOf
  */
-export function enter(party) {
-  return entering(party.name, RIGHTS, (said) => post("/api/admin/requests", { party: party.party, ...said }));
+export function enter(party, purposes, labelOf) {
+  return entering(party.name, RIGHTS, (said) => post("/api/admin/requests", { party: party.party, ...said }), purposes, labelOf);
 }
 
 /**
  * @param {string} name
  * @param {string[]} rights
- * @param {(said: {right: string, text: string}) => Promise<unknown>} put
+ * @param {(said: {right: string, text: string, purposes?: string[]}) => Promise<unknown>} put
+ * @param {string[]} [purposes]
+ * @param {(purpose: string) => string} [labelOf]
  */
-function entering(name, rights, put) {
+function entering(name, rights, put, purposes = [], labelOf = String) {
   const right = el("select", { id: "desk-right" });
   for (const one of rights) right.append(el("option", { value: one }, sentence("right", one)));
   const text = lines("desk-text");
+  const { group, ticked } = boxes(purposes, labelOf);
+  const objects = () => right.value === "object" && purposes.length > 0;
+  show(group, objects());
+  right.addEventListener("change", () => show(group, objects()));
   /** @type {[string, string, HTMLElement][]} */
-  const fields = [["desk-right", "desk.right", right], ["desk-text", "desk.enter_label", text]];
+  const fields = [["desk-right", "desk.right", right], ["", "", group], ["desk-text", "desk.enter_label", text]];
   const explained = [el("p", {}, t("desk.enter_explain", { name }))];
   return ask("desk.enter", explained, fields, async () => {
-    await put({ right: right.value, text: text.value });
+    await put({ right: right.value, text: text.value, ...(objects() ? { purposes: ticked() } : {}) });
   });
 }
 

@@ -9,6 +9,7 @@ import { destructions } from "./certificate.js";
 import { button, el, randomKey } from "./dom.js";
 import { dateTime, language, list, sentence, t } from "./i18n.js";
 import { labelOf } from "./mydata.js";
+import { boxes } from "./purposes.js";
 
 const WAITING = ["open", "verifying", "extended"];
 
@@ -165,17 +166,12 @@ function rectify(data, secret) {
  * @param {About} about
  */
 function object(data, secret, about) {
-  const ids = new Set([...data.recordings.flatMap(({ purposes }) => purposes), ...about.purposes.map(({ id }) => id)]);
-  const boxes = [...ids].map((id) => {
-    const box = el("input", { type: "checkbox", value: id, checked: true });
-    return { box, row: el("label", { class: "tick" }, box, el("span", {}, labelOf(id))) };
-  });
+  const ids = [...data.recordings.flatMap(({ purposes }) => purposes), ...about.purposes.map(({ id }) => id)];
+  const { group, ticked } = boxes(ids, labelOf);
   const text = lines("right-text");
   const key = randomKey();
-  const group = el("fieldset", { class: "plain" }, el("legend", {}, t("rights.purposes")), ...boxes.map(({ row }) => row));
   return ask("rights.object", "rights.object_explain", [["", "", group], ["right-text", "rights.why", text]], async () => {
-    const purposes = boxes.filter(({ box }) => box.checked).map(({ box }) => box.value);
-    await post("/api/my-data/requests", { secret, right: "object", text: text.value, purposes, key });
+    await post("/api/my-data/requests", { secret, right: "object", text: text.value, purposes: ticked(), key });
   }, "rights.send");
 }
 

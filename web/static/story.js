@@ -15,13 +15,15 @@ import { render } from "./notice.js";
 
 /**
  * @param {AdminSessionDetail} session
+ * @param {string[]} configured the purposes that there are today
  * @param {(purpose: string) => string} labelOf
  * @param {(sha256: string, language: string) => unknown} showNotice
  * @param {() => unknown} changed called when something of the session has changed
  * @param {(error: unknown) => void} failed
  * @returns {HTMLElement[]}
  */
-export function story(session, labelOf, showNotice, changed, failed) {
+export function story(session, configured, labelOf, showNotice, changed, failed) {
+  const purposes = [...session.recordings.flatMap((one) => one.purposes), ...configured];
   const parties = session.parties.map(({ party, name, role, language, joined_ms, left_ms }) =>
     el(
       "li",
@@ -29,7 +31,7 @@ export function story(session, labelOf, showNotice, changed, failed) {
       `${name || t("admin.nobody")} (${sentence("role", role)}${language ? `, ${language}` : ""})`,
       joined_ms ? ` · ${t("admin.joined", { when: dateTime(joined_ms) })}` : "",
       left_ms ? ` · ${t("admin.left", { when: dateTime(left_ms) })}` : "",
-      ...(name ? [" ", enterButton(party, name, changed)] : []),
+      ...(name ? [" ", enterButton(party, name, purposes, labelOf, changed)] : []),
     ),
   );
   const head = ["admin.time", "admin.who", "admin.event", "admin.purposes", "admin.notice", "admin.leaf"];
@@ -61,11 +63,13 @@ export function story(session, labelOf, showNotice, changed, failed) {
 /**
  * @param {string} party
  * @param {string} name
+ * @param {string[]} purposes
+ * @param {(purpose: string) => string} labelOf
  * @param {() => unknown} changed
  */
-function enterButton(party, name, changed) {
+function enterButton(party, name, purposes, labelOf, changed) {
   const start = async () => {
-    if (await enter({ party, name })) changed();
+    if (await enter({ party, name }, purposes, labelOf)) changed();
   };
   return button(t("desk.enter"), start, { class: "link", "aria-label": `${t("desk.enter")}: ${name}` });
 }

@@ -2,10 +2,10 @@
 
 import pytest
 
-from avsession.errors import Restricted
+from avsession.errors import Invalid, Restricted
 from avsession.privacy.requests import Right
 from avsession.recording import State
-from avsession.records import Certificate, Recording, TrackRecord
+from avsession.records import Certificate, Recording, Restriction, TrackRecord
 from avsession.usecases import (
     desk,
     erasure,
@@ -62,6 +62,40 @@ async def test_what_nothing_else_justifies_is_destroyed_with_a_certificate(world
     assert await state(world, left) is State.ERASED, "by the two of them together"
     data = await mydata.my_data(world.app, world.customer.data_secret)
     assert [one["certificates"][0]["reason"] for one in data["recordings"]] == ["objected"] * 2
+    report = await verified(world)
+    assert report.ok, report.findings
+
+
+async def test_one_entered_at_the_desk_names_its_purposes_too(world: World) -> None:
+    gone = await world.sealed("quality")
+    left = await world.sealed("quality", "evidence")
+    await sessions.end_session(world.app, world.session, "test")
+    who = world.customer.id
+
+    async def enter(*purposes: str, right: Right = Right.OBJECT) -> str:
+        made = await desk.enter(world.app, world.admin, who, right, "by letter", purposes)
+        assert made["purposes"] == list(purposes)
+        return str(made["request"])
+
+    for wrong in ((), ("quality", "quality"), ("something else",)):
+        with pytest.raises(Invalid):
+            await enter(*wrong)
+    with pytest.raises(Invalid):
+        await enter("quality", right=Right.COMPLAIN)
+    request = await enter("quality")
+    await review.open_recording(world.app, world.admin, gone, "a case", "quality")
+    assert not await world.find(Restriction), "nobody knows yet who asks"
+    await desk.verify(world.app, world.admin, request, "called back")
+    with pytest.raises(Restricted):
+        await review.open_recording(world.app, world.admin, gone, "a case", "quality")
+    (told,) = (await mydata.my_data(world.app, world.customer.data_secret))["restrictions"]
+    assert (told["why"], told["purposes"]) == ("objection", ["quality"])
+    await desk.answer(world.app, world.admin, request, "You are right")
+    assert await state(world, gone) is State.ERASED
+    assert await state(world, left) is State.SEALED
+    again = await enter("evidence")
+    await desk.refuse(world.app, world.admin, again, "Nobody of that name asked")
+    assert await state(world, left) is State.SEALED
     report = await verified(world)
     assert report.ok, report.findings
 

@@ -47,6 +47,16 @@ async def test_a_request_from_its_entry_to_its_end(site: Site, story: Story) -> 
     assert (figures.json["answered"], figures.json["refused"]) == (2, 1)
 
 
+async def test_an_objection_is_entered_with_its_purposes(site: Site, story: Story) -> None:
+    body = {"party": story.call.customer, "right": "object", "text": "by letter"}
+    for purposes in ([], ["what nobody is asked for"]):
+        answer = await site.post(DESK, body | {"purposes": purposes}, cookie=story.admin)
+        assert (answer.status, answer.code) == (400, "invalid")
+    made = await site.post(DESK, body | {"purposes": ["quality"]}, cookie=story.admin)
+    assert made.json["purposes"] == ["quality"]
+    assert (await said(site, story, "verify", made.json["request"], "called back"))["restricts"]
+
+
 async def test_what_waits_is_a_figure_for_machines(site: Site, story: Story) -> None:
     await entered(site, story, "complain")
     site.clock.forward(40 * 86_400)

@@ -84,7 +84,8 @@ function draw() {
   const picture = byId("timeline", HTMLElement);
   show(picture, drawn !== null);
   if (drawn) picture.replaceChildren(...timeline(drawn));
-  if (shown) place.replaceChildren(...story(shown, labelOf, showNotice, again, (error) => say(explain(error))));
+  const purposes = about.purposes.map(({ id }) => id);
+  if (shown) place.replaceChildren(...story(shown, purposes, labelOf, showNotice, again, (error) => say(explain(error))));
 }
 
 /** @param {string} id of a purpose */
