@@ -8,16 +8,28 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
-FIELDS = ("session", "recording", "worker", "party", "reason", "code")
+FIELDS = ("session", "recording", "track", "leaf", "worker", "party", "reason", "code")
 """Extra fields that a record may carry: identifiers and codes."""
 
 SESSION: ContextVar[str | None] = ContextVar("session", default=None)
 """The session that this task works for: it stands in each of its lines, so that one identifier
 leads through everything that server, signaling and recorder say of a call. It is the session's own
 identifier: no secret of a link, and nothing of a person."""
+
+
+@contextmanager
+def about(session: str) -> Iterator[None]:
+    """What is done inside is done for this session; custody is told which, for its own log."""
+    before = SESSION.set(session)
+    try:
+        yield
+    finally:
+        SESSION.reset(before)
 
 
 QUIET = (

@@ -59,7 +59,7 @@ class Capture:
         metrics: Metrics | None = None,
     ) -> None:
         self.recording = chain.recording
-        self._told = {"recording": chain.recording}
+        self.told = {"recording": chain.recording}
         """What each line of the log says of it besides."""
         self.gate = Gate(chain.generation)
         self._finishing_ms: float | None = None
@@ -87,6 +87,7 @@ class Capture:
             send=lambda _number, line: send(ManifestLine(recording=self.recording, line=line)),
             on_failure=self.fail,
             now_ms=legs.now_ms,
+            told=self.told,
         )
 
     @property
@@ -145,8 +146,8 @@ class Capture:
         self._parties = {
             party: self._party(grant, party, writer) for party, writer in writers.items()
         }
-        self._told["session"] = grant.session
-        log.info("gate open, generation %d", grant.generation, extra=self._told)
+        self.told["session"] = grant.session
+        log.info("gate open, generation %d", grant.generation, extra=self.told)
 
     def measure(self) -> int:
         """Count what the legs have counted; how many of them are connected."""
@@ -248,7 +249,7 @@ class Capture:
         written is offered again for a while, since a domain may be away only for a moment.
         """
         self.journal.answered(number)
-        log.warning("entry %d refused", number, extra={**self._told, "code": code})
+        log.warning("entry %d refused", number, extra={**self.told, "code": code})
         if code == "segment.refused":
             self.journal.post(partial(self._refused, number))
             return
@@ -273,7 +274,7 @@ class Capture:
         """Tell the server that this recording cannot go on here, and why."""
         self._metrics.count("failures_total")
         self._interrupted = True
-        log.error("the recording stops", extra={**self._told, "reason": reason})
+        log.error("the recording stops", extra={**self.told, "reason": reason})
         generation = self.gate.generation
         if generation is None:
             return
@@ -363,7 +364,7 @@ class Capture:
             self.journal.post(partial(self._entries.detach, generation, reason))
         log.info(
             "gate closed, generation %d, %d frames dropped",
-            generation, dropped, extra={**self._told, "reason": reason},
+            generation, dropped, extra={**self.told, "reason": reason},
         )  # fmt: skip
 
     def _maybe_end(self, now_ms: float) -> None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from functools import partial
+from types import MappingProxyType
 
 from avsession.errors import AvsessionError
 from avsession.tasks import Tasks
@@ -43,9 +44,11 @@ class Journal:
         send: Callable[[int, str], None],
         on_failure: Callable[[str], None],
         now_ms: Callable[[], float],
+        told: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        """``told``: what each line of the log says besides."""
         self.chain = chain
-        self._executor, self._send = executor, send
+        self._executor, self._send, self._told = executor, send, told
         self._on_failure, self._now_ms = on_failure, now_ms
         self._jobs: asyncio.Queue[Callable[[], None]] = asyncio.Queue(MAX_JOBS)
         self._synced = False
@@ -170,10 +173,12 @@ class Journal:
                 try:
                     await loop.run_in_executor(self._executor, self._work, jobs)
                 except OSError as error:
-                    log.warning("the spool cannot be written: errno %s", error.errno)
+                    told = dict(self._told)
+                    log.warning("the spool cannot be written: errno %s", error.errno, extra=told)
                     self._on_failure("disk.failed")
                 except (AvsessionError, ValueError) as error:
-                    log.warning("a job of the spool failed: %s", type(error).__name__)
+                    told = dict(self._told)
+                    log.warning("a job of the spool failed: %s", type(error).__name__, extra=told)
                     self._on_failure("spool.failed")
                 finally:
                     self._busy_since = None

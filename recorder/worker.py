@@ -173,7 +173,7 @@ class Worker:
                     capture.tick(now_ms)
                 except Exception:
                     # one recording's fault must not stop the ticks of the others
-                    log.exception("a recording failed", extra={"recording": capture.recording})
+                    log.exception("a recording failed", extra=capture.told)
                     capture.fail("worker.failed")
                 if capture.settled:
                     del self._captures[capture.recording]
@@ -245,7 +245,8 @@ class Worker:
             case EntryRefused() if capture := self._captures.get(message.recording):
                 capture.refused(message.n, message.code)
             case _:
-                log.warning("signaling named a recording that is not here")
+                told = {"recording": getattr(message, "recording", "none")}
+                log.warning("signaling named a recording that is not here", extra=told)
 
     async def _welcome(self, message: WorkerWelcome) -> None:
         self._legs.welcome(message)
@@ -280,7 +281,8 @@ class Worker:
         capture = self._captures.get(message.recording)
         party = capture and capture.party(message.generation, message.party)
         if not party:
-            log.warning("a message for a leg that is not live was ignored")
+            told = capture.told if capture else {"recording": message.recording}
+            log.warning("a message for a leg that is not live was ignored", extra=told)
         elif isinstance(message, LegAnswered):
             await party.answer(message.sdp)
         elif isinstance(message, LegTrickled):
@@ -296,9 +298,11 @@ class Worker:
             self._waiting.append(order)
             return
         recording, generation = "", 0
+        told: dict[str, str] = {}
         try:
             grant = self._check(order.grant)
             recording, generation = grant.recording, grant.generation
+            told = {"recording": recording, "session": grant.session}
             capture = await self._open(grant, order.resume)
             try:
                 self._legs.relays[recording] = order.ice_servers
@@ -309,7 +313,7 @@ class Worker:
                 raise
         except (AvsessionError, OSError, LookupError) as error:
             code = error.code if isinstance(error, AvsessionError) else Unavailable.code
-            log.warning("a grant was refused", extra={"recording": recording, "code": code})
+            log.warning("a grant was refused", extra={**told, "code": code})
             self._link.send(GrantRefused(recording=recording, generation=generation, code=code))
 
     def _check(self, token: str) -> Grant:

@@ -53,6 +53,8 @@ class Question(
     """What every question carries: the version, and the public key of the log that is served."""
 
     log: Annotated[str, Meta(min_length=1, max_length=512)]
+    session: Id | None = None
+    """For which session it is asked: for custody's lines alone, nothing is decided by it."""
     v: Literal[1] = VERSION
 
 

@@ -130,11 +130,13 @@ class Custodian:
         return user in self._users
 
     async def _said(self, data: bytes) -> Answer:
+        asked: wire.AnyQuestion | None = None
         try:
-            return await self._answer(wire.question(data))
+            asked = wire.question(data)
+            return await self._answer(asked)
         except AvsessionError as error:
             if isinstance(error, CustodyRefused):
-                log.warning("refused: %s", error)
+                log.warning("refused: %s", error, extra=_told(asked))
             return Answer(error=error.code, sentence=str(error)[:500])
 
     async def _answer(self, asked: wire.AnyQuestion) -> Answer:
@@ -146,13 +148,15 @@ class Custodian:
             case wire.AskHead():
                 return Answer(recipient=self._custody.recipient, head=await self._head.get())
             case wire.AskCreate(recording=recording, track=track):
-                return Answer(recipient=await self._custody.create(recording, track))
+                recipient = await self._custody.create(recording, track)
+                log.info("made", extra=_told(asked, recording=recording, track=track))
+                return Answer(recipient=recipient)
             case wire.AskUnwrap():
                 return await self._unwrap(asked, key)
             case wire.AskDestroy(track=track):
                 gone = await self._custody.destroy(track)
                 if gone:  # whether we answer is asked with tracks that never were
-                    log.info("destroyed", extra={"track": track})
+                    log.info("destroyed", extra=_told(asked, track=track))
                 return Answer(destroyed=gone)
 
     async def _unwrap(self, asked: wire.AskUnwrap, key: VerifierKey) -> Answer:
@@ -173,11 +177,17 @@ class Custodian:
             if kept is None or head.size > kept.size:
                 await self._head.put(head.note)
         identity = await self._custody.unwrap(asked.recording, asked.track)
-        log.info(
-            "unwrapped",
-            extra={"recording": asked.recording, "track": asked.track, "leaf": asked.grounds.index},
+        told = _told(
+            asked, recording=asked.recording, track=asked.track, leaf=str(asked.grounds.index)
         )
+        log.info("unwrapped", extra=told)
         return Answer(identity=identity)
+
+
+def _told(asked: wire.AnyQuestion | None, **more: str) -> dict[str, str]:
+    """What a line says besides: for which session it was asked, if that was said."""
+    session = asked.session if asked is not None else None
+    return more if session is None else {"session": session, **more}
 
 
 def listen(path: Path) -> socket.socket:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import msgspec
+
 from avsession.audit import checkpoint
 from avsession.errors import (
     AvsessionError,
@@ -17,6 +19,7 @@ from avsession.errors import (
     NotFound,
     Unavailable,
 )
+from avsession.logs import SESSION
 from avsession.messages import custody as wire
 from avsession.messages.custody import Answer
 from avsession.ports import Grounds
@@ -90,7 +93,8 @@ class RemoteCustody:
             raise CustodyUnavailable
         try:
             async with asyncio.timeout(ASK_S):
-                said = await self._exchange(wire.frame(asked))
+                named = msgspec.structs.replace(asked, session=SESSION.get())
+                said = await self._exchange(wire.frame(named))
         except TimeoutError:
             self._calm_until = loop.time() + CALM_S
             raise CustodyUnavailable from None

@@ -116,18 +116,19 @@ async def _manifest_line(
         recording = await tx.get(Recording, message.recording)
         if recording is None or recording.worker != worker:
             raise NotPermitted("That recording is not this recorder's.")
-    SESSION.set(recording.session)
+    SESSION.set(recording.session)  # of its lane's task
+    told = {"recording": recording.id}
     try:
         outcome = await _accept(app, recording.id, line, message.line.encode())
     except (ManifestBroken, RecordingTruncated, Conflict) as error:
-        log.warning("entry refused: %s", error.code, extra={"recording": recording.id})
+        log.warning("entry refused: %s", error.code, extra=told)
         if not isinstance(error, Erased):
             await stop_one(app, recording.session, "recorder_failed", recording.request)
         await denials.refused(app, error.code, worker=worker)
         return EntryRefused(recording=recording.id, n=entry.n, code=error.code)
     if outcome.refused is not None:
         await _discard(app, recording.id, outcome.refused)
-        log.warning("segment refused: outside the gate", extra={"recording": recording.id})
+        log.warning("segment refused: outside the gate", extra=told)
         await denials.refused(app, SegmentRefused.code, worker=worker)
         return EntryRefused(recording=recording.id, n=entry.n, code=SegmentRefused.code)
     if outcome.after is not None:

@@ -22,6 +22,7 @@ from avsession.errors import (
     SignerFailed,
     Unavailable,
 )
+from avsession.logs import about
 from avsession.messages import Capture, Granted, Parties, RecordingChanged, RecordingStatus
 from avsession.ports import Reader, WorkerInfo, Writer
 from avsession.recording import GOING_ON, State, may_become
@@ -256,7 +257,8 @@ async def _tracks(
         track = await tx.one(TrackRecord, recording=recording.id, party=seat.party)
         if track is None:
             track_id = new_id("trk", app.entropy)
-            recipient = await app.custody.create(recording.id, track_id)
+            with about(session.id):
+                recipient = await app.custody.create(recording.id, track_id)
             track = TrackRecord(
                 id=track_id, recording=recording.id, party=seat.party, recipient=recipient
             )
@@ -343,10 +345,11 @@ async def retry_waiting(app: Services) -> None:
     if not app.bus.workers():
         return
     for session_id in list(app.gate.waiting):
+        told = {"session": session_id}
         try:
             await open_gate(app, session_id)
         except Unavailable as error:
-            log.warning("the gate stays closed for now: %s", error.code)
+            log.warning("the gate stays closed for now: %s", error.code, extra=told)
         except AvsessionError as error:
             app.gate.waiting.pop(session_id, None)
-            log.warning("the gate stays closed: %s", error.code)
+            log.warning("the gate stays closed: %s", error.code, extra=told)

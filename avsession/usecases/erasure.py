@@ -26,6 +26,7 @@ from msgspec.structs import replace
 from avsession.audit import certificate as certificates
 from avsession.audit.certificate import Destroyed
 from avsession.errors import AvsessionError, Held
+from avsession.logs import about
 from avsession.ports import Reader, Writer
 from avsession.privacy import retention as rules
 from avsession.recording import State, decode_line, entry_digest
@@ -205,13 +206,15 @@ async def _complete(app: Services, certificate: str) -> None:
         await _not_held(app, tx, row, recording)
         if row.reason == "retention" and not await is_due(tx, recording, app.clock.now_ms()):
             # then nobody decided it: somebody wrote it into the database
-            log.error("a destruction by time is not due", extra={"recording": recording.id})
+            told = {"recording": recording.id, "session": recording.session}
+            log.error("a destruction by time is not due", extra=told)
             return
         final = await effects.final_message(tx, recording)
     tracks = msgspec.convert(row.document["tracks"], list[Destroyed])
-    for track in tracks:
-        app.opened.forget(track.track)
-        await app.custody.destroy(track.track)
+    with about(recording.session):
+        for track in tracks:
+            app.opened.forget(track.track)
+            await app.custody.destroy(track.track)
     keys_ms = app.clock.now_ms()
     await outgoing.drop_packages(app, recording.id, [track.track for track in tracks])
     if row.whole:

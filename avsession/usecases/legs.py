@@ -70,9 +70,7 @@ async def leg_state(app: Services, worker: str, message: LegState) -> None:
     if app.gate.live(message.recording, message.generation) is None:
         return  # the gate has closed meanwhile: that its legs end is no news
     gate = _workers_gate(app, worker, message.recording, message.generation)
-    log.info(
-        "leg %s", message.state, extra={"recording": message.recording, "reason": message.reason}
-    )
+    log.info("leg %s", message.state, extra={**_told(gate), "reason": message.reason})
     if message.state == "failed" and message.reason.startswith(FATAL):
         reason = "storage_failed" if message.reason.startswith("disk.") else "recorder_failed"
         await stop_one(app, gate.session, reason, gate.request)
@@ -84,9 +82,7 @@ async def grant_refused(app: Services, worker: str, message: GrantRefused) -> No
     One that is stopping is waited for: it comes back, or another one does its work.
     """
     gate = _workers_gate(app, worker, message.recording, message.generation)
-    log.error(
-        "grant refused by the recorder: %s", message.code, extra={"recording": message.recording}
-    )
+    log.error("grant refused by the recorder: %s", message.code, extra=_told(gate))
     if message.code == RecorderStopping.code:
         close_now(app, gate.session, "recorder_lost", final=False)
         app.gate.waiting[gate.session] = app.clock.now_ms()
@@ -128,7 +124,7 @@ async def leg_trickle(app: Services, party: str, message: LegTrickle) -> None:
 async def leg_failed(app: Services, party: str, message: LegFailed) -> None:
     """A party's browser refused its leg or lost it; the recorder makes another while it may."""
     gate = _partys_gate(app, party, message.recording, message.generation)
-    log.warning("leg failed: %s", message.reason, extra={"recording": message.recording})
+    log.warning("leg failed: %s", message.reason, extra=_told(gate))
     app.bus.tell_worker(
         gate.worker,
         LegLost(
@@ -138,3 +134,8 @@ async def leg_failed(app: Services, party: str, message: LegFailed) -> None:
             reason=message.reason,
         ),
     )
+
+
+def _told(gate: OpenGate) -> dict[str, str]:
+    """What each line of the log says of it besides."""
+    return {"recording": gate.recording, "session": gate.session}

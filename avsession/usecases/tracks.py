@@ -8,6 +8,7 @@ from __future__ import annotations
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from avsession.canonical import unb64
+from avsession.logs import about
 from avsession.ports import Reader
 from avsession.recording import Manifest, Sealed, State, decode_line, verify
 from avsession.records import EntryRecord, Recording, SegmentRecord
@@ -49,7 +50,8 @@ async def opened(app: Services, row: Recording, track: str, leaf: int) -> Virtua
     """
     async with app.store.read() as tx:
         manifest = await kept(tx, await manifest_of(tx, row), track)
-    identity = await app.custody.unwrap(row.id, track, Logged(app, leaf))
+    with about(row.session):
+        identity = await app.custody.unwrap(row.id, track, Logged(app, leaf))
 
     async def fetch(index: int) -> bytes:
         return await app.objects.get(f"{row.id}/{track}/{index:08d}.age")

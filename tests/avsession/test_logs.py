@@ -96,9 +96,10 @@ def test_the_session_of_a_task_stands_in_its_lines() -> None:
         return found
 
     assert "session" not in line()
-    token = logs.SESSION.set("ses_a")
-    try:
+    with logs.about("ses_a"):
         assert line()["session"] == "ses_a"
         assert line(session="ses_b")["session"] == "ses_b", "what a line says itself counts"
-    finally:
-        logs.SESSION.reset(token)
+        with logs.about("ses_c"):
+            assert line()["session"] == "ses_c"
+        assert line()["session"] == "ses_a"
+    assert "session" not in line()

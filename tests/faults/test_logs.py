@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
-from tests.browser.product import Product
+import pytest
+
+from avsession import logs
+from tests.browser.product import Product, until
 from tests.faults.outside import Outside, agree, outside
-from tests.faults.taken import Worker
+from tests.faults.taken import Worker, now_ms
+from tests.support.custody import custodian
 
 LINE = re.compile(r"\d\d:\d\d:\d\d [A-Z]+ +[a-z.]+: [ -~]*")
 SECRET = b"a-cookie-that-somebody-sent-amiss"
@@ -60,6 +65,12 @@ async def test_nobody_writes_lines_of_their_own(out: Outside) -> None:
         state="connected",
         reason=forged,
     )
+    await worker.wire.say(
+        "worker.grant_refused",
+        recording=grant.recording,
+        generation=grant.generation,
+        code="storage.full",
+    )
     await worker.settle()
     await worker.wire.close()  # or the server would wait for its last entries
     await out.product.stop()
@@ -68,6 +79,9 @@ async def test_nobody_writes_lines_of_their_own(out: Outside) -> None:
     lines = out.product.log.read_text().split("\n")[:-1]
     assert [line for line in lines if not LINE.fullmatch(line)] == []
     assert [line for line in lines if line.startswith("00:00:00")] == []
+    named = [line for line in lines if f"recording={grant.recording}" in line]
+    assert any("grant refused by the recorder: storage.full" in line for line in named)
+    assert [line for line in named if f"session={agent.session}" not in line] == []
 
 
 async def test_no_names_at_the_most_talkative_level(tmp_path: Path) -> None:
@@ -81,3 +95,42 @@ async def test_no_names_at_the_most_talkative_level(tmp_path: Path) -> None:
     said = product.log.read_text()
     for private in ("Cleo", ticket, customer.data_secret, customer.cookie.partition("=")[2]):
         assert private not in said
+
+
+async def test_one_identifier_leads_through_server_recorder_and_custody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Three processes of which each has a log; custody's is here."""
+    caplog.set_level("INFO", logger="avsession.custody")
+
+    def held(what: str) -> list[dict[str, str]]:
+        lines = [one for one in caplog.records if one.name == "avsession.custody"]
+        return [logs.fields(one) for one in lines if one.message == what]
+
+    def destroyed() -> list[dict[str, str]]:
+        """Not what the server asks for to see whether custody answers."""
+        made = {one["track"] for one in held("made")}
+        return [one for one in held("destroyed") if one["track"] in made]
+
+    async with custodian(tmp_path / "custody", now_ms) as socket:
+        settings = {"custody__socket": str(socket), "log_json": "true", "recorders": "1"}
+        product = Product(tmp_path, **settings)
+        await product.start()
+        async with outside(product) as out:
+            agent, customer = await out.call(await out.sign_in("agent"))
+            request = await agree(agent, customer)
+            offer = await customer.wire.hear("leg.offer")
+            about = {"recording": offer["recording"], "generation": offer["generation"]}
+            await customer.wire.say("leg.failed", **about, reason="unreachable")
+            said = await customer.wire.ask("consent.withdraw", request=request)
+            assert said["type"] == "ack", said
+            said = await customer.wire.ask("consent.fate", request=request, fate="destroy")
+            assert said["type"] == "ack", said
+            await until("the keys are gone", lambda: len(destroyed()) == 2)
+        await product.stop()
+    told = [json.loads(line) for line in product.log.read_text().splitlines()]
+    named = [line for line in told if line.get("recording") == offer["recording"]]
+    assert {"recorder.capture", "avsession.capture"} <= {line["logger"] for line in named}
+    for line in [*named, *held("made"), *destroyed()]:
+        assert line.get("session") == agent.session, line
+    assert {line.get("recording") for line in held("made")} == {offer["recording"]}

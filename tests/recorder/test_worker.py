@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from avsession import logs
 from avsession.errors import SettingsInvalid, Unavailable
 from avsession.grant import SignedConsent
 from avsession.messages import (
@@ -305,13 +306,17 @@ async def test_two_workers_never_share_a_spool(signaling: Signaling, running: Ru
         Worker(signaling.config)
 
 
-async def test_a_full_disk_starts_no_recording(signaling: Signaling) -> None:
+async def test_a_full_disk_starts_no_recording(
+    signaling: Signaling, caplog: pytest.LogCaptureFixture
+) -> None:
     worker = Worker(replace(signaling.config, min_free_bytes=1 << 60))
     tasks = Tasks()
     task = tasks.spawn(worker.run(), name="worker")
     await signaling.until(lambda: signaling.hello)
     await signaling.capture()
     await signaling.until(lambda: refused(signaling) == ["storage.full"])
+    (line,) = [one for one in caplog.records if one.message == "a grant was refused"]
+    assert logs.fields(line).keys() == {"recording", "session", "code"}
     worker.stop()
     await task
 
