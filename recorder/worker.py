@@ -245,8 +245,7 @@ class Worker:
             case EntryRefused() if capture := self._captures.get(message.recording):
                 capture.refused(message.n, message.code)
             case _:
-                told = {"recording": getattr(message, "recording", "none")}
-                log.warning("signaling named a recording that is not here", extra=told)
+                log.warning("signaling named a recording that is not here")
 
     async def _welcome(self, message: WorkerWelcome) -> None:
         self._legs.welcome(message)
@@ -267,8 +266,7 @@ class Worker:
             self._link.send(Heartbeat(sent=self._now_ms()))
         live = {each.recording: each.generation for each in message.live}
         for recording, capture in self._captures.items():
-            paused = recording in message.paused
-            capture.confirm(live.get(recording), message.sent, paused=paused)
+            capture.confirm(live.get(recording), message.sent, paused=recording in message.paused)
         while self._waiting and self._clock.settled:
             await self._capture(self._waiting.popleft())
 
@@ -281,8 +279,7 @@ class Worker:
         capture = self._captures.get(message.recording)
         party = capture and capture.party(message.generation, message.party)
         if not party:
-            told = capture.told if capture else {"recording": message.recording}
-            log.warning("a message for a leg that is not live was ignored", extra=told)
+            log.warning("a message for a leg not live", extra=capture.told if capture else {})
         elif isinstance(message, LegAnswered):
             await party.answer(message.sdp)
         elif isinstance(message, LegTrickled):
@@ -297,15 +294,14 @@ class Worker:
             # a grant's time cannot be judged yet; a heartbeat's answer is on its way
             self._waiting.append(order)
             return
-        recording, generation = "", 0
-        told: dict[str, str] = {}
+        told, live = {"recording": ""}, 0
         try:
             grant = self._check(order.grant)
-            recording, generation = grant.recording, grant.generation
-            told = {"recording": recording, "session": grant.session}
+            told |= {"recording": grant.recording, "session": grant.session}
+            live = grant.generation
             capture = await self._open(grant, order.resume)
             try:
-                self._legs.relays[recording] = order.ice_servers
+                self._legs.relays[grant.recording] = order.ice_servers
                 capture.begin(grant, order.grant)
             except AvsessionError:
                 if not capture.begun:
@@ -314,7 +310,7 @@ class Worker:
         except (AvsessionError, OSError, LookupError) as error:
             code = error.code if isinstance(error, AvsessionError) else Unavailable.code
             log.warning("a grant was refused", extra={**told, "code": code})
-            self._link.send(GrantRefused(recording=recording, generation=generation, code=code))
+            self._link.send(GrantRefused(recording=told["recording"], generation=live, code=code))
 
     def _check(self, token: str) -> Grant:
         """The grant, if it permits this recorder to capture now; raises by what is wrong."""
