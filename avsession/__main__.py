@@ -50,6 +50,8 @@ def parser() -> argparse.ArgumentParser:
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
     one = _command(commands, "serve", "run everything", "avsession serve --port 8443 --data ./data")
     one.add_argument("--port", type=int, help="TLS port (0: a free one)")
+    about = "wait while another server runs on the database (PostgreSQL); then take over from it"
+    one.add_argument("--standby", action="store_true", help=about)
     for role in ("admin", "agent"):
         group = commands.add_parser(role, help=f"{role}s' accounts").add_subparsers(
             dest="action", required=True, metavar="ACTION"
@@ -204,16 +206,13 @@ def settings_of(given: argparse.Namespace) -> Settings:
     if port == 0:
         with socket.create_server(("localhost", 0)) as probe:
             port = probe.getsockname()[1]
-    settings = config.load(Path(path) if path else None, os.environ, data=given.data, port=port)
+    file = Path(path) if path else None
+    said: dict[str, Any] = {"data": given.data, "port": port}
+    said["standby"] = getattr(given, "standby", False) or None
+    settings = config.load(file, os.environ, **said)
     if settings.public_url == Settings().public_url and settings.port != Settings().port:
         address = f"https://localhost:{settings.port}"
-        settings = config.load(
-            Path(path) if path else None,
-            os.environ,
-            data=given.data,
-            port=port,
-            public_url=address,
-        )
+        settings = config.load(file, os.environ, **said, public_url=address)
     return settings
 
 

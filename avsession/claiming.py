@@ -3,52 +3,131 @@
 Who is connected is known to one process only, so a second server would take everyone for absent
 and end what the first one records. On SQLite the data folder's lock keeps it out; on PostgreSQL,
 which a server on another computer may use as well, this does.
+
+Each server that begins leaves a random token in the database and, before that, in its data folder:
+a server that stands by knows by it whether it has that very folder, and not another or a copy.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import signal
+from collections.abc import Callable
+from pathlib import Path
 
-from avsession.errors import Unavailable
+from avsession.clock import SystemClock
+from avsession.errors import SettingsInvalid, Unavailable
 from avsession.ports import Store
-from avsession.storage.sql import SqlStore
+from avsession.records import Serving
+from avsession.storage import files
+from avsession.storage.sql import OUTRUN, SqlStore
 
 log = logging.getLogger("avsession.claiming")
 
-EVERY_S = 5.0
+EVERY_S = 2.0
 """How often a server makes sure. A claim that was lost with its connection is taken anew."""
-TAKEN = "Another server uses this database. One runs on it at a time."
+TAKEN = (
+    "Another server uses this database. One runs on it at a time; with --standby this one waits "
+    "until it can take over."
+)
+FOREIGN = (
+    "{folder} is not the data folder of the server that ran on this database last. A standby needs "
+    "that very folder, on a volume that both have. If it was restored or moved on purpose, start "
+    "once without --standby."
+)
+MARK = "serving"
+"""In the data folder: the token of whoever began last here, and the one before."""
+MAX_MARK = 256
 
 
-async def opened(url: str, *, migrate: bool, claim: bool) -> SqlStore:
+async def opened(
+    url: str,
+    *,
+    migrate: bool,
+    claim: bool,
+    folder: Path | None = None,
+    line: SqlStore | None = None,
+) -> SqlStore:
     """The store, open; with ``claim`` it is this process's alone to serve from, before anything is
-    changed in it. Raises Unavailable when another server has it."""
-    store = SqlStore(url)
+    changed in it, and ``folder`` is marked. Raises Unavailable when another server has it.
+
+    ``line``: a store that stood in line for it and has it now; closed when this fails. Raises
+    SettingsInvalid when ``folder`` is not the one of whoever ran last.
+    """
+    store = line or SqlStore(url)
     try:
         if claim and not await store.claim():
             raise Unavailable(TAKEN)
         await store.open(migrate=migrate)
+        if claim and store.is_server:
+            await _begin(store, folder, standby=line is not None)
     except BaseException:
         await store.close()
         raise
     return store
 
 
-async def keep(store: Store, stop: asyncio.Queue[signal.Signals], every_s: float = EVERY_S) -> None:
+async def _begin(store: SqlStore, folder: Path | None, *, standby: bool) -> None:
+    token = secrets.token_urlsafe(24)
+    if folder is not None:
+        last = await store.serving()
+        if standby and last is not None and not marked(folder, last):
+            raise SettingsInvalid(FOREIGN.format(folder=folder))
+        # first here: a crash between the two leaves the mark that the database still has
+        await asyncio.to_thread(_mark, folder, token, last)
+    begun = await store.begin(token, SystemClock().now_ms())
+    log.info("this server has the database: number %d", begun.number)
+
+
+def marked(folder: Path, who: Serving) -> bool:
+    """Whether this folder is the one that this server began with. Blocking."""
+    try:
+        with files.root(folder) as here:
+            return who.token.encode() in files.read(here, MARK, MAX_MARK).split()
+    except (OSError, ValueError):
+        return False
+
+
+def _mark(folder: Path, token: str, last: Serving | None) -> None:
+    former = [last.token] if last is not None else []
+    with files.root(folder) as here:
+        files.write(
+            here, MARK, "".join(f"{one}\n" for one in (token, *former)).encode(), replace=True
+        )
+
+
+def outrun(store: Store) -> bool:
+    """Whether another server has taken over from this one."""
+    return isinstance(store, SqlStore) and store.outrun.is_set()
+
+
+async def keep(
+    store: Store,
+    stop: asyncio.Queue[signal.Signals],
+    every_s: float = EVERY_S,
+    seen: Callable[[int], None] = lambda standbys: None,
+) -> None:
     """Keep the claim for as long as this runs; ask the server to stop when another one has it.
 
-    That can be only after this one's connection was lost. The log cannot fork meanwhile: both
-    write one after the other, as every process does.
+    That can be only after this one's connection was lost, or it hung. The log cannot fork
+    meanwhile: this one's next write is refused. ``seen`` is told how many servers stand by.
     """
-    while isinstance(store, SqlStore):
-        await asyncio.sleep(every_s)
+    while isinstance(store, SqlStore) and store.is_server:
+        try:
+            async with asyncio.timeout(every_s):
+                await store.outrun.wait()
+        except TimeoutError:
+            pass
         try:
             mine = await store.claim()
+            if mine:
+                seen(await store.standbys())
         except Unavailable:
             continue  # nobody can have it while it is gone
         if not mine:
-            log.error("another server has taken the database: this one stops")
+            log.error("%s", OUTRUN)
+            store.outrun.set()
             stop.put_nowait(signal.SIGTERM)
             return

@@ -225,6 +225,8 @@ class Settings(_Section, frozen=True, kw_only=True):
     """Who joins says to be at least so old (years); 0: nobody is asked."""
     drain_s: Annotated[int, Meta(ge=0, le=86_400)] = 0
     """How long SIGTERM waits for calls to end before the server stops (s); 0: it does not."""
+    standby: bool = False
+    """Wait while another server runs on the database (PostgreSQL), and take over from it."""
     log_json: bool = False
     log_level: Annotated[str, Meta(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$(?!\n)")] = "INFO"
     controller: Controller = Controller()
@@ -301,9 +303,8 @@ def load(path: Path | None, environ: Mapping[str, str], **overrides: Any) -> Set
     except msgspec.ValidationError as error:
         raise SettingsInvalid(f"The settings are not valid: {error}") from error
     if problems := check(settings):
-        raise SettingsInvalid(
-            "The settings are not valid:\n" + "\n".join(f"- {p}" for p in problems)
-        )
+        listed = "\n".join(f"- {p}" for p in problems)
+        raise SettingsInvalid(f"The settings are not valid:\n{listed}")
     return settings
 
 

@@ -227,12 +227,14 @@ async def _database(settings: Settings, files: Files) -> Finding:
     store = SqlStore(url)
     try:
         await store.open(migrate=False)
+        standbys = await store.standbys()
     except AvsessionError as error:
         return _bad("database", str(error), "Start the server once: it brings tables up to date.")
     finally:
         await store.close()
     if file is None:
-        return _fine("database", "reachable, with the tables of this version")
+        line = f", {standbys} standby" if standbys else ""
+        return _fine("database", f"reachable, with the tables of this version{line}")
     if wrong := await asyncio.to_thread(snapshot.sound, file):
         do = "Stop the server, keep the file, and restore a backup (avsession backup restore)."
         return _bad("database", f"SQLite says: {wrong}", do)

@@ -48,6 +48,16 @@ def publish(settings: Settings, root: Path, grant_key: Ed25519PrivateKey, entrop
     return keys.credential(folder / CREDENTIAL, entropy)
 
 
+def worker_url(settings: Settings) -> str:
+    """Where this machine's recorders reach the server: straight, past any proxy."""
+    if not settings.proxy.plain:
+        host = "localhost" if settings.is_loopback else settings.public_host
+        return f"wss://{host}:{settings.port}/recorder"
+    everywhere = settings.listen in ("0.0.0.0", "::", "")  # noqa: S104 - only looked at
+    host = "localhost" if everywhere else settings.listen
+    return f"ws://{f'[{host}]' if ':' in host else host}:{settings.port}/recorder"
+
+
 def line(
     settings: Settings, root: Path, worker: str, *, url: str, grant_key: str, ca: Path | None
 ) -> list[str]:

@@ -365,3 +365,14 @@ class SignedHead(_Record, frozen=True, kw_only=True):
     note: str
     """The whole signed note."""
     at_ms: int
+
+
+class Serving(_Record, frozen=True, kw_only=True):
+    """Which server may write: one row. Whoever took the database over last stands in it."""
+
+    id: int = 1
+    number: int
+    """How often the database was taken over, this time included."""
+    token: str
+    """Random, anew each time; it stands in the data folder too."""
+    since_ms: int

@@ -7,7 +7,6 @@ stopping: recordings are finalised or suspended, recorders end, connections end,
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime
 import fcntl
 import hashlib
@@ -22,7 +21,7 @@ from pathlib import Path
 
 from aiohttp import web as aiohttp_web
 
-from avsession import __version__, claiming, keys, recorders
+from avsession import __version__, claiming, keys, recorders, standby
 from avsession.audit import log as audit_log
 from avsession.audit.verify import Report
 from avsession.canonical import b64
@@ -30,16 +29,15 @@ from avsession.certificates import Certificate
 from avsession.clock import SystemClock
 from avsession.config import Settings
 from avsession.custody import custody_of, note_rotation, seen
-from avsession.errors import AvsessionError, Conflict, SettingsInvalid, Unavailable
+from avsession.errors import AvsessionError, ServerStopping, SettingsInvalid, Unavailable
 from avsession.forwarded import Proxies
-from avsession.records import Account
 from avsession.storage.anchor import FileAnchor
 from avsession.storage.engine import sqlite_url
 from avsession.storage.folders import FolderObjects
 from avsession.storage.journal import FileJournal
 from avsession.storage.parcels import FolderParcels
 from avsession.storage.snapshot import last_backup
-from avsession.storage.sql import SqlStore
+from avsession.storage.sql import OUTRUN, SqlStore
 from avsession.supervisor import Supervisor
 from avsession.tasks import Tasks
 from avsession.usecases import (
@@ -70,12 +68,8 @@ from web.sender import HttpSender
 
 log = logging.getLogger("avsession.serve")
 
-SIGN_IN_LINK_S = 86_400
-"""How long the printed sign-in links may be used, once."""
 KEEP_ALIVE_S = 75
 """How long an idle page connection is kept."""
-LOCAL_STAFF = (("agent", "Agent", "agent"), ("admin", "Admin", "admin"))
-"""Login, name and role of the accounts that a loopback address gets at its first start."""
 
 
 @dataclass(frozen=True)
@@ -117,16 +111,17 @@ class Files:
         """One folder a recorder worker."""
         return keys.private_folder(self.root / "spool")
 
-    def lock(self) -> int:
+    def lock(self, *, shared: bool = False) -> int:
         """Take the folder for this server; the descriptor holds it until it is closed.
 
         A second server would take everyone for absent and end what the first one records.
-        Raises Unavailable when another has it.
+        ``shared``: with others that say so too; the database's lock is then what keeps one out that
+        hangs. Raises Unavailable when another has it.
         """
         keys.private_folder(self.root)
         lock = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(lock)
             raise Unavailable(f"Another server uses {self.root}.") from error
@@ -158,18 +153,21 @@ def build_name() -> str:
 
 async def open_services(
     settings: Settings, files: Files, bus: Hub, *,
-    check: bool = True, migrate: bool = True, claim: bool = False,
+    check: bool = True, migrate: bool = True, claim: bool = False, line: SqlStore | None = None,
 ) -> Services:  # fmt: skip
     """The use cases' world: store migrated and open, keys there. The caller closes the store.
 
     Without ``migrate`` the database is opened as it is, or Unavailable raised; with ``claim`` too,
-    when another server has it.
+    when another server has it. ``line``: as of ``claiming.opened``.
 
     Raises LogBroken (or what is under it) when the audit log is not the one that was signed,
     unless ``check`` is off.
     """
     keys.private_folder(files.root)
-    store = await claiming.opened(database_url(settings, files), migrate=migrate, claim=claim)
+    store = await claiming.opened(
+        database_url(settings, files), migrate=migrate, claim=claim,
+        folder=files.root, line=line,
+    )  # fmt: skip
     try:
         app = await _services(settings, files, bus, store)
         if check:
@@ -221,34 +219,10 @@ def worker_arguments(settings: Settings, files: Files, app: Services, number: in
         settings,
         files.root,
         worker,
-        url=worker_url(settings),
+        url=recorders.worker_url(settings),
         grant_key=b64(app.grant_key.public_key().public_bytes_raw()),
         ca=files.keys / "ca.pem" if local else None,
     )
-
-
-def worker_url(settings: Settings) -> str:
-    """Where this machine's recorders reach the server: straight, past any proxy."""
-    if not settings.proxy.plain:
-        host = "localhost" if settings.is_loopback else settings.public_host
-        return f"wss://{host}:{settings.port}/recorder"
-    everywhere = settings.listen in ("0.0.0.0", "::", "")  # noqa: S104 - only looked at
-    host = "localhost" if everywhere else settings.listen
-    return f"ws://{f'[{host}]' if ':' in host else host}:{settings.port}/recorder"
-
-
-async def sign_in_links(app: Services) -> list[tuple[str, str]]:
-    """Role and one-time sign-in address, for a loopback address only."""
-    links = []
-    for login, name, role in LOCAL_STAFF:
-        with contextlib.suppress(Conflict):
-            await accounts.create_account(app, login, name, role, None)
-        async with app.store.read() as tx:
-            account = await tx.one(Account, login=login)
-        if account is not None:
-            secret = await accounts.make_sign_in_link(app, account.id, valid_s=SIGN_IN_LINK_S)
-            links.append((role, f"{app.settings.address}/signin#{secret}"))
-    return links
 
 
 def tls_files(settings: Settings, files: Files) -> tuple[Path, Path]:
@@ -259,8 +233,11 @@ def tls_files(settings: Settings, files: Files) -> tuple[Path, Path]:
     return certificate, key
 
 
-Stops = asyncio.Queue[signal.Signals]
-"""By which signals the process was asked to end."""
+def _certificate(settings: Settings, files: Files, ready: Readiness) -> Certificate | None:
+    """What the port shows; None where TLS is a proxy's."""
+    if settings.proxy.plain:
+        return None
+    return Certificate(*tls_files(settings, files), settings.public_host, tls_context, ready)
 
 
 async def serve(settings: Settings) -> None:
@@ -276,15 +253,22 @@ async def serve(settings: Settings) -> None:
     oidc.check(settings.company)
     files = Files.of(settings)
     loop = asyncio.get_running_loop()
-    stop: Stops = asyncio.Queue()
+    stop: standby.Stops = asyncio.Queue()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.put_nowait, number)
     hub = Hub()
-    lock = files.lock()
+    renewed = asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, renewed.set)
+    turn = await standby.turn(
+        settings, files.root, database_url(settings, files), files.lock,
+        partial(_certificate, settings, files, Readiness()), stop, renewed,
+    )  # fmt: skip
+    if turn is None:
+        return
     try:
-        app = await open_services(settings, files, hub, claim=True)
+        app = await open_services(settings, files, hub, claim=True, line=turn.store)
     except BaseException:
-        os.close(lock)
+        await turn.end()
         raise
     tasks = Tasks()
     try:
@@ -292,11 +276,13 @@ async def serve(settings: Settings) -> None:
         await note_rotation(app, settings, files.custody, files.keys / "custodian.pub")
         await publishing.publish(app)
         await presence.recover(app)
-        await _run(settings, files, app, hub, tasks, stop)
+        await _run(settings, files, app, hub, tasks, stop, renewed, turn)
     finally:
         await tasks.close()
         await close_store(app)
-        os.close(lock)
+        await turn.end()
+    if claiming.outrun(app.store):
+        raise ServerStopping(OUTRUN)
 
 
 async def note_start(app: Services) -> None:
@@ -307,8 +293,9 @@ async def note_start(app: Services) -> None:
 
 
 async def _run(
-    settings: Settings, files: Files, app: Services, hub: Hub, tasks: Tasks, stop: Stops
-) -> None:
+    settings: Settings, files: Files, app: Services, hub: Hub, tasks: Tasks, stop: standby.Stops,
+    renewed: asyncio.Event, turn: standby.Turn,
+) -> None:  # fmt: skip
     credential = recorders.publish(settings, files.root, app.grant_key, app.entropy)
     app.relay.secret(settings)  # one that cannot be read is said now, not in the first call
     signaling = SignalingServer(
@@ -322,23 +309,19 @@ async def _run(
     await runner.setup()
     if runner.server is None:
         raise RuntimeError("the web application did not start")
-    renewed = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, renewed.set)
-    certificate = Certificate(
-        *tls_files(settings, files), settings.public_host, tls_context, app.ready
-    )
-    plain = settings.proxy.plain
+    certificate = _certificate(settings, files, app.ready)
     front = Front(
         {
             **{f"{base}/signaling": signaling.party for base in ("", settings.base)},
             **{f"{base}/recorder": signaling.recorder for base in ("", settings.base)},
         },
         connections(runner.server, settings, keep_alive_s=KEEP_ALIVE_S),
-        None if plain else certificate.first(),
+        None if certificate is None else certificate.first(),
         proxies=Proxies(settings.proxy.trusted, settings.proxy.header),
     )
+    await turn.close_door()
     await front.start(settings.listen, settings.port)
-    if not plain:
+    if certificate is not None:
         tasks.spawn(certificate.follow(front.use, renewed), name="certificate")
     supervisors = [
         Supervisor(worker_arguments(settings, files, app, number))
@@ -347,19 +330,19 @@ async def _run(
     for supervisor in supervisors:
         tasks.spawn(supervisor.run(), name="supervisor")
     tasks.spawn(timers.keep_ticking(app), name="timers")
-    tasks.spawn(claiming.keep(app.store, stop), name="claim")
+    tasks.spawn(claiming.keep(app.store, stop, seen=app.ready.stand_by), name="claim")
     tasks.spawn(preparing.keep_preparing(app), name="exports")
     tasks.spawn(delivering.keep_delivering(app, HttpSender()), name="webhooks")
     tasks.spawn(journal.keep(app, FileJournal(files.anchor)), name="journal of erasures")
     tasks.spawn(watching.keep_watching(app, checking(settings, files, app)), name="log watch")
     print(f"ready {settings.address}/", flush=True)
     if settings.is_loopback:
-        for role, link in await sign_in_links(app):
+        for role, link in await accounts.sign_in_links(app):
             print(f"{role} {link}", flush=True)
     try:
         number = await stop.get()
         log.info("stopping on %s", number.name)
-        if number is signal.SIGTERM and settings.drain_s:
+        if number is signal.SIGTERM and settings.drain_s and not claiming.outrun(app.store):
             number = await draining.until(app, stop) or number
         front.stop()
         if number is signal.SIGINT:
@@ -369,7 +352,8 @@ async def _run(
         await signaling.close()
         await runner.cleanup()
         await front.close()
-        await _sign_all(app)
+        if not claiming.outrun(app.store):
+            await _sign_all(app)
         app.passwords.close()
 
 

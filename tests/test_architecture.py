@@ -65,6 +65,7 @@ ORDER = (
         "avsession.recorders",
         "avsession.supervisor",
     ),
+    ("avsession.standby",),
     ("avsession.serve",),
     ("avsession.auditing", "avsession.proving", "avsession.verify_receipt"),
     ("avsession.exporting", "avsession.relaying", "avsession.retaining", "avsession.telling"),

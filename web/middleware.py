@@ -100,6 +100,15 @@ def headers_for(settings: Settings) -> dict[str, str]:
 
 def install(app: web.Application, settings: Settings) -> None:
     """Put everything in this file around ``app``."""
+    dress(app, settings)
+    app.middlewares.extend((note_requests, name_errors, own_host(settings)))
+    if settings.proxy.plain:
+        app.middlewares.append(own_road(settings))
+    app.middlewares.append(own_origin(settings))
+
+
+def dress(app: web.Application, settings: Settings) -> None:
+    """Every answer of ``app`` gets its headers, and it knows its path prefix and its proxies."""
     headers = headers_for(settings)
 
     # A signal and not a middleware: it sees streams too, just before their headers leave.
@@ -116,10 +125,6 @@ def install(app: web.Application, settings: Settings) -> None:
     app[BASE] = settings.base
     app[auth.PROXIES] = Proxies(settings.proxy.trusted, settings.proxy.header)
     app.on_response_prepare.append(prepare)
-    app.middlewares.extend((note_requests, name_errors, own_host(settings)))
-    if settings.proxy.plain:
-        app.middlewares.append(own_road(settings))
-    app.middlewares.append(own_origin(settings))
 
 
 def is_api(request: web.Request) -> bool:
@@ -165,7 +170,7 @@ async def name_errors(request: web.Request, handler: Handler) -> web.StreamRespo
             log.error("%s: %s", error.code, error)
         if isinstance(error, errors.NotPermitted | errors.OriginRefused):
             await _write_down(request, error)
-        response = _error(request, status, error.code, str(error))
+        response = refused(request, status, error.code, str(error))
         if status in (429, 503):
             response.headers["Retry-After"] = RETRY_S
         return response
@@ -173,7 +178,7 @@ async def name_errors(request: web.Request, handler: Handler) -> web.StreamRespo
         if error.status < 400:
             raise
         code, sentence = HTTP_CODES.get(error.status, ("invalid", error.reason))
-        response = _error(request, error.status, code, sentence)
+        response = refused(request, error.status, code, sentence)
         if "Allow" in error.headers:
             response.headers["Allow"] = error.headers["Allow"]
         return response
@@ -181,10 +186,11 @@ async def name_errors(request: web.Request, handler: Handler) -> web.StreamRespo
         raise  # the caller is gone: nobody to answer
     except Exception:
         log.exception("a request failed")
-        return _error(request, 500, "error", errors.AvsessionError.sentence)
+        return refused(request, 500, "error", errors.AvsessionError.sentence)
 
 
-def _error(request: web.Request, status: int, code: str, sentence: str) -> web.Response:
+def refused(request: web.Request, status: int, code: str, sentence: str) -> web.Response:
+    """The answer to a refusal: a problem for a program, a line for a person."""
     if is_api(request):
         response = refusal(status, code, sentence, request.app.get(BASE, ""))
     else:
@@ -216,7 +222,7 @@ def own_host(settings: Settings) -> Middleware:
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if _host(request.host) not in hosts and local_path(request) not in OPEN_PATHS:
             sentence = f"This server is {settings.origin}"
-            return _error(request, MISDIRECTED, errors.OriginRefused.code, sentence)
+            return refused(request, MISDIRECTED, errors.OriginRefused.code, sentence)
         return await handler(request)
 
     return check

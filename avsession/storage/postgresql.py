@@ -22,6 +22,9 @@ WRITE_LOCK = 0x61767365
 SERVER_LOCK = 0x61767376
 """"avsv": the advisory lock that one running server holds."""
 
+STANDBY_LOCK = 0x61767377
+""""avsw": the advisory lock that servers share which wait for the other one."""
+
 POOL = {"pool_size": 8, "max_overflow": 8}
 """Connections of one process: 8 are kept, 16 opened at most. A server takes up to three more: one
 holds its lock, two check the log."""
@@ -33,6 +36,10 @@ SILENT_S = 40.0
 """How long an answer is waited for when the server, or the way to it, says nothing at all."""
 IDLE_MS = 60_000
 """A transaction that says nothing for so long is ended: its process hangs, and others wait."""
+GONE_MS = 10_000
+"""A computer that acknowledges nothing for so long is gone; its locks are free."""
+HUNG_MS = 15_000
+"""A server that does not make sure of its lock for so long hangs; its lock is free (version 14)."""
 
 MAX_PASSWORD = 1024
 """Characters of a password."""
@@ -112,10 +119,11 @@ def arguments(url: URL, busy_ms: int) -> tuple[URL, dict[str, Any]]:
             "lock_timeout": str(busy_ms),
             "idle_in_transaction_session_timeout": str(IDLE_MS),
             "jit": "off",  # for long questions; ours are short
-            # a process whose computer is gone gives its locks back within a minute
-            "tcp_keepalives_idle": "30",
-            "tcp_keepalives_interval": "10",
+            # a process whose computer is gone gives its locks back within GONE_MS
+            "tcp_keepalives_idle": "4",
+            "tcp_keepalives_interval": "2",
             "tcp_keepalives_count": "3",
+            "tcp_user_timeout": str(GONE_MS),
         },
     }
 

@@ -9,7 +9,8 @@ A connection that is found dead is replaced when a transaction begins (the serve
 a transaction that loses its connection later is lost with it, and whoever asked asks again.
 
 Raises Conflict when a constraint does not hold, DatabaseUnavailable when the database does not
-answer, Invalid when it cannot store a text as it is (PostgreSQL: one with a NUL character). A
+answer, ServerStopping for a write after another server has taken over, Invalid when it cannot
+store a text as it is (PostgreSQL: one with a NUL character). A
 field or record type that there is no column or table for is a TypeError: a mistake of ours.
 """
 
@@ -23,9 +24,11 @@ from typing import Any
 from sqlalchemy import exc as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncTransaction
 
-from avsession.errors import DatabaseUnavailable, Unavailable
+from avsession.errors import DatabaseUnavailable, ServerStopping, Unavailable
 from avsession.ports import Unreadable
+from avsession.records import Serving
 from avsession.storage import postgresql
+from avsession.storage.claim import Claim
 from avsession.storage.engine import (
     BUSY_MS,
     OUTSIDE,
@@ -44,6 +47,7 @@ __all__ = ["SqlReader", "SqlStore", "SqlWriter"]
 BEGINNINGS = 2
 """How often a transaction is begun before the database counts as gone: the first finds out that the
 connections are dead, the second makes a new one."""
+OUTRUN = "Another server has taken over the database: this one stops, and writes nothing more."
 
 
 class SqlStore:
@@ -54,7 +58,10 @@ class SqlStore:
         self._engine = make_engine(url)
         self._lock = asyncio.Lock()
         self._writing: asyncio.Task[Any] | None = None
-        self._claim: AsyncConnection | None = None
+        self._claim = Claim(self._engine)
+        self._mine: Serving | None = None
+        self.outrun = asyncio.Event()
+        """Set once another server has begun after this one: nothing is written here any more."""
 
     @property
     def is_server(self) -> bool:
@@ -79,42 +86,53 @@ class SqlStore:
 
     async def close(self) -> None:
         """Let go of the database. Nothing may be using it any more."""
-        await self._unclaim()
+        await self._claim.release()
         await self._engine.dispose()
 
-    async def claim(self) -> bool:
+    async def claim(self, *, wait: bool = False) -> bool:
         """Take the database for the one server that may run on it, until :meth:`close`.
 
-        False when another server has it. A claim is lost with its connection: a server asks again
-        every few seconds, which takes it anew. Raises DatabaseUnavailable. Always True on SQLite,
-        whose folder has a lock of its own.
+        False when another server has it, or has had it since :meth:`begin`. A claim is lost with
+        its connection: a server asks again every few seconds, which takes it anew. With ``wait``
+        this one stands in line. Raises DatabaseUnavailable. Always True on SQLite, whose folder has
+        a lock of its own.
         """
         if not self.is_server:
             return True
-        with named():
-            if self._claim is not None:
-                try:
-                    await self._claim.exec_driver_sql("SELECT 1")
-                except sa.DBAPIError as error:
-                    if not postgresql.is_lost(error):
-                        raise
-                    await self._unclaim()
-                else:
-                    return True
-            connection = await self._engine.connect()
-            self._claim = await connection.execution_options(**OUTSIDE)
-            ask = f"SELECT pg_try_advisory_lock({postgresql.SERVER_LOCK})"
-            if (await self._claim.exec_driver_sql(ask)).scalar_one():
-                return True
-            await self._unclaim()
+        if self.outrun.is_set() or not await self._claim.take(wait=wait):
             return False
+        if self._mine is not None and await self.serving() != self._mine:
+            self.outrun.set()
+            await self._claim.release()
+            return False
+        return True
 
-    async def _unclaim(self) -> None:
-        claim, self._claim = self._claim, None
-        if claim is not None:
-            # not back to the pool: the lock is the connection's
-            await claim.invalidate()
-            await claim.close()
+    async def begin(self, token: str, now_ms: int) -> Serving:
+        """From now on this store alone writes as a server: what another one that began before it
+        tries to write is refused, in the very transaction. Commands may go on beside it.
+
+        The database must be claimed, and open. Raises DatabaseUnavailable.
+        """
+        async with self.write() as tx:
+            last = await tx.get(Serving, 1)
+            number = last.number + 1 if last else 1
+            mine = Serving(number=number, token=token, since_ms=now_ms)
+            await tx.put(mine)
+        self._mine = mine
+        return mine
+
+    async def serving(self) -> Serving | None:
+        """Who began last; None: nobody, or there are no tables yet. Raises Unavailable."""
+        async with self.read() as tx:
+            ask = "SELECT to_regclass('serving')"
+            with named():
+                if (await tx.connection.exec_driver_sql(ask)).scalar() is None:
+                    return None
+            return await tx.get(Serving, 1)
+
+    async def standbys(self) -> int:
+        """How many servers wait to take this database over. Raises DatabaseUnavailable."""
+        return await self._claim.standbys() if self.is_server else 0
 
     @asynccontextmanager
     async def read(self, unreadable: Unreadable | None = None) -> AsyncIterator[SqlReader]:
@@ -134,11 +152,18 @@ class SqlStore:
             try:
                 async with self._transaction(**WRITES) as connection:
                     writer = SqlWriter(connection)
+                    await self._still_mine(writer)
                     yield writer
                     if writer.failed:
                         raise RuntimeError("a write that failed was swallowed; nothing is kept")
             finally:
                 self._writing = None
+
+    async def _still_mine(self, tx: SqlReader) -> None:
+        """Under the write lock: whoever begins later waits until this transaction is over."""
+        if self._mine is not None and await tx.get(Serving, 1) != self._mine:
+            self.outrun.set()
+            raise ServerStopping(OUTRUN)
 
     def _in_write(self) -> bool:
         return self._writing is not None and self._writing is asyncio.current_task()

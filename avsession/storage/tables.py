@@ -319,6 +319,14 @@ checkpoint = Table(
     _c("note", Text),
     _c("at_ms", BigInteger),
 )
+serving = Table(
+    "serving",
+    metadata,
+    _c("id", BigInteger, key=True),
+    _c("number", BigInteger),
+    _c("token", _ID),
+    _c("since_ms", BigInteger),
+)
 
 TABLES: dict[type, Table] = {
     records.Account: account,
@@ -351,6 +359,7 @@ TABLES: dict[type, Table] = {
     records.Detail: detail,
     records.TreeNode: tree_node,
     records.SignedHead: checkpoint,
+    records.Serving: serving,
 }
 """Which table keeps which record."""
 

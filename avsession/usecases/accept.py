@@ -23,6 +23,7 @@ from avsession.errors import (
     NotPermitted,
     RecordingTruncated,
     SegmentRefused,
+    ServerStopping,
     Unavailable,
 )
 from avsession.logs import SESSION
@@ -93,6 +94,8 @@ async def manifest_line(
     """
     try:
         return await _manifest_line(app, worker, message)
+    except ServerStopping:
+        raise  # another server has taken over: whether the recording goes on is said there
     except Unavailable:
         for gate in app.gate.of_worker(worker):
             if gate.recording == message.recording:

@@ -10,6 +10,7 @@ signing in for as long as the stranger goes on trying; who is signed in is not t
 
 from __future__ import annotations
 
+import contextlib
 import re
 import unicodedata
 
@@ -44,6 +45,10 @@ MAX_PASSWORD = 1024
 """Characters of a password; the upper limit keeps hashing from being used as a load."""
 LINK_S = 600
 """Seconds that a sign-in link lives, if nothing else is asked for."""
+SIGN_IN_LINK_S = 86_400
+"""How long the sign-in links that a server prints may be used, once."""
+LOCAL_STAFF = (("agent", "Agent", "agent"), ("admin", "Admin", "admin"))
+"""Login, name and role of the accounts that a loopback address gets at its first start."""
 SEEN_EVERY_MS = 60_000
 """``seen_ms`` is written at most this often, so idle time may be counted this much too long."""
 
@@ -306,3 +311,17 @@ def _principal(account: Account, auth: AuthSession) -> Principal:
         auth=auth.token_hash,
         pseudonym=auth.pseudonym,
     )
+
+
+async def sign_in_links(app: Services) -> list[tuple[str, str]]:
+    """Role and one-time sign-in address, for a loopback address only."""
+    links = []
+    for login, name, role in LOCAL_STAFF:
+        with contextlib.suppress(Conflict):
+            await create_account(app, login, name, role, None)
+        async with app.store.read() as tx:
+            account = await tx.one(Account, login=login)
+        if account is not None:
+            secret = await make_sign_in_link(app, account.id, valid_s=SIGN_IN_LINK_S)
+            links.append((role, f"{app.settings.address}/signin#{secret}"))
+    return links

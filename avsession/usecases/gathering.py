@@ -87,6 +87,7 @@ NOT_HELD: dict[type, str] = {
     signin_records.StepUp: "a member of staff's, not a party's",
     Delivery: "repeats what the log says, for a few days",
     records.SignedHead: "heads of the log; the receipts hold the proofs",
+    records.Serving: "which server runs; nobody's",
     records.QualityCount: "how many calls of a day were how good; nobody's in particular",
     export_records.Export: "this export itself",
 }

@@ -27,12 +27,14 @@ PROBE_S = 5.0
 MIB = 1024 * 1024
 
 DATABASE, KEYS, DISK, RECORDERS, DRAINING = "database", "keys", "disk", "recorders", "draining"
+STANDBY = "standby"
 CODES = {
     DATABASE: "The database cannot be written to.",
     KEYS: "The key store does not answer.",
     DISK: "There is less free space than `recorder_min_free_mb`.",
     RECORDERS: "No recorder would take a new recording.",
     DRAINING: "The server is stopping and takes no new calls.",
+    STANDBY: "The server waits to take over from another one.",
 }
 """Every reason not to be ready."""
 CERTIFICATE = "certificate"
@@ -54,8 +56,14 @@ class Readiness:
     certificate_ends_ms: int | None = None
     """When the certificate that is served ends; None: TLS is a proxy's."""
     certificate_problem: bool = False
+    standbys: int | None = None
+    """Servers that wait to take over from this one; None: nobody knows."""
     _kept: tuple[int, frozenset[str]] | None = None
     _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def stand_by(self, standbys: int) -> None:
+        """How many servers wait to take over from this one."""
+        self.standbys = standbys
 
     @property
     def warnings(self) -> list[str]:

@@ -11,9 +11,10 @@ import pytest
 
 from avsession import claiming
 from avsession.config import Settings
-from avsession.errors import Unavailable
+from avsession.errors import ServerStopping, Unavailable
 from avsession.serve import Files, close_store, open_services
 from avsession.storage.sql import SqlStore
+from avsession.tasks import Tasks
 from signaling.hub import Hub
 from tests.support import engines, postgres
 from tests.support.engines import engine, given_back, postgresql_only
@@ -65,5 +66,39 @@ async def test_who_lost_it_to_another_stops(tmp_path: Path) -> None:
         await asyncio.wait_for(claiming.keep(first, stop, every_s=0), 10)
         assert stop.get_nowait() is signal.SIGTERM
     finally:
+        await first.close()
+        await second.close()
+
+
+async def test_it_is_told_who_stands_by_and_stops_at_a_refused_write(tmp_path: Path) -> None:
+    url = engines.database(tmp_path)
+    first = await claiming.opened(url, migrate=True, claim=True, folder=tmp_path)
+    second = SqlStore(url)
+    stop: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    seen: asyncio.Queue[int] = asyncio.Queue()
+    tasks = Tasks()
+    try:
+        assert not await second.claim(wait=True)
+        kept = tasks.spawn(claiming.keep(first, stop, 0.01, seen.put_nowait), name="claim")
+        assert await asyncio.wait_for(seen.get(), 10) == 1
+        await second.close()
+        while await asyncio.wait_for(seen.get(), 10):
+            pass
+        kept.cancel()
+        await asyncio.gather(kept, return_exceptions=True)
+        # its lock is lost, another takes over, and a write is what finds it out
+        tasks.spawn(claiming.keep(first, stop, 600), name="claim")
+        await first._claim.release()
+        third = await claiming.opened(url, migrate=True, claim=True, folder=tmp_path)
+        assert not claiming.outrun(first)
+        with pytest.raises(ServerStopping):
+            async with first.write():
+                pass
+        assert await asyncio.wait_for(stop.get(), 10) is signal.SIGTERM
+        assert claiming.outrun(first)
+        assert not claiming.outrun(third)
+        await third.close()
+    finally:
+        await tasks.close()
         await first.close()
         await second.close()

@@ -20,7 +20,6 @@ from avsession.serve import (
     close_store,
     note_start,
     open_services,
-    sign_in_links,
     tls_files,
     worker_arguments,
 )
@@ -61,9 +60,9 @@ def worker_of(line: list[str]) -> str:
 
 async def test_each_start_prints_fresh_links_for_one_use(tmp_path: Path) -> None:
     app = await open_services(Settings(), Files(tmp_path), Hub())
-    links = dict(await sign_in_links(app))
+    links = dict(await accounts.sign_in_links(app))
     assert links.keys() == {"agent", "admin"}
-    again = dict(await sign_in_links(app))
+    again = dict(await accounts.sign_in_links(app))
     assert again["agent"] != links["agent"]
     secret = links["agent"].split("#")[1]
     await accounts.sign_in_by_link(app, secret)

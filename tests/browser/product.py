@@ -54,8 +54,11 @@ class Product:
 
     async def start(self) -> None:
         """Start, and wait for the three lines."""
-        environ = {k: v for k, v in os.environ.items() if not k.startswith("AVSESSION_")}
-        environ |= self._settings | {"TMPDIR": str(self.temporary)}
+        await self.launch()
+        await self.ready()
+
+    async def launch(self) -> None:
+        """Start, and do not wait."""
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self.inside,
@@ -64,12 +67,21 @@ class Product:
                 *("--port", str(self.port), "--data", str(self.data)),
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
-                env=environ,
+                env=self.environ(),
             )
-        stdout = self._process.stdout
-        assert stdout is not None
         self.links = {}
         self.signed_in = {}
+
+    def environ(self) -> dict[str, str]:
+        """The variables that its processes have."""
+        environ = {k: v for k, v in os.environ.items() if not k.startswith("AVSESSION_")}
+        return environ | self._settings | {"TMPDIR": str(self.temporary)}
+
+    async def ready(self) -> None:
+        """Wait for the three lines."""
+        assert self._process is not None
+        stdout = self._process.stdout
+        assert stdout is not None
         async with asyncio.timeout(START_S):
             while not {"ready", "agent", "admin"} <= self.links.keys():
                 line = (await stdout.readline()).decode()

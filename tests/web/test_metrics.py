@@ -14,6 +14,7 @@ async def test_every_figure_of_the_table_is_there_when_it_is_known(site: Site) -
     ready.certificate_ends_ms = 1_800_000_000_000
     ready.certificate_problem = ready.draining = True
     ready.last_backup = lambda: backups.LAST
+    ready.stand_by(1)
     said = (await site.get("/metrics")).body.decode()
     named = re.findall(r"^# TYPE avsession_([a-z_]+) gauge$", said, re.MULTILINE)
     assert [one for one in named if not one.startswith("recorder_") or one in GAUGES] == [*GAUGES]
@@ -25,6 +26,7 @@ async def test_every_figure_of_the_table_is_there_when_it_is_known(site: Site) -
         "avsession_certificate_problem 1",
         f"avsession_backup_seconds {examples.NOW // 1000}",
         "avsession_audit_problems 0",
+        "avsession_standbys 1",
     ):
         assert line in said.splitlines()
 

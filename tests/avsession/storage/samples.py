@@ -194,6 +194,7 @@ SAMPLES: tuple[Any, ...] = (
     ),
     records.Detail(leaf=0, field="name", value=b'"Zo\xc3\xab"', salt=b"s" * 32, party="pty_1"),
     records.TreeNode(level=0, index=0, hash=digest("leaf")),
+    records.Serving(number=1, token="a", since_ms=11),
     records.SignedHead(size=1, note="log\n1\nroot\n\n— log signature\n", at_ms=11),
 )
 

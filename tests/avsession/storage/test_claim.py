@@ -1,0 +1,80 @@
+"""The server's lock on a PostgreSQL database: held, seen, lost and taken anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from avsession.errors import ServerStopping
+from avsession.storage.sql import SqlStore
+from tests.avsession.storage.samples import notice
+from tests.support.engines import database, postgresql_only
+
+pytestmark = postgresql_only("SQLite's folder has a lock of its own: tests/avsession/test_serve.py")
+
+
+async def test_a_line_of_three(store: SqlStore, tmp_path: Path) -> None:
+    second, third = (SqlStore(database(tmp_path)) for _ in range(2))
+    try:
+        assert await store.claim()
+        assert await store.claim(), "made sure of"
+        assert not await second.claim(wait=True)
+        assert not await second.claim(wait=True)
+        assert not await third.claim()
+        assert await store.standbys() == 1
+        assert not await third.claim(wait=True)
+        assert await third.standbys() == 2
+        await store.close()
+        assert await second.claim(wait=True)
+        assert await third.standbys() == 1
+        await third.close()
+        assert await second.standbys() == 0
+    finally:
+        await second.close()
+        await third.close()
+
+
+async def test_who_was_outrun_writes_nothing(store: SqlStore, tmp_path: Path) -> None:
+    """Though its connections stand, and though the other one has ended by now."""
+    command = SqlStore(database(tmp_path))  # such as `avsession admin create`: it serves nothing
+    second = SqlStore(database(tmp_path))
+    try:
+        assert await store.claim()
+        first = await store.begin("one", 1)
+        async with store.write() as tx:
+            await tx.add(notice("a"))
+        await store._claim.release()  # as when its connection breaks
+        assert await store.claim(), "nobody had it meanwhile"
+        await store._claim.release()
+        assert await second.claim()
+        assert (await second.begin("two", 2)).number == first.number + 1
+        with pytest.raises(ServerStopping):
+            async with store.write() as tx:
+                await tx.add(notice("b"))
+        assert store.outrun.is_set()
+        await second.close()
+        assert not await store.claim()
+        async with command.write() as tx:
+            await tx.add(notice("c"))
+            assert await tx.find(type(notice("c")), order="sha256") == sorted(
+                [notice("a"), notice("c")], key=lambda one: one.sha256
+            )
+    finally:
+        await second.close()
+        await command.close()
+
+
+async def test_it_finds_out_when_it_makes_sure(store: SqlStore, tmp_path: Path) -> None:
+    second = SqlStore(database(tmp_path))
+    try:
+        assert await store.claim()
+        await store.begin("one", 1)
+        await store._claim.release()
+        assert await second.claim()
+        await second.begin("two", 2)
+        await second.close()  # it came and went: everyone talked to it meanwhile
+        assert not await store.claim()
+        assert store.outrun.is_set()
+    finally:
+        await second.close()
