@@ -89,9 +89,7 @@ async def test_who_asks_often_costs_nothing(world: World, monkeypatch: pytest.Mo
     for _ in range(10):
         assert await world.app.ready.problems(world.app) == []
     world.app.ready.draining = True
-    assert await world.app.ready.problems(world.app) == ["draining", "standby"], (
-        "that is known at once"
-    )
+    assert await world.app.ready.problems(world.app) == ["draining"], "that is known at once"
 
 
 def test_every_code_says_what_it_means() -> None:
