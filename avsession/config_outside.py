@@ -61,7 +61,8 @@ class Company(Section, frozen=True, kw_only=True):
     """A file with the client's secret; none: a public client, by PKCE alone."""
     scopes: Annotated[tuple[str, ...], Meta(max_length=16)] = ("openid", "profile")
     role_claim: Annotated[str, Meta(min_length=1, max_length=100)] = "groups"
-    """The claim of the ID token that roles follow from: a text, or a list of texts."""
+    """The claim of the ID token that roles follow from: a text, or a list of texts. ``email``
+    counts with ``email_verified`` alone."""
     roles: Annotated[tuple[RoleOf, ...], Meta(max_length=64)] = ()
     """The first that fits gives the role."""
     name_claim: Annotated[str, Meta(min_length=1, max_length=100)] = "name"

@@ -47,10 +47,11 @@ class Passkey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StepUp(msgspec.Struct, frozen=True, kw_only=True):
-    """One sign-in is about to confirm one action, or has confirmed it; gone once it is used."""
+    """One sign-in is about to confirm one action, or has confirmed it; gone once it is used. Or a
+    logout token of the provider's was heard, and does not count again."""
 
     key_hash: bytes
-    """SHA-256 of which of the two it is, the sign-in and the action."""
+    """SHA-256 of which of the three it is, and of the sign-in and the action, or the token."""
     challenge: bytes | None
     """What the authenticator signs; None once it is confirmed, and where a password is asked."""
     expires_ms: int

@@ -52,6 +52,8 @@ ANEW_S = 60.0
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 LOGOUT_AGE_S = 300
 """A logout token is no older than this."""
+MAX_SUBJECT = 255
+"""Characters of ``sub`` (Core 1.0 §2)."""
 MAX_SECRET = 4096
 
 
@@ -64,6 +66,16 @@ class ProviderUnavailable(Unavailable):
 
     code = "auth.provider"
     sentence = "Your company's sign-in cannot be reached right now."
+
+
+@dataclasses.dataclass(frozen=True)
+class Over:
+    """What a logout token says: whose session, and by which of them; one of the two is there."""
+
+    subject: str | None
+    sid: str | None
+    token: str
+    """Its ``jti``: the token counts once."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,6 +154,9 @@ class Provider:
         self._ours(token.claims)
         if not hmac.compare_digest(str(token.claims.get("nonce")), params["nonce"]):
             raise _Refused
+        subject = token.claims["sub"]
+        if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT:
+            raise _Refused
         return dict(token.claims)
 
     def _options(self) -> dict[str, Any]:
@@ -160,8 +175,8 @@ class Provider:
         if one != [self.settings.client_id] or not isinstance(claims.get("iss"), str):
             raise _Refused
 
-    async def logout(self, token: str) -> tuple[str | None, str | None]:
-        """Whose session a logout token ends: ``sub`` and ``sid``, at least one of them.
+    async def logout(self, token: str) -> Over:
+        """Whose session a logout token ends.
 
         Raises SignInFailed when it does not hold, ProviderUnavailable.
         """
@@ -194,9 +209,9 @@ class Provider:
             raise _Refused
         subject, sid = claims.get("sub"), claims.get("sid")
         known = [one for one in (subject, sid) if one is not None]
-        if not known or not all(isinstance(one, str) for one in known):
+        if not known or not all(isinstance(one, str) for one in (*known, claims["jti"])):
             raise _Refused
-        return subject, sid
+        return Over(subject, sid, claims["jti"])
 
     async def leave(self, returns_to: str) -> str | None:
         """Where to end the session at the provider, too; None when it offers no such place."""

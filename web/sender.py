@@ -21,13 +21,12 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
 from avsession.ports import NotReached
+from avsession.turn.coturn import SPECIAL_PURPOSE
 
 AGENT = "avsession"
-NOT_PUBLIC = tuple(
-    ipaddress.ip_network(text)
-    # these hold other addresses inside: NAT64, 6to4, Teredo; or lead to everybody
-    for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/23", "ff00::/8")
-)
+NOT_PUBLIC = tuple(ipaddress.ip_network(text) for text, _ in SPECIAL_PURPOSE)
+"""The registries' special-purpose ranges, those among them that hold other addresses inside (NAT64,
+6to4, Teredo), and site-local ones of old: the standard library knows some of them only."""
 
 
 def is_public(text: str) -> bool:
@@ -36,11 +35,10 @@ def is_public(text: str) -> bool:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return False
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        elif any(address in network for network in NOT_PUBLIC):
-            return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    if any(address.version == one.version and address in one for one in NOT_PUBLIC):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
@@ -126,7 +124,8 @@ class HttpSender:
                 return Answer(response.status, _seconds(response.headers.get("Retry-After", "")))
         except TimeoutError as error:
             raise NotReached("timeout") from error
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, UnicodeError) as error:
+            # a name that no resolver takes is a UnicodeError
             raise NotReached(why(error)) from error
 
 

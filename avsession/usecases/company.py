@@ -22,7 +22,7 @@ from avsession.ports import Writer
 from avsession.privacy.stored import COMPANY_S
 from avsession.records import Account, AuthSession
 from avsession.session import new_id
-from avsession.signin_records import Identity, PendingSignIn
+from avsession.signin_records import Identity, PendingSignIn, StepUp
 from avsession.usecases import accounts
 from avsession.usecases.accounts import MAX_NAME, SignedIn
 from avsession.usecases.limits import address_key
@@ -33,6 +33,8 @@ METHOD = "company"
 """How ``access.granted`` calls this way in."""
 MOST_PENDING = 10_000
 """Sign-ins under way at once; more are refused until some have come back or run out."""
+HEARD_MS = 600_000
+"""For how long a logout token is known again: for longer than one is believed."""
 MOST_SESSIONS = 1000
 """Sessions that one word of the provider's ends."""
 
@@ -114,8 +116,28 @@ async def sign_in(app: Services, claims: Mapping[str, Any], *, address: str = ""
     raise SignInFailed("Your account here was disabled.")
 
 
-async def ended(app: Services, issuer: str, subject: str | None, sid: str | None) -> int:
-    """The provider says that a session of its own is over, or all of somebody's; how many ended."""
+async def ended(
+    app: Services, issuer: str, subject: str | None, sid: str | None, *, token: str = ""
+) -> int:
+    """The provider says that a session of its own is over, or all of somebody's; how many ended.
+
+    ``token`` is the ``jti`` of what said so. Raises SignInFailed when it was heard before: somebody
+    who kept it would otherwise end a session that began later.
+    """
+    heard = hashlib.sha256(f"logout\0{issuer}\0{token}".encode()).digest()
+    async with app.store.read() as tx:
+        if token and await tx.get(StepUp, heard) is not None:
+            raise SignInFailed
+    count = await _ended(app, issuer, subject, sid)
+    if token:
+        # only now: what failed on the way may be said again
+        async with app.store.write() as tx:
+            until = app.clock.now_ms() + HEARD_MS
+            await tx.put(StepUp(key_hash=heard, challenge=None, expires_ms=until))
+    return count
+
+
+async def _ended(app: Services, issuer: str, subject: str | None, sid: str | None) -> int:
     if sid is not None:
         return await _end_all(app, sid=sid_of(issuer, sid), reason="provider")
     if subject is None:
@@ -136,6 +158,8 @@ def sid_of(issuer: str, sid: str) -> bytes:
 def role_of(company: Company, claims: Mapping[str, Any]) -> str | None:
     """The role of the first entry that fits; None: none does."""
     found = claims.get(company.role_claim)
+    if company.role_claim == "email" and claims.get("email_verified") is not True:
+        return None  # an address that somebody only typed there gives nobody a role
     values = [found] if isinstance(found, str) else found if isinstance(found, list) else []
     return next((one.role for one in company.roles if one.value in values), None)
 

@@ -5,6 +5,7 @@ It signs whatever it is told to. What a real one does is tried with a real one, 
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import time
@@ -39,6 +40,13 @@ class FakeProvider:
         self.status = 200
         self.exchanged: list[dict[str, Any]] = []
         self.fetched: list[str] = []
+        self.moved = ""
+        """Where whoever asks for the metadata is sent on to."""
+        self.silent = False
+        """Nothing is answered."""
+        self.token_status = 200
+        self.said = 0
+        """Logout tokens so far: each has an identifier of its own."""
 
     def settings(self, **other: Any) -> dict[str, Any]:
         """The settings that name it."""
@@ -75,14 +83,19 @@ class FakeProvider:
 
     def logout_token(self, *, header: dict[str, Any] | None = None, **changed: Any) -> str:
         now = int(time.time())
+        self.said += 1
         claims: dict[str, Any] = {
-            "iss": self.issuer, "aud": CLIENT, "iat": now, "exp": now + 120, "jti": "j-1",
-            "sid": "s-1", "events": {LOGOUT: {}},
+            "iss": self.issuer, "aud": CLIENT, "iat": now, "exp": now + 120,
+            "jti": f"j-{self.said}", "sid": "s-1", "events": {LOGOUT: {}},
         }  # fmt: skip
         return self.sign(claims | changed, **({"typ": "logout+jwt"} | (header or {})))
 
     async def discovery(self, request: web.Request) -> web.Response:
         self.fetched.append("metadata")
+        if self.silent:
+            await asyncio.Event().wait()
+        if self.moved:
+            raise web.HTTPFound(self.moved)
         place = {
             "issuer": self.issuer,
             "authorization_endpoint": f"{self.issuer}/auth",
@@ -107,7 +120,8 @@ class FakeProvider:
         if not right:
             return web.json_response({"error": "invalid_grant"}, status=400)
         token = self.id_token(self.asked["nonce"])
-        return web.json_response({"id_token": token, "access_token": "at", "token_type": "Bearer"})
+        told = {"id_token": token, "access_token": "at", "token_type": "Bearer"}
+        return web.json_response(told, status=self.token_status)
 
 
 @asynccontextmanager

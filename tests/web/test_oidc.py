@@ -39,6 +39,32 @@ async def test_an_address_inside_is_refused_unless_that_was_set(acme: FakeProvid
     assert acme.fetched == []
 
 
+async def test_it_does_not_go_where_it_is_sent_on_to(acme: FakeProvider) -> None:
+    acme.moved = "/jwks"
+    with pytest.raises(ProviderUnavailable):
+        await Provider(settings(acme), "x").address("s", "n", "v")
+    assert acme.fetched == ["metadata"]
+
+
+async def test_a_provider_that_says_nothing_costs_a_while(
+    acme: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme.silent = True
+    monkeypatch.setattr(oidc, "TIMEOUT_S", 0.05)
+    with pytest.raises(ProviderUnavailable):
+        await Provider(settings(acme), "x").address("s", "n", "v")
+    assert acme.fetched == ["metadata"]
+
+
+async def test_a_token_beside_a_refusal_is_none(acme: FakeProvider) -> None:
+    provider = Provider(settings(acme), "https://calls.example.com/signin")
+    acme.went(await provider.address("s", "n", "v" * 43))
+    assert (await provider.claims("right", "n", "v" * 43))["sub"] == "u-1"
+    acme.token_status = 400
+    with pytest.raises(SignInFailed):
+        await provider.claims("right", "n", "v" * 43)
+
+
 async def test_an_answer_has_a_limit(acme: FakeProvider) -> None:
     acme.metadata = {"service_documentation": "x" * MAX_ANSWER}
     with pytest.raises(ProviderUnavailable):

@@ -48,6 +48,8 @@ async def refused(url: str, **options: float) -> str:
         ("ff02::1", False), ("ff0e::1", False), ("::ffff:127.0.0.1", False),
         ("::ffff:10.0.0.1", False), ("64:ff9b::7f00:1", False), ("2002:7f00:1::", False),
         ("2001::1", False), ("2001:db8::1", False), ("a name", False), ("", False),
+        ("fec0::1", False), ("::127.0.0.1", False), ("3fff::1", False), ("192.88.99.1", False),
+        ("::ffff:192.88.99.1", False), ("100:0:0:1::1", False),
     ],
 )  # fmt: skip
 def test_which_addresses_are_public(address: str, public: bool) -> None:
@@ -100,6 +102,10 @@ async def test_a_name_that_leads_inside_is_refused_by_what_is_connected_to(
     monkeypatch.setattr(ThreadedResolver, "resolve", resolve)
     assert await refused("http://hooks.example.com/") == "address"
     assert asked == ["hooks.example.com"]
+
+
+async def test_a_name_that_no_resolver_takes_is_not_reached() -> None:
+    assert await refused(f"https://{'a' * 64}.example.com/") == "connect"
 
 
 async def test_a_status_is_an_answer_and_a_redirect_is_not_followed(receiver: Receiver) -> None:

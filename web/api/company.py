@@ -76,11 +76,11 @@ async def ended(request: web.Request) -> web.Response:
     token = form.get("logout_token")
     headers = {"Cache-Control": "no-store"}
     try:
-        subject, sid = await there.logout(token if isinstance(token, str) else "")
+        over = await there.logout(token if isinstance(token, str) else "")
+        await company.ended(services, there.issuer, over.subject, over.sid, token=over.token)
     except SignInFailed:
         await accounts.refused(services, "provider", address=auth.address(request))
         return web.json_response({"error": "invalid_request"}, status=400, headers=headers)
-    await company.ended(services, there.issuer, subject, sid)
     return web.Response(headers=headers)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from avsession.config_outside import Company, RoleOf
 from avsession.errors import NotFound, SignInFailed, TooMany
@@ -50,6 +51,16 @@ def claims(**other: Any) -> dict[str, Any]:
 def test_the_first_entry_that_fits_and_no_other(found: Any, role: str | None) -> None:
     assert role_of(ACME, {"groups": found}) == role
     assert role_of(ACME, {}) is None
+
+
+@pytest.mark.parametrize("verified", [None, False, "true", 1])
+def test_an_address_that_was_not_verified_gives_no_role(verified: Any) -> None:
+    by_address = replace(
+        ACME, role_claim="email", roles=(RoleOf(value="ada@example.com", role="admin"),)
+    )
+    told = {"email": "ada@example.com", "email_verified": True}
+    assert role_of(by_address, told) == "admin"
+    assert role_of(by_address, told | {"email_verified": verified}) is None
 
 
 async def test_an_account_is_tied_to_the_subject_alone(house: World) -> None:

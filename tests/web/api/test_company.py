@@ -144,6 +144,9 @@ LIES: dict[str, dict[str, Any]] = {
     "no audience": {"aud": None},
     "another party": {"azp": "other"},
     "no subject": {"sub": None},
+    "an empty subject": {"sub": ""},
+    "a number for a subject": {"sub": 1},
+    "a subject without an end": {"sub": "u" * 256},
     "expired": {"exp": NOW - 600, "iat": NOW - 900},
     "no end": {"exp": None},
     "from tomorrow": {"iat": NOW + 86_400},
@@ -275,6 +278,20 @@ LOGOUT_LIES: dict[str, dict[str, Any]] = {
     "old": {"iat": NOW - 3600},
     "expired": {"iat": NOW - 200, "exp": NOW - 100},
     "no id": {"jti": None},
+    "a number for an id": {"jti": 1},
+    "no issuer": {"iss": None},
+    "no audience": {"aud": None},
+    "for another client, too": {"aud": [CLIENT, "other"]},
+    "from tomorrow": {"iat": NOW + 86_400, "exp": NOW + 90_000},
+    "no time": {"iat": None},
+    "a text for a time": {"iat": "now"},
+    "no end": {"exp": None},
+    "a list of events": {"events": ["http://schemas.openid.net/event/backchannel-logout"]},
+    "an event that is no object": {
+        "events": {"http://schemas.openid.net/event/backchannel-logout": 1}
+    },
+    "a number for a session": {"sid": 1},
+    "an unknown key": {"header": {"kid": "two"}},
     "another kind": {"header": {"typ": "at+jwt"}},
     "signed with the public key": {"header": {"alg": "HS256"}},
 }
@@ -288,6 +305,23 @@ async def test_a_logout_token_that_does_not_hold(
     answer = await said(house, acme.logout_token(**lie))
     assert answer.status == 400
     assert (await house.get("/api/me", cookie=ada)).status == 200
+
+
+async def test_a_logout_token_counts_once(house: Site, acme: FakeProvider) -> None:
+    """Who kept one cannot end the sessions that begin after it."""
+    await comes_back(house, acme)
+    token = acme.logout_token(sid=None, sub="u-1")
+    assert (await said(house, token)).status == 200
+    ada = staff_of(await comes_back(house, acme))
+    assert (await said(house, token)).status == 400
+    assert (await house.get("/api/me", cookie=ada)).status == 200
+    assert (await said(house, acme.logout_token(sid=None, sub="u-1"))).status == 200
+    assert (await house.get("/api/me", cookie=ada)).status == 401
+
+
+async def test_it_is_not_said_too_often(house: Site, acme: FakeProvider) -> None:
+    statuses = [(await said(house, "x")).status for _ in range(200)]
+    assert (statuses[0], statuses[-1]) == (400, 429)
 
 
 async def test_what_is_no_logout_token_at_all(house: Site, acme: FakeProvider) -> None:
