@@ -15,7 +15,7 @@ PYTEST := $(BIN)/python -m pytest
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 # Which Debian package brings each program that the checks and the tests start.
-TOOLS := unzip:unzip chromium:chromium age:age ffmpeg:ffmpeg ip:iproute2 pg_ctlcluster:postgresql node:nodejs npm:npm nginx:nginx turnserver:coturn
+TOOLS := unzip:unzip chromium:chromium age:age curl:curl ffmpeg:ffmpeg ip:iproute2 pg_ctlcluster:postgresql node:nodejs npm:npm nginx:nginx openssl:openssl turnserver:coturn
 
 # One universal lock: the same versions on every Python and platform, no address of any kind in it.
 # --group build puts setuptools in it, so that installing the project itself downloads nothing.
