@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from avsession import notices
@@ -21,11 +22,13 @@ from avsession.consent import (
 )
 from avsession.errors import (
     AskingEnded,
+    AvsessionError,
     NoticeMismatch,
     NotPermitted,
     PurposesRefused,
     RequestOver,
     TooMany,
+    Unavailable,
 )
 from avsession.messages import (
     ChooseFate,
@@ -53,6 +56,8 @@ from avsession.usecases.common import (
     remember,
 )
 from avsession.usecases.services import Services
+
+log = logging.getLogger("avsession.consent")
 
 MAX_REQUESTS = 20
 """Recording requests in one session, whatever became of them."""
@@ -247,15 +252,38 @@ async def withdraw(
     Whoever is recorded under a gate may close it: that half waits for nothing. What is written
     down is checked as ever, but for its signature: the record says what that was worth.
     ``enrolment``: a key made for this withdrawal.
+
+    Raises Unavailable when it could not be written down: it has taken effect, and
+    :func:`withdraw_again` writes it even if the page never says it again.
     """
-    with ending(app, party_id, message, "withdrawn"):
-        if enrolment is not None:
-            await keys.enrol_if_possible(app, party_id, enrolment)
-        after, answer = await _record_withdrawal(app, party_id, message)
+    try:
+        with ending(app, party_id, message, "withdrawn"):
+            if enrolment is not None:
+                await keys.enrol_if_possible(app, party_id, enrolment)
+            after, answer = await _record_withdrawal(app, party_id, message)
+    except Unavailable:
+        app.gate.unwritten(party_id, message, enrolment)
+        raise
+    except AvsessionError:
+        app.gate.written(party_id, message)
+        raise
+    app.gate.written(party_id, message)
     if after is not None:
         await effects.speak(app, after, open_gate)
         await withdrawals.hide(app, message.request)
     return answer
+
+
+async def withdraw_again(app: Services) -> None:
+    """Write down what was taken back while nothing could be written; for the timers. Raises
+    Unavailable when nothing can be written yet."""
+    for party_id, message, enrolment in app.gate.taken_back():
+        try:
+            await withdraw(app, party_id, message, enrolment)
+        except Unavailable:
+            raise
+        except AvsessionError as error:  # it was said again under another key, or all is erased
+            log.warning("a withdrawal was not written down: %s", error.code)
 
 
 async def _record_withdrawal(

@@ -10,10 +10,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
+from avsession.messages import WithdrawConsent
+from avsession.signed import Enrolment
+
 KEEP = 1000
 """Closed generations remembered until their closing is committed; older ones are forgotten."""
 MAX_BARS = 64
 """Requests that one party may bar one by one; beyond that it bars all of them."""
+MOST_UNWRITTEN = 10_000
+"""Withdrawals that wait to be written down; beyond it only their pages say them again."""
 ANY = ""
 """In a bar: whatever the request."""
 
@@ -75,6 +80,7 @@ class Gate:
         self.paused: dict[str, str] = {}
         """Recordings whose gate somebody's pause closed, and whose worker's they are. It opens
         anew, or they are finished: then they go."""
+        self._unwritten: dict[tuple[str, str], tuple[WithdrawConsent, Enrolment | None]] = {}
         self.unstopped: dict[str, tuple[str, str]] = {}
         """Sessions whose request is over (which one, why), though that is not committed yet."""
 
@@ -114,6 +120,21 @@ class Gate:
         bars.discard(request)
         if not bars:
             self._bars.pop(party, None)
+
+    def unwritten(
+        self, party: str, message: WithdrawConsent, enrolment: Enrolment | None = None
+    ) -> None:
+        """The party has taken this back, and nothing could be written: :meth:`taken_back`."""
+        if len(self._unwritten) < MOST_UNWRITTEN:
+            self._unwritten[party, message.key] = (message, enrolment)
+
+    def written(self, party: str, message: WithdrawConsent) -> None:
+        """That is written down, or never will be."""
+        self._unwritten.pop((party, message.key), None)
+
+    def taken_back(self) -> list[tuple[str, WithdrawConsent, Enrolment | None]]:
+        """Who took what back that is not written down yet."""
+        return [(party, *said) for (party, _), said in self._unwritten.items()]
 
     def forget(self, party: str) -> None:
         """The party's session has ended; nothing opens there any more."""

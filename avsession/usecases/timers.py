@@ -55,9 +55,10 @@ async def tick(app: Services) -> None:
     """Carry out everything that is due. One failing thing does not keep the others from it."""
     app.opened.expire(app.clock.now_ms())
     steps = (
-        resetting.follow, stop_again, _answers, _seats, _choices, _erasures, _drains,
-        leaving.follow, retention.apply, erasure.resume, erasing.carry_on, exports.expire,
-        disclosures.expire, relay.renew, _scrub, _invitations, evidence.keep_signing,
+        resetting.follow, stop_again, consent.withdraw_again, _answers, _seats, _choices,
+        _erasures, _drains, leaving.follow, retention.apply, erasure.resume, erasing.carry_on,
+        exports.expire, disclosures.expire, relay.renew, _scrub, _invitations,
+        evidence.keep_signing,
     )  # fmt: skip
     for step in steps:
         await _guarded(step(app))

@@ -6,6 +6,8 @@ import dataclasses
 
 import pytest
 
+from avsession.messages import WithdrawConsent
+from avsession.usecases import gate as gates
 from avsession.usecases.gate import KEEP, MAX_BARS, Drains, Gate, OpenGate
 
 NOW = 1_000_000
@@ -268,3 +270,17 @@ def test_since_when_a_recording_drains_and_when_that_last_moved() -> None:
     drains.over("rec_1")
     drains.over("rec_3")
     assert drains.seen("rec_1", NOW + 9) == (NOW + 9, NOW + 9)
+
+
+def test_what_was_taken_back_waits_to_be_written_down_and_not_without_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gate = Gate()
+    monkeypatch.setattr(gates, "MOST_UNWRITTEN", 2)
+    said = [WithdrawConsent(request="req_" + "a" * 26, key=f"key-{n:016}") for n in range(3)]
+    for message in said:
+        gate.unwritten("customer", message)
+    assert gate.taken_back() == [("customer", said[0], None), ("customer", said[1], None)]
+    for message in said:
+        gate.written("customer", message)
+    assert gate.taken_back() == []

@@ -32,6 +32,25 @@ async def test_the_story_of_a_withdrawal(world: World) -> None:
     assert await world.story() == "consent.withdrawn grant.revoked recording.off"
 
 
+async def test_it_is_written_down_though_its_page_never_says_it_again(world: World) -> None:
+    request, key = await world.record(), world.key()
+    world.store.down = True
+    for said in (key, key, world.key()):  # and once from a page that was loaded anew
+        with pytest.raises(Unavailable):
+            await world.withdraw(world.customer, request, said)
+    await world.later(1)
+    world.store.down = False
+    await world.disconnect(world.customer)
+    await world.later(1)
+    assert len(await world.find(ConsentEvent, kind="withdrawn")) == 1
+    assert (await world.state()).request is None
+    assert world.app.gate.taken_back() == []
+    (event,) = await world.find(ConsentEvent, kind="withdrawn")
+    assert (await world.withdraw(world.customer, request, key))["event"] == event.id
+    await world.later(1)
+    assert len(await world.find(ConsentEvent, kind="withdrawn")) == 1
+
+
 async def test_withdrawing_works_without_a_database(world: World) -> None:
     """The gate stays closed until the page's repeat is committed, whatever happens between."""
     request, key = await world.record(), world.key()
