@@ -12,7 +12,7 @@ from avsession.ports import Reader
 from avsession.recording import State
 from avsession.records import AuthSession, Leaf, Recording
 from avsession.session import Party, Presence, Session
-from avsession.usecases import desk
+from avsession.usecases import desk, probes
 from avsession.usecases.services import Services
 
 PREFIX = "avsession_"
@@ -65,7 +65,7 @@ def document() -> str:
 
 async def lines(app: Services, tx: Reader) -> list[str]:
     """Every figure of :data:`GAUGES` that is known now."""
-    problems = await app.ready.problems(app)
+    problems = await probes.problems(app)
     last = app.ready.last_backup() if app.ready.last_backup is not None else None
     ends_ms = app.ready.certificate_ends_ms
     values: dict[str, dict[str, float]] = {

@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from avsession.errors import AvsessionError
-from avsession.session import new_id
-
-if TYPE_CHECKING:
-    from avsession.usecases.services import Services
 
 log = logging.getLogger("avsession.readiness")
 
@@ -24,7 +20,8 @@ KEEP_MS = 2000
 """How long an answer is given again: whoever asks more often costs nothing."""
 PROBE_S = 5.0
 """How long a part may take to answer."""
-MIB = 1024 * 1024
+Probe = Callable[[], Awaitable[bool]]
+"""Asks a part whether it is fine."""
 
 DATABASE, KEYS, DISK, RECORDERS, DRAINING = "database", "keys", "disk", "recorders", "draining"
 STANDBY = "standby"
@@ -70,48 +67,24 @@ class Readiness:
         """Codes of :data:`WARNINGS`."""
         return [CERTIFICATE] if self.certificate_problem else []
 
-    async def problems(self, app: Services) -> list[str]:
-        """Codes of :data:`CODES`, in their order; none: ready."""
+    async def problems(self, probes: Mapping[str, Probe], now_ms: int) -> list[str]:
+        """Codes of :data:`CODES`, in their order; none: ready. Probes have theirs."""
         async with self._asking:
-            now = app.clock.now_ms()
-            if self._kept is None or not 0 <= now - self._kept[0] < KEEP_MS:
-                self._kept = now, await self._look(app)
+            if self._kept is None or not 0 <= now_ms - self._kept[0] < KEEP_MS:
+                self._kept = now_ms, await _look(probes)
             found = self._kept[1] | ({DRAINING} if self.draining else set())
         return [code for code in CODES if code in found]
 
-    async def _look(self, app: Services) -> frozenset[str]:
-        probes = {DATABASE: _database, KEYS: _keys, DISK: self._disk, RECORDERS: _recorders}
-        found = set()
-        for code, probe in probes.items():
-            try:
-                async with asyncio.timeout(PROBE_S):
-                    fine = await probe(app)
-            except (AvsessionError, OSError, TimeoutError) as error:
-                log.warning("not ready: %s: %s", code, type(error).__name__)
-                fine = False
-            if not fine:
-                found.add(code)
-        return frozenset(found)
 
-    async def _disk(self, app: Services) -> bool:
-        if self.free_bytes is None:
-            return True
-        free = await asyncio.to_thread(self.free_bytes)
-        return free >= app.settings.recorder_min_free_mb * MIB
-
-
-async def _database(app: Services) -> bool:
-    """The write lock is to be had; nothing is written."""
-    async with app.store.write():
-        return True
-
-
-async def _keys(app: Services) -> bool:
-    """Custody answers: of a track that never was there is no key to destroy."""
-    return not await app.custody.destroy(new_id("trk", app.entropy))
-
-
-async def _recorders(app: Services) -> bool:
-    if not app.settings.recorders:
-        return True
-    return any(app.figures.taking(worker.worker) for worker in app.bus.workers())
+async def _look(probes: Mapping[str, Probe]) -> frozenset[str]:
+    found = set()
+    for code, probe in probes.items():
+        try:
+            async with asyncio.timeout(PROBE_S):
+                fine = await probe()
+        except (AvsessionError, OSError, TimeoutError) as error:
+            log.warning("not ready: %s: %s", code, type(error).__name__)
+            fine = False
+        if not fine:
+            found.add(code)
+    return frozenset(found)

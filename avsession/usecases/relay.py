@@ -8,38 +8,15 @@ time, so any server hands out the same.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 from avsession.messages import CaptureServers, IceServer, IceServers
 from avsession.session import Party, Session
 from avsession.turn import credentials
-from avsession.turn.credentials import Secret
-
-if TYPE_CHECKING:
-    from avsession.config import Settings
-    from avsession.usecases.services import Services
+from avsession.usecases.services import Services
 
 BATCH = 200
 """Sessions that one turn of the timer tells; the rest waits for the next, with time to spare."""
 RECORDER = "recorder"
 """Who a session's recorder is, in its pseudonym; no party is called so."""
-
-
-class Relay:
-    """The secret, once it was read, and when the sessions served from here are told new
-    credentials (ms)."""
-
-    def __init__(self) -> None:
-        self._secret: Secret | None = None
-        self.due: dict[str, int] = {}
-
-    def secret(self, settings: Settings) -> Secret | None:
-        """What is shared with coturn; None without ``[turn]``. Raises SettingsInvalid when it
-        cannot be read, which the first call shows: a later change needs a restart."""
-        if self._secret is None and settings.turn.urls and settings.turn.secret_file:
-            self._secret = credentials.read_secret(Path(settings.turn.secret_file))
-        return self._secret
 
 
 def for_party(app: Services, session: str, party: str) -> tuple[IceServer, ...]:

@@ -20,7 +20,7 @@ from avsession.usecases.opened import Opened
 from avsession.usecases.permissions import Principal
 from avsession.usecases.readiness import Readiness
 from avsession.usecases.readings import Readings
-from avsession.usecases.relay import Relay
+from avsession.usecases.relay_state import Relay
 from avsession.usecases.schedule import Schedule
 from avsession.usecases.seated import Seated
 from avsession.usecases.watch import Watch

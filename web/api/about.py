@@ -13,6 +13,7 @@ from avsession.config import Controller, Settings
 from avsession.errors import NotPermitted
 from avsession.forwarded import Proxies
 from avsession.records import Account
+from avsession.usecases import probes
 from web import auth, metrics, problems
 from web.access import ANYBODY, Access, By
 from web.example import Map
@@ -79,7 +80,7 @@ async def get_health(call: Call[Nothing]) -> object:
 async def get_ready(call: Call[Nothing]) -> object:
     """Whether this server should be sent new calls: codes, and with a problem 503."""
     ready = call.app.ready
-    problems = await ready.problems(call.app)
+    problems = await probes.problems(call.app)
     said = {"ready": not problems, "problems": problems, "warnings": ready.warnings}
     if not problems:
         return said

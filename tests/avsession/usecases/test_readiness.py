@@ -1,95 +1,34 @@
-"""Ready means: database, keys, disk and a recorder are there, and nobody is stopping the server."""
+"""What readiness keeps of its answers, and what each code means."""
 
-import asyncio
-
-import pytest
-
-from avsession.errors import Unavailable
-from avsession.usecases import readiness
-from avsession.usecases.readiness import CODES, KEEP_MS
-from tests.avsession.usecases.world import World
+from avsession.usecases.readiness import CODES, DISK, KEEP_MS, KEYS, Readiness
 
 
-@pytest.fixture(autouse=True)
-async def _recorder(world: World) -> None:
-    await world.recorder.join()
+async def test_who_asks_often_costs_nothing() -> None:
+    ready, asked = Readiness(), []
+
+    async def probe() -> bool:
+        asked.append(KEYS)
+        return False
+
+    probes = {KEYS: probe}
+    for now_ms in (5, 5, 5 + KEEP_MS - 1):
+        assert await ready.problems(probes, now_ms) == [KEYS]
+    assert asked == [KEYS]
+    ready.draining = True
+    assert await ready.problems(probes, 5) == [KEYS, "draining"], "that is known at once"
+    await ready.problems(probes, 5 + KEEP_MS)
+    await ready.problems(probes, 4)  # a clock that was set back
+    assert asked == [KEYS] * 3
 
 
-async def asked_later(world: World) -> list[str]:
-    world.clock.ms += KEEP_MS
-    return await world.app.ready.problems(world.app)
+async def test_a_part_that_fails_keeps_no_other_from_being_asked() -> None:
+    async def fine() -> bool:
+        return True
 
-
-async def test_with_everything_there_it_is_ready(world: World) -> None:
-    assert await world.app.ready.problems(world.app) == []
-    assert world.app.ready.warnings == []
-
-
-async def test_each_part_that_is_missing_has_its_code(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ready, app = world.app.ready, world.app
-
-    def gone(*_: object) -> object:
-        raise Unavailable
-
-    with monkeypatch.context() as patch:
-        patch.setattr(type(app.store), "write", gone)
-        assert await asked_later(world) == ["database"]
-    with monkeypatch.context() as patch:
-        patch.setattr(type(app.custody), "destroy", gone)
-        assert await asked_later(world) == ["keys"]
-    ready.free_bytes = lambda: app.settings.recorder_min_free_mb * 1024 * 1024 - 1
-    assert await asked_later(world) == ["disk"]
-
-    def no_disk() -> int:
+    async def broken() -> bool:
         raise OSError
 
-    ready.free_bytes = no_disk
-    assert await asked_later(world) == ["disk"]
-    ready.free_bytes = None
-    app.figures.take(world.recorder.worker, {"taking": 0.0})
-    assert await asked_later(world) == ["recorders"]
-    app.figures.take(world.recorder.worker, {"taking": 1.0})
-    await world.recorder.vanish()
-    assert await asked_later(world) == ["recorders"]
-    await world.recorder.join()
-    ready.draining = True
-    assert await asked_later(world) == ["draining"]
-    ready.draining = False
-    assert await asked_later(world) == []
-    ready.certificate_problem = True
-    assert (await asked_later(world), ready.warnings) == ([], ["certificate"])
-
-
-async def test_a_part_that_hangs_is_missing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readiness, "PROBE_S", 0.02)
-    held, done = asyncio.Event(), asyncio.Event()
-
-    async def hold() -> None:
-        async with world.store.write():  # whoever has the write lock keeps it
-            held.set()
-            await done.wait()
-
-    holding = world.meanwhile(hold())
-    await held.wait()
-    assert await asked_later(world) == ["database"]
-    done.set()
-    await holding
-    assert await asked_later(world) == []
-
-
-async def test_who_asks_often_costs_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    await world.app.ready.problems(world.app)
-
-    def gone(*_: object) -> object:
-        raise AssertionError("asked again")
-
-    monkeypatch.setattr(type(world.app.store), "write", gone)
-    for _ in range(10):
-        assert await world.app.ready.problems(world.app) == []
-    world.app.ready.draining = True
-    assert await world.app.ready.problems(world.app) == ["draining"], "that is known at once"
+    assert await Readiness().problems({KEYS: broken, DISK: fine}, 0) == [KEYS]
 
 
 def test_every_code_says_what_it_means() -> None:

@@ -7,13 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from avsession.config import Media, Settings
-from avsession.errors import SettingsInvalid
+from avsession.config import Media
 from avsession.messages import Capture, CaptureServers, IceServer, IceServers, Welcome
 from avsession.turn.credentials import Secret, make
 from avsession.turn.settings import Turn
 from avsession.usecases import presence
-from avsession.usecases.relay import Relay
 from tests.avsession.usecases.parts import Person
 from tests.avsession.usecases.world import World, opened
 
@@ -134,10 +132,3 @@ async def test_without_turn_nothing_is_added(tmp_path: Path) -> None:
         assert not world.customer.last(Welcome).relay_only
         await world.later(600)
         assert not world.customer.all(IceServers)
-
-
-def test_a_secret_that_cannot_be_read_is_said(tmp_path: Path) -> None:
-    turn = Turn(urls=URLS, secret_file=str(tmp_path / "none"))
-    with pytest.raises(SettingsInvalid, match="secret_file"):
-        Relay().secret(Settings(turn=turn))
-    assert Relay().secret(Settings()) is None
