@@ -27,6 +27,9 @@ ANSWER_MS = 10_000.0
 """An offer that is not answered in this time is made anew."""
 RETRY_MS = (200.0, 500.0, 1_000.0, 2_000.0, 4_000.0, 8_000.0)
 """How long after each failure in a row the next leg is offered; the last goes on for ever."""
+SOON_MS = 1_000.0
+"""But a leg whose path was lost, the browser says, no later than this: the network may be back."""
+PATH_LOST = "connection.failed"
 HOLD_MARGIN_MS = 20.0
 """A gap in video is given up this much before its frame would leave the delay line."""
 PHASES = 8
@@ -160,10 +163,10 @@ class Party:
         if self._leg is not None:
             await self._leg.add_candidate(candidate)
 
-    def lost(self) -> None:
-        """The browser says that it refused or lost its leg."""
+    def lost(self, reason: str = "") -> None:
+        """The browser says that it refused or lost its leg, and why."""
         if self._leg is not None:
-            self._failed("browser")
+            self._failed("browser", SOON_MS if reason == PATH_LOST else RETRY_MS[-1])
 
     def close(self, moment_ms: float) -> int:
         """The gate closed: hand on what is from before, drop the rest; how many frames dropped."""
@@ -226,9 +229,9 @@ class Party:
         elif state is LegState.FAILED:
             self._failed(reason)
 
-    def _failed(self, reason: str) -> None:
+    def _failed(self, reason: str, most_ms: float = RETRY_MS[-1]) -> None:
         self._drop_leg()
-        delay_ms = RETRY_MS[min(self._failures, len(RETRY_MS) - 1)]
+        delay_ms = min(RETRY_MS[min(self._failures, len(RETRY_MS) - 1)], most_ms)
         self._failures += 1
         self._retry_ms = None if self._closed else self._settings.now_ms() + delay_ms
         self._fresh = True

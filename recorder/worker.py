@@ -285,7 +285,7 @@ class Worker:
         elif isinstance(message, LegTrickled):
             await party.trickle(message.candidate)
         else:
-            party.lost()
+            party.lost(message.reason)
 
     # --- grants
 

@@ -155,7 +155,7 @@ async def _ready(
         return None
     recording = await _recording(app, tx, session, state, request, recording, worker)
     tracks = await _tracks(app, tx, session, recording, state)
-    token = await _grant(app, tx, session, state, recording, tracks, worker, consents)
+    token, until_ms = await _grant(app, tx, session, state, recording, tracks, worker, consents)
     gate = OpenGate(
         session=session.id,
         request=request.id,
@@ -164,6 +164,7 @@ async def _ready(
         worker=worker.worker,
         fingerprint=worker.fingerprint,
         parties=frozenset(seat.party for seat in state.seats),
+        until_ms=until_ms,
     )
     return _Ready(gate, token, await tx.count(EntryRecord, recording=recording.id))
 
@@ -279,8 +280,8 @@ async def _grant(
     tracks: list[TrackRecord],
     worker: WorkerInfo,
     events: list[ConsentEvent],
-) -> str:
-    """Sign the grant; its row and the leaves that say so."""
+) -> tuple[str, int]:
+    """Sign the grant; its row and the leaves that say so. Returns it, and when it ends."""
     now = app.clock.now_ms()
     media = app.settings.media
     grant = grants.Grant(
@@ -332,7 +333,7 @@ async def _grant(
         details={"purposes": recording.purposes},
     )
     await leaf(app, tx, "recording.on", session=session, actor="server", refs=refs)
-    return token
+    return token, grant.expires_ms
 
 
 async def _pseudonym(tx: Reader, party_id: str) -> str:

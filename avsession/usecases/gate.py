@@ -40,6 +40,8 @@ class OpenGate:
     fingerprint: str
     """The recorder's DTLS certificate, as the grant names it."""
     parties: frozenset[str]
+    until_ms: int
+    """Until when its grant may start legs."""
 
 
 class Drains:

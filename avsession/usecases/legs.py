@@ -31,6 +31,8 @@ log = logging.getLogger("avsession.capture")
 
 FATAL = ("disk.", "spool.", "worker.", "not.")
 """How a recorder's reasons begin when it can store nothing more of a recording."""
+MARGIN_MS = 5_000
+"""A grant that ends so soon is over for a leg that is only about to be made."""
 REFUSALS = {"storage.full": "storage_full", "too_many": "recorder_unavailable"}
 """What everyone is told when a recorder refuses its grant for one of these codes."""
 
@@ -65,7 +67,8 @@ async def leg_offer(app: Services, worker: str, message: LegOffer) -> None:
 async def leg_state(app: Services, worker: str, message: LegState) -> None:
     """What became of a leg: for the log of the running system, unless nothing can be stored.
 
-    A recorder makes a new leg when one fails; when its disk does, the recording is over.
+    A recorder makes a new leg when one fails, under a new grant if that one may start none any
+    more; when its disk fails, the recording is over.
     """
     if app.gate.live(message.recording, message.generation) is None:
         return  # the gate has closed meanwhile: that its legs end is no news
@@ -74,6 +77,21 @@ async def leg_state(app: Services, worker: str, message: LegState) -> None:
     if message.state == "failed" and message.reason.startswith(FATAL):
         reason = "storage_failed" if message.reason.startswith("disk.") else "recorder_failed"
         await stop_one(app, gate.session, reason, gate.request)
+    elif message.state == "failed":
+        _granted_anew(app, gate)
+
+
+def _granted_anew(app: Services, gate: OpenGate) -> bool:
+    """A leg is to be made again: if the grant may start none any more, another one takes its place.
+
+    That is a new generation, for which all is checked again; every leg of the old one ends.
+    """
+    now = app.clock.now_ms()
+    if now < gate.until_ms - MARGIN_MS:
+        return False
+    if close_now(app, gate.session, "leg_lost", final=False, generation=gate.generation):
+        app.gate.waiting[gate.session] = now
+    return True
 
 
 async def grant_refused(app: Services, worker: str, message: GrantRefused) -> None:
@@ -125,6 +143,8 @@ async def leg_failed(app: Services, party: str, message: LegFailed) -> None:
     """A party's browser refused its leg or lost it; the recorder makes another while it may."""
     gate = _partys_gate(app, party, message.recording, message.generation)
     log.warning("leg failed: %s", message.reason, extra=_told(gate))
+    if _granted_anew(app, gate):
+        return
     app.bus.tell_worker(
         gate.worker,
         LegLost(

@@ -1,6 +1,6 @@
 """``make bench``: every measurement, printed as ratios to a peer measured in the same run.
 
-python -m tests.bench [call] [crash] [withdrawal] [sync] [loss] [audit] [recorder]
+python -m tests.bench [call] [crash] [withdrawal] [sync] [loss] [audit] [recorder] [survival]
 python -m tests.bench.sync --minutes 30
 """
 
@@ -11,7 +11,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 
-from tests.bench import audit, call, crash, loss, recorder_cost, sync, withdrawal
+from tests.bench import audit, call, crash, loss, recorder_cost, survival, sync, withdrawal
 
 ALL: dict[str, Callable[[], object]] = {
     "call": lambda: asyncio.run(call.measure()),
@@ -21,6 +21,7 @@ ALL: dict[str, Callable[[], object]] = {
     "audit": lambda: asyncio.run(audit.measure()),
     "loss": lambda: asyncio.run(loss.measure()),
     "recorder": lambda: recorder_cost.main([]),
+    "survival": lambda: asyncio.run(survival.measure()),
 }
 """By name, in the order in which they run."""
 

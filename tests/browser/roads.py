@@ -168,12 +168,16 @@ class Roads:
         self.server_dark = self.media_dark = False
 
     def another(self) -> None:
-        """A network is there, but another one: the old ways of the media lead nowhere."""
+        """A network is there, but another one: no way that was there before leads anywhere."""
+        self._swallowed |= self._writers
+        self.another_way()
+
+    def another_way(self) -> None:
+        """The same of the media's ways alone."""
         for way in self._ways.values():
             way.cut = True
         self._old_ways += self._ways.values()
         self._ways.clear()
-        self._swallowed |= self._writers
         self.back()
 
     def hang_up(self) -> None:

@@ -21,6 +21,20 @@ def accepted(product: Product) -> list[Sealed]:
     return [e for e in entries if isinstance(e, Sealed) and (e.track, e.index) in kept]
 
 
+def kept_since(product: Product, moment_ms: float) -> float | None:
+    """When the newest recording's first frames after a moment were kept, of the later of its two
+    tracks (ms since the epoch); None while one of them has none."""
+    query = "select epoch_ms from recording order by created_ms desc limit 1"
+    epoch_ms = product.rows(query)[0]["epoch_ms"]
+    first: dict[str, float] = {}
+    for segment in accepted(product):
+        for cluster in segment.clusters:
+            at = epoch_ms + cluster.start_ms
+            if at >= moment_ms:
+                first[segment.track] = min(first.get(segment.track, at), at)
+    return max(first.values()) if len(first) == 2 else None
+
+
 async def record(agent: Person, customer: Person, product: Product, seconds: float) -> None:
     """Ask, allow, and wait until that much of each track is kept."""
     await ask(agent)

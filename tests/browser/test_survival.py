@@ -10,6 +10,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from typing import Any
 
 import pytest_asyncio
@@ -19,7 +20,7 @@ from tests.browser.conftest import chromium
 from tests.browser.people import Person, new_call
 from tests.browser.product import Product, until
 from tests.browser.roads import Roads
-from tests.browser.story import record
+from tests.browser.story import kept_since, record
 from tests.browser.watch import Watch
 
 PLACES = """() => ['.call-top', '.reason', '.pictures', '.recording-tools', '.tools', '.call .end']
@@ -27,6 +28,8 @@ PLACES = """() => ['.call-top', '.reason', '.pictures', '.recording-tools', '.to
     .map(({x, y, width, height}) => [x, y, width, height].map(Math.round).join(' '))"""
 """Where everything is: nothing may move because a connection is lost."""
 RECORDED = "s.legState === 'connected' && s.legBytesSent > 3000 && s.recordingState === 'on'"
+FLIGHT_S = 0.4
+"""After a cut, what was on its way is still seen, and still recorded."""
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -56,7 +59,10 @@ async def pictures_go_on(person: Person, timeout: float = 30_000) -> None:
     await person.until(f"s.remoteFramesDecoded > {before} + 5", timeout)
 
 
-async def recorded_again(*people: Person) -> None:
+async def recorded_again(product: Product, *people: Person) -> None:
+    """Both are told so, and what both send from now on is kept."""
+    now_ms = time.time_ns() / 1e6
+    await until("both are kept again", lambda: kept_since(product, now_ms), 30)
     for person in people:
         await person.recording("Recording|Aufzeichnung läuft")
         await person.until(RECORDED, 30_000)
@@ -78,7 +84,8 @@ async def test_a_recorded_call_survives_what_happens_to_networks(
     browser: Browser, own: Browser, product: Product, roads: Roads
 ) -> None:
     """The way to the server is lost; the network is gone and comes back as another one; only the
-    media is lost; the laptop sleeps. What is said, and shown, is right each time."""
+    media is lost; all is lost without a word; the laptop sleeps. What is said, and shown, is right
+    each time."""
     agent, customer = await new_call(browser, product, customer=await roads.person(own))
     watch = Watch(customer, product.url)
     await record(agent, customer, product, 1)
@@ -102,7 +109,7 @@ async def test_a_recorded_call_survives_what_happens_to_networks(
     await watch.check("server lost")
     roads.back()
     back = Stopwatch("the way to the server")
-    await recorded_again(customer, agent)
+    await recorded_again(product, customer, agent)
     back.back()
     await says(customer, "Wieder verbunden.")
 
@@ -122,7 +129,7 @@ async def test_a_recorded_call_survives_what_happens_to_networks(
     await customer.recording("Aufzeichnung pausiert")
     await agent.recording("Recording paused")
     await customer.click("Aufzeichnung fortsetzen")
-    await recorded_again(customer, agent)
+    await recorded_again(product, customer, agent)
 
     # only sound and picture are lost, both say so, and both have them back
     roads.vanish(server=False)
@@ -134,7 +141,16 @@ async def test_a_recorded_call_survives_what_happens_to_networks(
     await pictures_go_on(customer)
     back.back()
     await pictures_go_on(agent)
-    await recorded_again(customer, agent)
+    await recorded_again(product, customer, agent)
+
+    # everything is another network from one moment to the next, and nobody says so
+    roads.another()
+    back = Stopwatch("another network, and nobody said so")
+    await asyncio.sleep(FLIGHT_S)
+    await pictures_go_on(customer)
+    back.back()
+    await pictures_go_on(agent)
+    await recorded_again(product, customer, agent)
 
     # the laptop sleeps until the server has noticed, and wakes
     session = await own.new_browser_cdp_session()
@@ -148,7 +164,7 @@ async def test_a_recorded_call_survives_what_happens_to_networks(
         for process in processes:
             os.kill(process["id"], signal.SIGCONT)
     back = Stopwatch("asleep")
-    await recorded_again(customer, agent)
+    await recorded_again(product, customer, agent)
     back.back()
     await pictures_go_on(customer)
     await pictures_go_on(agent)

@@ -11,7 +11,7 @@ from avsession.tasks import Tasks
 from recorder.frames import EncodedFrame, Kind, Span
 from recorder.gate import MOST_LATE_MS, Gate
 from recorder.leg import Certificate, Leg
-from recorder.party import ANSWER_MS, RETRY_MS, LegSettings, Party, Reports
+from recorder.party import ANSWER_MS, RETRY_MS, SOON_MS, LegSettings, Party, Reports
 from recorder.spool import Spool
 from recorder.track import SegmentWriter, Timeline
 from tests.recorder.harness import monotonic_ms
@@ -180,6 +180,21 @@ async def test_each_failure_in_a_row_waits_longer(seat: Seat) -> None:
         assert len(seat.offers) == n + 1
         seat.ahead_ms += 60
     assert {reason for _, reason in seat.states} == {"browser"}
+
+
+async def test_a_lost_path_is_tried_again_soon_however_often_it_was(seat: Seat) -> None:
+    """The network may be back any moment; a browser that refuses has another reason."""
+    for n in range(len(RETRY_MS)):
+        seat.tick()
+        await seat.offered(n + 1)
+        seat.party.lost("connection.failed")
+        seat.ahead_ms += SOON_MS + 10
+    seat.tick()
+    await seat.offered(len(RETRY_MS) + 1)
+    seat.party.lost("consent.missing")
+    seat.ahead_ms += SOON_MS + 10
+    seat.tick()
+    assert len(seat.offers) == len(RETRY_MS) + 1
 
 
 async def test_a_bad_answer_costs_the_leg(seat: Seat) -> None:

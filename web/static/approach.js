@@ -10,8 +10,12 @@ import { ApiError } from "./api.js";
 
 /** From one try that failed to the next, spread: not everyone comes back in the same instant. */
 const BACKOFF_MS = [300, 700, 1_200, 2_000];
-/** A try that has no answer for so long is given company, or is given up for another. */
+/** A try that has no answer for so long is given company, or is given up for another; */
 const BESIDE_MS = 2_000;
+/** with each failure after so many, it has longer: a server to which everybody comes back is slow. */
+const SOON = 20;
+const LONGER_MS = 200;
+const LONGEST_MS = 4_000;
 const MOST_TICKETS = 3;
 /** Not more often, whatever changes. */
 const HURRY_APART_MS = 500;
@@ -50,7 +54,8 @@ export class Approach {
   async begin() {
     if (this.over) return;
     this.triedAt = performance.now();
-    this.next(BESIDE_MS);
+    const longer = LONGER_MS * Math.max(0, this.failures - SOON);
+    this.next(Math.min(BESIDE_MS + longer, LONGEST_MS));
     if (this.known && this.way) this.open("", this.way);
     else await this.byTicket();
   }

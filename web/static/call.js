@@ -4,12 +4,15 @@
 
 import { Recovery } from "./recovery.js";
 import { Relayed } from "./relayed.js";
+import { LOOK_MS, received, Stillness } from "./stillness.js";
 
 const CHANNEL = "avsession";
 /** How long the polite side waits for the other's offer before it makes its own. */
 const POLITE_WAIT_MS = 400;
-/** Nothing at all received for so long: the path is gone, though the browser has not noticed. */
+/** Nothing at all received for so long after a loss: the path is gone, unnoticed by the browser. */
 const STILL_MS = 700;
+/** Sound or picture came at so many looks in a row: they come all the time. */
+const LIVELY = 4;
 
 /**
  * @typedef {object} PeerOptions
@@ -37,21 +40,27 @@ export class Peer extends EventTarget {
     this.makingOffer = false;
     this.ignoring = false;
     /** The other's `o=` session id: another one means that its page was loaded anew. */
+    /** Whether our network is back, or another one, since we have last offered. */
+    this.back = false;
     this.remoteId = "";
     /** @type {RTCIceCandidateInit[]} */
     this.early = [];
     this.incoming = new MediaStream();
     /** One description after the other: each leaves the connection settled for the next. */
     this.turn = Promise.resolve();
-    const { party, polite, send, reachable } = options;
+    const { party, polite, send, reachable, check } = options;
     this.relayed = new Relayed({ party, send, renewed: () => this.connect() });
     this.recovery = new Recovery({
       polite,
       reachable,
+      check,
       restart: () => this.restart(),
       remake: () => this.connect(),
       changed: () => this.dispatchEvent(new Event("state")),
+      healed: () => void this.refresh(),
     });
+    this.stillness = new Stillness(LIVELY);
+    this.watch = setInterval(() => void this.look(), LOOK_MS);
     this.connect();
     this.retrack = () => void this.replaceTracks();
     options.media.addEventListener("tracks", this.retrack);
@@ -66,6 +75,7 @@ export class Peer extends EventTarget {
     this.remoteId = "";
     this.early = [];
     this.incoming = new MediaStream();
+    this.stillness.begin();
     const outgoing = new MediaStream();
     const { config, media, polite } = this.options;
     const pc = (this.pc = new RTCPeerConnection(config));
@@ -107,6 +117,7 @@ export class Peer extends EventTarget {
   describe() {
     const local = this.pc?.localDescription;
     if (!local) return;
+    if (local.type === "offer") this.back = false;
     this.relayed.say({ type: "describe", kind: local.type, sdp: local.sdp });
   }
 
@@ -213,6 +224,29 @@ export class Peer extends EventTarget {
     if (pc === this.pc && !this.closed) this.recovery.moved(pc.connectionState);
   }
 
+  /** Whether sound and picture still come. */
+  async look() {
+    const pc = this.pc;
+    const bytes = await received(pc);
+    if (!pc || pc !== this.pc || this.closed) return;
+    const way = pc.getSenders()[0]?.transport?.iceTransport;
+    if (way) way.onselectedcandidatepairchange = () => this.recovery.troubled && void this.refresh();
+    if (pc.connectionState === "connected") this.recovery.still(this.stillness.look(performance.now(), bytes));
+    else this.stillness.begin();
+  }
+
+  /** After a break the other browser waits for a whole picture, up to 3 s: make one now. */
+  async refresh() {
+    const sender = this.pc?.getSenders().find(({ track }) => track?.kind === "video");
+    for (const active of [false, true]) {
+      const parameters = sender?.getParameters();
+      const [encoding] = parameters?.encodings ?? [];
+      if (!sender || !parameters || !encoding) return;
+      encoding.active = active;
+      await sender.setParameters(parameters).catch(() => undefined);
+    }
+  }
+
   /**
    * Other servers, or other credentials for them, for the next path that is looked for.
    * @param {RTCConfiguration} config
@@ -232,11 +266,15 @@ export class Peer extends EventTarget {
   restart() {
     const pc = this.pc;
     if (!pc || this.closed) return;
+    // While the other hears nothing, offers would only pile up, and make each other void when it
+    // does; a reason for another one is that our own network has changed.
+    const waiting = pc.signalingState === "have-local-offer";
+    if (waiting && this.relayed.unheard.length > 0 && !this.back) return;
     // Whatever took the path may have taken the way to the server, too.
     this.options.check();
     pc.restartIce();
     // In `stable` the browser asks for the offer; an offer without an answer is made anew by us.
-    if (pc.signalingState === "have-local-offer") void this.reoffer(pc);
+    if (waiting) void this.reoffer(pc);
   }
 
   /** @param {RTCPeerConnection} pc */
@@ -250,8 +288,9 @@ export class Peer extends EventTarget {
    * @param {boolean} mine whether it was our own connection that was lost
    */
   resume(mine) {
+    this.back ||= mine;
     this.relayed.resume();
-    if (this.recovery.broken) this.recovery.wake(mine);
+    if (this.recovery.troubled) this.recovery.wake(mine);
     else if (mine) void this.doubt();
   }
 
@@ -312,21 +351,10 @@ export class Peer extends EventTarget {
 
   close() {
     this.closed = true;
+    clearInterval(this.watch);
     this.relayed.close();
     this.recovery.close();
     this.options.media.removeEventListener("tracks", this.retrack);
     this.pc?.close();
   }
-}
-
-/**
- * Bytes that have come over a connection's path, the answers to its own questions among them.
- * @param {RTCPeerConnection | null | undefined} pc
- */
-async function received(pc) {
-  let bytes = 0;
-  (await pc?.getStats())?.forEach((report) => {
-    if (report.type === "transport") bytes += report.bytesReceived ?? 0;
-  });
-  return bytes;
 }

@@ -10,9 +10,16 @@ import { Allowed } from "./allowed.js";
 import { serverNow } from "./api.js";
 import { Governor } from "./governor.js";
 import { readGrant, refusal } from "./lock.js";
+import { LOOK_MS, received, Stillness } from "./stillness.js";
 
 /** Without a word from the server for so long, the leg is cut: consent may have been withdrawn. */
 const SILENCE_MS = 5_000;
+/** Nothing from the recorder for so long, which reports every second: the path is gone. */
+const STILL_MS = 3_000;
+/** The same where the network is in doubt anyway: the call's path is gone, or the server was. */
+const DOUBTFUL_MS = 1_600;
+/** In such a network a leg that does not come about in this time is tried anew. */
+const STUCK_MS = 2_500;
 const AUDIO_BITRATE = 64_000;
 
 /**
@@ -22,6 +29,7 @@ const AUDIO_BITRATE = 64_000;
  * @property {() => number} silence milliseconds since the server was last heard
  * @property {() => void} lost the server is not heard any more
  * @property {() => RTCPeerConnection | null} call the call's own connection, which goes first
+ * @property {() => boolean} troubled whether the call's own path is gone, as far as anybody knows
  */
 
 export class Leg {
@@ -50,7 +58,13 @@ export class Leg {
     this.state = "none";
     /** @type {Governor | null} */
     this.governor = null;
+    /** @type {{recording: string, generation: number} | null} what the leg was offered for */
+    this.offer = null;
+    this.offeredAt = 0;
+    this.stillness = new Stillness(1);
+    this.stillMs = 0;
     this.watch = setInterval(() => this.check(), 250);
+    this.listening = setInterval(() => void this.listen(), LOOK_MS);
     this.retrack = () => void this.replaceTracks();
     options.media.addEventListener("tracks", this.retrack);
   }
@@ -129,7 +143,11 @@ export class Leg {
   comeBack(token) {
     this.setGrant(token);
     const { grant } = this;
-    if (!grant || this.live || this.shown?.state !== "on") return;
+    if (this.live) {
+      if (this.stillMs > DOUBTFUL_MS) this.broke();
+      return;
+    }
+    if (!grant || this.shown?.state !== "on") return;
     const { recording, generation } = grant;
     this.options.send({ type: "leg.failed", recording, generation, reason: "silence" });
   }
@@ -148,6 +166,10 @@ export class Leg {
     this.close();
     const pc = new RTCPeerConnection(this.config);
     this.pc = pc;
+    this.offer = offer;
+    this.offeredAt = performance.now();
+    this.stillness.begin();
+    this.stillMs = 0;
     this.state = "connecting";
     const { recording, generation } = offer;
     pc.onicecandidate = ({ candidate }) => {
@@ -237,7 +259,8 @@ export class Leg {
     this.governor?.stop();
     this.governor = null;
     const pc = this.pc;
-    this.pc = null;
+    this.pc = this.offer = null;
+    this.stillMs = 0;
     pc?.close();
   }
 
@@ -246,6 +269,26 @@ export class Leg {
     this.cut("silence");
     // The server may not have noticed. Coming back anew makes it close this gate and open another.
     this.options.lost();
+  }
+
+  /** Whether the recorder still reports: the browser would take far longer to notice. */
+  async listen() {
+    const pc = this.pc;
+    const bytes = await received(pc);
+    if (!pc || pc !== this.pc) return;
+    const now = performance.now();
+    const troubled = this.options.troubled();
+    if (pc.connectionState !== "connected") {
+      if (troubled && now - this.offeredAt > STUCK_MS) this.broke();
+      return;
+    }
+    this.stillMs = this.stillness.look(now, bytes);
+    if (this.stillMs > (troubled ? DOUBTFUL_MS : STILL_MS)) this.broke();
+  }
+
+  /** The path to the recorder is gone: it makes another leg as soon as it hears of that. */
+  broke() {
+    if (this.live && this.offer) this.fail(this.offer, "connection.failed");
   }
 
   async replaceTracks() {
@@ -261,6 +304,7 @@ export class Leg {
   end() {
     this.cut("ended");
     clearInterval(this.watch);
+    clearInterval(this.listening);
     this.options.media.removeEventListener("tracks", this.retrack);
   }
 

@@ -4,15 +4,17 @@
 // way is looked for, and only after twice that is this one given up: a busy server answers late.
 
 /** Between questions. */
-export const EVERY_MS = 3_000;
+export const EVERY_MS = 2_500;
 /** The same, while a leg depends on the answer. */
 export const CLOSELY_MS = 1_500;
 /** Without an answer for so long, another connection is tried beside this one. */
 export const DOUBT_MS = 2_000;
-/** The same after a sleep, or when the network has changed: most likely it is dead. */
-export const WOKEN_MS = 1_200;
+/** The same after a sleep, or when the network seems to have changed: most likely it is dead. */
+export const WOKEN_MS = 1_000;
 /** Without an answer for so long it is given up. */
 export const DEAD_MS = 6_000;
+/** To be looked at so often. */
+export const LOOK_MS = 250;
 /** Nobody looked for so long: this page, or the whole machine, was asleep. */
 const SLEPT_MS = 4_000;
 
@@ -79,7 +81,7 @@ export class Pulse {
   }
 
   /**
-   * To be called twice a second, as far as the browser lets us.
+   * To be called every `LOOK_MS`, as far as the browser lets us.
    * @param {number} now
    * @param {number} wall
    */

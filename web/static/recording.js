@@ -40,6 +40,7 @@ export class Recording {
       silence: () => signaling.silence(),
       lost: () => signaling.drop(),
       call: () => options.peers()[0]?.pc ?? null,
+      troubled: () => options.peers()[0]?.recovery.troubled ?? false,
     });
     this.pausing = new Pausing({
       signaling,

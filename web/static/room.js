@@ -199,7 +199,7 @@ export class Room {
     const { media } = this.options;
     const send = (/** @type {object} */ message) => this.signaling.now(message);
     const check = () => this.signaling.check();
-    const reachable = () => this.signaling.up && this.present(party);
+    const reachable = () => this.signaling.sure && this.present(party);
     const peer = new Peer({ party, polite, config: this.config, media, send, check, reachable });
     this.peers.set(party, peer);
     const tile = this.stage.tile(party);

@@ -9,7 +9,7 @@
 
 import { Approach } from "./approach.js";
 import { randomKey } from "./dom.js";
-import { Pulse } from "./pulse.js";
+import { LOOK_MS, Pulse } from "./pulse.js";
 
 /** From its opening a connection has so long until its welcome; longer when that was too short. */
 const WELCOME_MS = 4_000;
@@ -116,7 +116,7 @@ export class Signaling extends EventTarget {
       failed: () => this.failed(),
       final: (code) => this.finish(code),
     });
-    this.watch = setInterval(() => this.pulse.look(performance.now(), Date.now()), 500);
+    this.watch = setInterval(() => this.pulse.look(performance.now(), Date.now()), LOOK_MS);
     this.hurry = () => this.hurried();
     for (const [where, when] of WHEN) where.addEventListener(when, this.hurry);
   }
@@ -124,6 +124,11 @@ export class Signaling extends EventTarget {
   /** Whether to listen more closely, because a leg depends on it. */
   set attentive(/** @type {boolean} */ closely) {
     this.pulse.closely = closely;
+  }
+
+  /** Whether what is said now is heard, as far as anybody knows: connected, and no doubt about it. */
+  get sure() {
+    return this.up && !this.pulse.woken;
   }
 
   /** Connect, and stay connected until `stop` or the server's last word. */

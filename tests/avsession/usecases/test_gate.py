@@ -19,6 +19,7 @@ FIRST = OpenGate(
     worker="wrk_1",
     fingerprint="AB",
     parties=frozenset({"agent", "customer"}),
+    until_ms=NOW + 60_000,
 )
 NEXT = dataclasses.replace(FIRST, generation=3)
 OTHER = dataclasses.replace(

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from avsession.errors import AvsessionError, GrantStale, NotPermitted, SdpRefused
+from avsession.grant import LIFETIME_MS
 from avsession.messages import (
     GrantRefused,
     LegAnswer,
@@ -163,6 +164,42 @@ async def test_a_leg_may_fail_and_be_made_anew(world: World) -> None:
     await legs.leg_state(world.app, world.recorder.worker, state(world, "capturing", ""))
     await legs.leg_state(world.app, world.recorder.worker, state(world, "failed", "ice"))
     assert world.live() is not None
+
+
+@pytest.mark.parametrize("by", ["browser", "recorder"])
+async def test_a_leg_that_is_lost_late_is_made_anew_under_another_grant(
+    world: World, by: str
+) -> None:
+    """A grant starts legs for a minute only: a browser would refuse every later offer."""
+    await world.record()
+
+    async def lost() -> None:
+        here = {"recording": world.gate.recording, "generation": world.gate.generation}
+        if by == "browser":
+            failed = LegFailed(reason="grant.expired", **here)  # type: ignore[arg-type]
+            await legs.leg_failed(world.app, world.customer.id, failed)
+        else:
+            await legs.leg_state(world.app, world.recorder.worker, state(world, "failed", "silent"))
+
+    first = world.gate
+    await world.later(LIFETIME_MS / 1000 - 10)
+    await lost()
+    assert world.gate == first, "there is time enough"
+    told = len(world.recorder.all(LegLost))
+    await world.later(8)
+    await lost()
+    assert world.live() is None
+    assert len(world.recorder.all(LegLost)) == told
+    assert world.customer.last(RecordingChanged).recording.reason == "leg_lost"
+    await world.later(0.5)
+    assert world.gate.recording == first.recording
+    assert world.gate.generation > first.generation
+    assert world.gate.until_ms >= first.until_ms + LIFETIME_MS - 10_000
+    assert world.customer.last(RecordingChanged).recording.state == "on"
+    # what had been said before that is of no consequence any more
+    stale = LegFailed(reason="ice", recording=first.recording, generation=first.generation)
+    with pytest.raises(GrantStale):
+        await legs.leg_failed(world.app, world.customer.id, stale)
 
 
 async def test_a_recorder_that_can_store_nothing_ends_the_recording_and_not_the_call(
