@@ -68,9 +68,9 @@ async def _closed(request: pytest.FixtureRequest) -> AsyncIterator[None]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def product(tmp_path: Path) -> AsyncIterator[Product]:
-    """The product, started; stopped at the end by Ctrl-C."""
-    running = Product(tmp_path)
+async def product(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Product]:
+    """The product, started; stopped at the end by Ctrl-C. A parameter is its settings."""
+    running = Product(tmp_path, **getattr(request, "param", {}))
     await running.start()
     yield running
     await running.stop()

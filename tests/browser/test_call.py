@@ -27,8 +27,12 @@ async def seek_and_decode(player: Locator, seconds: float) -> None:
     for video in await player.locator("video").all():
         found: dict[str, Any] = await video.evaluate(
             """async (v, t) => {
-                const seeked = new Promise((done) =>
-                    v.addEventListener('seeked', done, {once: true}));
+                // The event of an earlier seek may still be on its way: it is not this one's end.
+                const seeked = new Promise((done) => {
+                    const there = () => !v.seeking && Math.abs(v.currentTime - t) < 1.5;
+                    v.addEventListener('seeked', () => there() && done());
+                    v.addEventListener('error', done, {once: true});
+                });
                 v.currentTime = t;
                 await seeked;
                 return {at: v.currentTime, ready: v.readyState, error: v.error?.message ?? null,

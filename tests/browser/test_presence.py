@@ -78,13 +78,30 @@ async def test_ending_the_call_ends_it_for_both(browser: Browser, product: Produ
     assert product.rows("select * from consent_event where kind = 'withdrawn'")
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+async def drained(product: Product, *people: Person) -> None:
+    """Told to stop, the server waits for the call to end, and its people are told; nothing else
+    changes. The next signal is the last."""
+    product.signal(signal.SIGTERM)
+    for person in people:
+        said = person.page.get_by_text("This service stops soon. Your call goes on for now")
+        await expect(said).to_be_visible()
+        await person.recording("Recording")
+
+
+@pytest.mark.parametrize(
+    ("how", "product"),
+    [(signal.SIGKILL, {}), (signal.SIGTERM, {"drain_s": "60"})],
+    ids=["killed", "drained"],
+    indirect=["product"],
+)
 async def test_the_server_restarts_in_mid_call(
     browser: Browser, product: Product, how: signal.Signals
 ) -> None:
     """Ended and started again: the call goes on, everyone reconnects, recording resumes."""
     agent, customer = await new_call(browser, product)
     await recorded(agent, customer)
+    if how is signal.SIGTERM:
+        await drained(product, agent, customer)
     before = {p: (await p.stats())["remoteFramesDecoded"] for p in (agent, customer)}
     await product.stop(how)
     for person in (agent, customer):
