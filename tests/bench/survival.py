@@ -29,7 +29,7 @@ from tests.browser.roads import Roads
 from tests.browser.story import kept_since, record
 
 RUNS = 2
-DARK_S = 8.0
+DARK_S = 5.0
 """How long the network is gone: long enough for both sides to have noticed."""
 FLIGHT_S = 0.4
 """After a cut, pictures that were on their way are still shown."""
@@ -188,7 +188,7 @@ async def measure() -> None:
                 times.append(await back_after(here, CUTS[name]))
                 print(f"{name}: {times[-1][0]:.0f} ms, {times[-1][1]:.0f} ms", flush=True)
                 # the next cut finds a call that has settled, as most do
-                await asyncio.sleep(3)
+                await asyncio.sleep(2)
     print(f"from `Join call` to the first picture: {began:.0f} ms")
     print("back after (the slower of the runs): pictures both ways; both recorded again")
     for name, times in found.items():
