@@ -61,6 +61,7 @@ from avsession.storage.folders import segment_name
 from avsession.storage.sql import SqlStore
 from avsession.storage.tables import TABLES
 from avsession.usecases import evidence
+from avsession.usecases.readiness import LastBackup
 
 
 def add(
@@ -144,7 +145,7 @@ async def create(settings: Settings, to: Path, progress: Progress) -> dict[str, 
         shutil.rmtree(to)
         key_file.unlink(missing_ok=True)
         raise
-    snapshot.note(files.root, {"to": to.name, **summary(made)})
+    snapshot.note(files.root, LastBackup(to=to.name, **summary(made)))
     return {
         "ok": True,
         "backup": str(to),
@@ -311,8 +312,9 @@ async def check(
 def _note_checked(root: Path, made: Backup, *, whole: bool) -> None:
     """Leave word for the admin's page, if it is the newest backup of the folder that is set."""
     last = snapshot.last_backup(root)
-    if last is not None and last.get("made_ms") == made.made_ms:
-        snapshot.note(root, last | {"checked_ms": SystemClock().now_ms(), "whole": whole})
+    if last is not None and last.made_ms == made.made_ms:
+        now = SystemClock().now_ms()
+        snapshot.note(root, msgspec.structs.replace(last, checked_ms=now, whole=whole))
 
 
 async def _verified(settings: Settings, backup: Path) -> list[str]:

@@ -148,8 +148,7 @@ class Retention(_Section, frozen=True, kw_only=True):
     webhook_days: Annotated[int, Meta(ge=2, le=3650)] = 30
     """How long what was told to other systems can be seen and replayed."""
     leaver_name: Literal["keep", "role", "pseudonym"] = "pseudonym"
-    """What an agent who has left is called in old records: the name (until ``session_days`` have
-    passed), only the role, or a pseudonym."""
+    """What a leaver is called in old records; the name only until ``session_days`` have passed."""
 
 
 class Export(_Section, frozen=True, kw_only=True):
@@ -227,6 +226,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     """How long SIGTERM waits for calls to end before the server stops (s); 0: it does not."""
     standby: bool = False
     """Wait while another server runs on the database (PostgreSQL), and take over from it."""
+    backup_days: Days = 7  # how old the newest backup may be; 0: they are made another way
     log_json: bool = False
     log_level: Annotated[str, Meta(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$(?!\n)")] = "INFO"
     controller: Controller = Controller()

@@ -35,6 +35,7 @@ from avsession.storage import snapshot
 from avsession.storage.engine import sqlite_file
 from avsession.storage.sql import SqlStore
 from avsession.turn.probing import probe_all
+from avsession.usecases import backups
 
 Result = Literal["ok", "warn", "bad"]
 
@@ -339,6 +340,22 @@ async def _ports(settings: Settings, files: Files) -> Finding:
     return _fine("udp", f"ports {low} to {high}; let them through the firewall")
 
 
+async def _backup(settings: Settings, files: Files) -> Finding:
+    """How old the newest backup is, and what checking it found."""
+    last = await asyncio.to_thread(snapshot.last_backup, files.root)
+    codes = backups.problems(last, int(time.time() * 1000), settings.backup_days)
+    do = "avsession backup create --to FOLDER, every night, and avsession backup check FOLDER."
+    if last is None:
+        found = "none of this data folder has been made"
+        return _warn("backup", found, do) if codes else _fine("backup", f"{found}: not by us")
+    days = max(0, int(time.time() * 1000) - last.made_ms) // backups.DAY_MS
+    found = f"{last.to}, made {days} days ago, with {last.leaves:,} leaves of the log"
+    if codes:
+        found = " ".join([f"{found}.", *(backups.PROBLEMS[code] for code in codes)])
+        return (_bad if backups.DAMAGED in codes else _warn)("backup", found, do)
+    return _fine("backup", f"{found}; {'found whole' if last.whole else 'not checked yet'}")
+
+
 CHECKS: dict[str, Check] = {
     "settings": _settings,
     "clock": _clock,
@@ -351,6 +368,7 @@ CHECKS: dict[str, Check] = {
     "turn": _turn,
     "limits": _limits,
     "udp": _ports,
+    "backup": _backup,
 }
 """In this order."""
 

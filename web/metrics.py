@@ -13,6 +13,7 @@ from avsession.recording import State
 from avsession.records import AuthSession, Leaf, Recording
 from avsession.session import Party, Presence, Session
 from avsession.usecases import desk, probes
+from avsession.usecases.readiness import LastBackup
 from avsession.usecases.services import Services
 
 PREFIX = "avsession_"
@@ -37,6 +38,11 @@ GAUGES: Mapping[str, tuple[str, str]] = {
     "certificate_ends_seconds": ("", "When the served certificate ends, seconds since 1970."),
     "certificate_problem": ("", "1 while a newer certificate cannot be used."),
     "backup_seconds": ("", "When the newest backup was made, seconds since 1970."),
+    "backup_checked_seconds": (
+        "",
+        "When the newest backup was last checked and found whole, seconds since 1970.",
+    ),
+    "backup_leaves": ("", "Leaves of the audit log that the newest backup holds."),
     "memory_bytes": ("", "Memory that the server process holds."),
 }
 """Name -> label, and meaning. A figure that is not known is not shown."""
@@ -84,7 +90,7 @@ async def lines(app: Services, tx: Reader) -> list[str]:
         "audit_problems": {"": app.watch.count},
         "certificate_ends_seconds": {} if ends_ms is None else {"": ends_ms // 1000},
         "certificate_problem": {"": app.ready.certificate_problem},
-        "backup_seconds": {} if last is None else {"": last["made_ms"] // 1000},
+        **_backup(last),
         "memory_bytes": _memory(),
     }
     return list(_text(values))
@@ -99,6 +105,16 @@ def _text(values: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
         for said, value in values[name].items():
             labelled = f'{{{label}="{said}"}}' if label else ""
             yield f"{PREFIX}{name}{labelled} {int(value)}"
+
+
+def _backup(last: LastBackup | None) -> dict[str, dict[str, float]]:
+    """What is known of the newest backup."""
+    whole_ms = last.checked_ms if last is not None and last.whole else None
+    return {
+        "backup_seconds": {} if last is None else {"": last.made_ms // 1000},
+        "backup_checked_seconds": {} if whole_ms is None else {"": whole_ms // 1000},
+        "backup_leaves": {} if last is None else {"": last.leaves},
+    }
 
 
 def _memory() -> dict[str, float]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from avsession.errors import Unavailable
 from avsession.storage import files
+from avsession.usecases.readiness import LastBackup
 
 BUSY_S = 30.0
 """How long to wait for another's lock."""
@@ -55,21 +56,23 @@ LAST = "last-backup.json"
 MAX_LAST = 64 * 1024
 
 
-def last_backup(data: Path) -> dict[str, Any] | None:
+def last_backup(data: Path) -> LastBackup | None:
     """What was left of the newest backup of this data folder; None when nothing is legible."""
+    if not data.is_dir():  # which would be made
+        return None
     try:
         with files.root(data) as folder:
-            said = json.loads(files.read(folder, LAST, MAX_LAST))
+            said = files.read(folder, LAST, MAX_LAST)
+        return msgspec.json.decode(said, type=LastBackup)
     except (OSError, ValueError):
         return None
-    return said if isinstance(said, dict) else None
 
 
-def note(data: Path, said: dict[str, Any]) -> None:
+def note(data: Path, last: LastBackup) -> None:
     """Keep what :func:`last_backup` says, in place of what it said. A data folder that cannot be
     written to loses only that."""
     with suppress(OSError), files.root(data) as folder:
-        files.write(folder, LAST, json.dumps(said).encode(), replace=True)
+        files.write(folder, LAST, msgspec.json.encode(last), replace=True)
 
 
 def sound(database: Path) -> str:

@@ -10,7 +10,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+
+import msgspec
 
 from avsession.errors import AvsessionError
 
@@ -41,6 +42,27 @@ WARNINGS = {
 """What an operator should look at though calls go on."""
 
 
+class LastBackup(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest backup, as it said of itself. Times in milliseconds since the epoch."""
+
+    to: str
+    """The name of its folder, without the place."""
+    made_ms: int
+    leaves: int
+    """Leaves of the log that it holds."""
+    sessions: int = 0
+    recordings: int = 0
+    segments: int = 0
+    bytes: int = 0
+    keys: int | None = None
+    """Track keys in the copy of the key store; None: there is no copy."""
+    keys_delete_by_ms: int | None = None
+    checked_ms: int | None = None
+    """When ``backup check`` looked at it last; None: never."""
+    whole: bool | None = None
+    """What that found."""
+
+
 @dataclass
 class Readiness:
     """What the parts say of themselves. One a process."""
@@ -48,8 +70,8 @@ class Readiness:
     draining: bool = False
     free_bytes: Callable[[], int] | None = None
     """Free space where recordings are kept; raises OSError. None: nobody knows."""
-    last_backup: Callable[[], dict[str, Any] | None] | None = None
-    """What the newest backup was, or None; see ``backup.last``."""
+    last_backup: Callable[[], LastBackup | None] | None = None
+    """The newest backup of the data folder, or None. Reads a small file."""
     certificate_ends_ms: int | None = None
     """When the certificate that is served ends; None: TLS is a proxy's."""
     certificate_problem: bool = False

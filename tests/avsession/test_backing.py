@@ -10,6 +10,7 @@ import stat
 import tarfile
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from avsession.__main__ import run
@@ -49,11 +50,34 @@ def test_all_of_it_is_there_and_for_its_owner_only(
     # the keys are nowhere else: they can be deleted by themselves
     secret = (data.folder / "custody" / "custodian.key").read_bytes().split(b"\n")[1]
     assert [p for p in to.rglob("*") if p.is_file() and secret in p.read_bytes()] == []
-    assert run(["backup", "check", str(to), "--data", str(data.folder)]) == 0
     # and the server can say when it was
     last = json.loads((data.folder / LAST).read_text())
-    assert last_backup(data.folder) == last
+    assert msgspec.to_builtins(last_backup(data.folder)) == last
     assert (last["to"], last["made_ms"]) == ("monday", said["made_ms"])
+    assert (last["checked_ms"], last["whole"]) == (None, None)
+    assert run(["backup", "check", str(to), "--data", str(data.folder)]) == 0
+    checked = last_backup(data.folder)
+    assert checked is not None
+    assert checked.checked_ms is not None
+    assert (checked.made_ms, checked.whole) == (last["made_ms"], True)
+
+
+def test_what_a_check_found_is_kept_of_the_newest_backup_only(data: Data, tmp_path: Path) -> None:
+    first, second = tmp_path / "monday", tmp_path / "tuesday"
+    assert create(data, first) == create(data, second) == 0
+    next(iter(first.rglob("*.age"))).unlink()
+    assert run(["backup", "check", str(first), "--data", str(data.folder)]) == 1
+    last = last_backup(data.folder)
+    assert last is not None
+    assert (last.to, last.whole) == ("tuesday", None)
+    next(iter(second.rglob("*.age"))).unlink()
+    assert run(["backup", "check", str(second), "--data", str(data.folder)]) == 1
+    last = last_backup(data.folder)
+    assert last is not None
+    assert (last.to, last.whole) == ("tuesday", False)
+    # elsewhere nothing is made for it
+    assert run(["backup", "check", str(second), "--data", str(tmp_path / "none")]) == 1
+    assert not (tmp_path / "none").exists()
 
 
 def test_no_copy_of_the_keys_when_people_were_told_of_none(

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from avsession import doctor, keys
 from avsession.__main__ import run
@@ -18,6 +19,7 @@ from avsession.config import Settings
 from avsession.config_processes import Custody, Recorder
 from avsession.doctor import CHECKS, Finding, examine, holds
 from avsession.serve import Files
+from avsession.storage import snapshot
 from tests.avsession.test_certificates import make
 from tests.support.data import Data, made
 
@@ -210,3 +212,23 @@ def test_a_proxy_that_is_not_trusted_is_found(
     found = asyncio.run(look())
     assert found.result == result, found
     assert bool(found.do) == (result != "ok")
+
+
+def test_backups_that_are_missing_old_or_damaged(data: Data, tmp_path: Path) -> None:
+    assert of(data, "backup").result == "warn"
+    to = tmp_path / "monday"
+    assert run(["backup", "create", "--to", str(to), "--data", str(data.folder)]) == 0
+    fresh = of(data, "backup")
+    assert (fresh.result, "not checked yet" in fresh.found) == ("ok", True)
+    last = snapshot.last_backup(data.folder)
+    assert last is not None
+    snapshot.note(data.folder, replace(last, made_ms=last.made_ms - 8 * 86_400_000))
+    old = of(data, "backup")
+    assert (old.result, "older than" in old.found) == ("warn", True)
+    assert "backup create" in old.do
+    ours = Settings(data=str(data.folder), backup_days=0)
+    assert of(data, "backup", ours).result == "ok"
+    snapshot.note(data.folder, replace(last, whole=False))
+    assert of(data, "backup", ours).result == "bad"
+    assert of(Data(tmp_path / "none", "", "", ""), "backup").result == "warn"
+    assert not (tmp_path / "none").exists()

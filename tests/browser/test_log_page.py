@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from playwright.async_api import Browser, ViewportSize, expect
 
 from avsession.audit import proof as proofs
 from avsession.audit.checkpoint import parse_key
-from tests.browser.people import PHONE, WIDE, staff
+from tests.browser.people import PHONE, WIDE, Person, staff
 from tests.browser.product import Product, until
 from tests.browser.watch import Watch
 from tests.support.tamper import database
@@ -41,14 +43,16 @@ async def test_the_admins_log(
     leaves = page.get_by_role("table", name="Leaves")
     await expect(leaves.get_by_text("session.created")).to_be_visible()
     await expect(page.get_by_text("No backup of this server has been made.")).to_be_visible()
-    made = {"to": "monday", "made_ms": 1_750_000_000_000, "leaves": 18, "recordings": 3}
+    made: dict[str, object]
+    made = {"to": "monday", "made_ms": 1_750_000_000_000, "leaves": 1, "recordings": 3}
     made |= {"bytes": 7_000_000, "keys_delete_by_ms": 1_750_600_000_000}
     (product.data / "last-backup.json").write_text(json.dumps(made))
     await page.reload()
-    line = page.get_by_text("3 recordings, 18 entries of the log, 7 MB")
+    line = page.get_by_text("3 recordings, 1 entries of the log, 7 MB")
     await expect(line).to_contain_text("Its copy of the keys must be deleted by 22 June 2025")
     await expect(leaves.get_by_text("session.created")).to_be_visible()
     await watch.check(f"log-{scheme}")
+    await the_backups(admin, product, made, watch, scheme)
 
     await page.get_by_label("Kind").select_option("session.created")
     await admin.click("Search")
@@ -93,3 +97,36 @@ async def test_the_admins_log(
     await expect(page.locator("#leaf .wrong")).to_contain_text("nicht unversehrt")
     await expect(page.locator("#leaf pre").first).to_contain_text("psx_")
     await watch.check(f"log-unproven-{scheme}")
+
+
+async def the_backups(
+    admin: Person, product: Product, made: dict[str, object], watch: Watch, scheme: str
+) -> None:
+    """How the newest stands, in both languages; and back to the log."""
+    page, sign = admin.page, admin.page.locator("#sign")
+    await page.get_by_role("link", name="Backups").click()
+    await expect(page.get_by_role("heading", name="Backups", level=1)).to_be_visible()
+    await expect(sign).to_contain_text("✗ The newest backup is older than 7 days.")
+    await expect(sign).to_contain_text("Its copy of the keys must be deleted")
+    grown = page.get_by_role("region", name="Since then")
+    await expect(grown.get_by_text(re.compile(r"^\d+ more; \d+ now$"))).to_be_visible()
+    await expect(grown.get_by_text("0; a restore does them again")).to_be_visible()
+    run = page.get_by_role("region", name="What to run")
+    await expect(run.get_by_text("avsession backup check /backup/monday")).to_be_visible()
+    await watch.check(f"backup-{scheme}")
+    now = int(time.time() * 1000)
+    made |= {"made_ms": now - 5 * 86_400_000, "checked_ms": now, "whole": True}
+    made |= {"keys": 6, "keys_delete_by_ms": now + 86_400_000}
+    (product.data / "last-backup.json").write_text(json.dumps(made))
+    await page.reload()
+    await expect(sign).to_have_text("✓ The newest backup was made 5 days ago.")
+    await expect(page.get_by_text("every file is whole, and its log verifies")).to_be_visible()
+    await page.get_by_label("Language").select_option("de")
+    await expect(sign).to_have_text("✓ Die neueste Sicherung wurde vor 5 Tagen gemacht.")
+    await watch.check(f"backup-de-{scheme}")
+    await page.get_by_label("Sprache").select_option("en")
+    await page.go_back()
+    await expect(page.get_by_role("heading", name="Audit log", level=1)).to_be_visible()
+    await expect(
+        page.get_by_role("table", name="Leaves").get_by_text("session.created")
+    ).to_be_visible()

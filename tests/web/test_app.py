@@ -91,6 +91,7 @@ async def test_the_table_is_all_that_the_api_has(tmp_path: Path) -> None:
         "/",
         "/admin",
         "/admin/log",
+        "/admin/backup",
         "/admin/requests",
         "/admin/disclosures",
         "/admin/webhooks",

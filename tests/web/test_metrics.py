@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from tests.web.support import Site
 from web import metrics
 from web.api import backups, examples
@@ -25,6 +27,8 @@ async def test_every_figure_of_the_table_is_there_when_it_is_known(site: Site) -
         "avsession_certificate_ends_seconds 1800000000",
         "avsession_certificate_problem 1",
         f"avsession_backup_seconds {examples.NOW // 1000}",
+        f"avsession_backup_checked_seconds {examples.NOW // 1000}",
+        "avsession_backup_leaves 18",
         "avsession_audit_problems 0",
         "avsession_standbys 1",
     ):
@@ -34,7 +38,11 @@ async def test_every_figure_of_the_table_is_there_when_it_is_known(site: Site) -
 async def test_what_is_not_known_is_not_shown(site: Site) -> None:
     said = (await site.get("/metrics")).body.decode()
     assert "avsession_certificate_ends_seconds" not in said
-    assert "avsession_backup_seconds" not in said
+    assert "avsession_backup_" not in said
+    site.app.ready.last_backup = lambda: replace(backups.LAST, whole=False)
+    said = (await site.get("/metrics")).body.decode()
+    assert "avsession_backup_leaves 18" in said
+    assert "avsession_backup_checked_seconds" not in said, "it was checked, and is not whole"
 
 
 def test_the_document_is_the_table() -> None:

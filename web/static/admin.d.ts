@@ -6,9 +6,29 @@ export interface LastBackup {
   to: string;
   made_ms: number;
   leaves: number;
+  sessions: number;
   recordings: number;
+  segments: number;
   bytes: number;
+  keys: number | null;
   keys_delete_by_ms: number | null;
+  checked_ms: number | null;
+  whole: boolean | null;
+}
+
+export interface SinceBackup {
+  leaves: number;
+  erased: number;
+  by_hand: number;
+}
+
+export interface BackupState {
+  now_ms: number;
+  days: number;
+  leaves: number;
+  problems: string[];
+  backup: LastBackup | null;
+  since: SinceBackup | null;
 }
 
 export interface QualityStatistics {
