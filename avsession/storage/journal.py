@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,6 +29,7 @@ class FileJournal:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._lock = threading.Lock()  # one who was told to stop waiting may still be writing
 
     async def upto(self) -> int:
         """As ``Journal.upto``."""
@@ -54,7 +56,7 @@ class FileJournal:
             raise Unavailable("The journal of erasures cannot be read.") from error
 
     def _add(self, entries: Sequence[Entry], upto: int) -> None:
-        with files.root(self._folder) as folder:
+        with self._lock, files.root(self._folder) as folder:
             if entries:
                 flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
                 file = os.open(LINES, flags, 0o600, dir_fd=folder)

@@ -89,15 +89,23 @@ def _entry(row: Leaf) -> Entry:
 
 
 async def keep(app: Services, journal: Journal) -> None:
-    """Keep the journal up with the log for as long as this runs."""
-    while True:
-        try:
-            await catch_up(app, journal)
-        except AvsessionError as error:
-            log.warning("the journal of erasures waits for its next turn: %s", error.code)
-        except Exception:
-            log.exception("the journal of erasures failed")
-        await asyncio.sleep(EVERY_S)
+    """Keep the journal up with the log for as long as this runs, and once more when it ends: a
+    restore refuses a journal that ends before the log did. The store must be open until then."""
+    try:
+        while True:
+            await _turn(app, journal)
+            await asyncio.sleep(EVERY_S)
+    finally:
+        await _turn(app, journal)
+
+
+async def _turn(app: Services, journal: Journal) -> None:
+    try:
+        await catch_up(app, journal)
+    except AvsessionError as error:
+        log.warning("the journal of erasures waits for its next turn: %s", error.code)
+    except Exception:
+        log.exception("the journal of erasures failed")
 
 
 # --- after a restore

@@ -130,14 +130,16 @@ async def test_a_running_servers_backup_plays_again_wherever_it_is_restored(
     backup = tmp_path / "monday"
     await product.start()
     try:
-        media = await played(product, data.recording)
         environ = {"AVSESSION_DATABASE": databases[0]}
         made = json.loads(
             await command("backup", "create", "--to", str(backup), data=there.folder, more=environ)
         )
         assert (made["recordings"], made["segments"], made["keys"]) == (1, 6, 2)
+        media = await played(product, data.recording)
     finally:
         await product.stop()
+    # what was written in its last moment is in the journal, or the restore would refuse it
+    assert await FileJournal(there.anchor).upto() == await size(there.database)
     assert all(word in one for one in media for word in PLAIN)
     anchor = tmp_path / "anchor"  # what is copied often, to another machine
     shutil.copytree(there.anchor, anchor)

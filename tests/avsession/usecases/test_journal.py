@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -71,6 +72,24 @@ async def test_it_notes_what_must_not_come_back_once(world: World) -> None:
     assert await journal.catch_up(world.app, notes) == 0
     assert len(notes.entries) == 2
     assert world.customer.party.name not in str(notes.entries)
+
+
+async def test_when_the_server_ends_the_last_leaves_are_in_it(world: World) -> None:
+    began = asyncio.Event()
+
+    class Waking(Notes):
+        async def add(self, entries: Sequence[Entry], upto: int) -> None:
+            await super().add(entries, upto)
+            began.set()
+
+    notes = Waking()
+    keeping = world.meanwhile(journal.keep(world.app, notes))
+    await began.wait()
+    await evidence.adopt(world.app, "the last thing")
+    assert notes.size < len(await world.find(Leaf))
+    keeping.cancel()
+    await asyncio.wait([keeping])
+    assert notes.size == len(await world.find(Leaf))
 
 
 @sqlite_only(COPIED)
