@@ -1,6 +1,7 @@
 """``make bench``: every measurement, printed as ratios to a peer measured in the same run.
 
 python -m tests.bench [call] [crash] [withdrawal] [sync] [loss] [audit] [recorder] [survival]
+    [sizes]
 python -m tests.bench.sync --minutes 30
 """
 
@@ -11,7 +12,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 
-from tests.bench import audit, call, crash, loss, recorder_cost, survival, sync, withdrawal
+from tests.bench import audit, call, crash, loss, recorder_cost, sizes, survival, sync, withdrawal
 
 ALL: dict[str, Callable[[], object]] = {
     "call": lambda: asyncio.run(call.measure()),
@@ -22,6 +23,7 @@ ALL: dict[str, Callable[[], object]] = {
     "loss": lambda: asyncio.run(loss.measure()),
     "recorder": lambda: recorder_cost.main([]),
     "survival": lambda: asyncio.run(survival.measure()),
+    "sizes": lambda: sizes.main([]),
 }
 """By name, in the order in which they run."""
 

@@ -87,6 +87,7 @@ class Publisher:
                 "video",
                 "audio",
                 "keyframes",
+                "bytes",
                 "packets",
                 "late",
                 "latest_ms",
@@ -198,6 +199,7 @@ class Publisher:
             self._again_at.pop((False, gone), None)
         self.counts["video"] += 1
         self.counts["keyframes"] += picture.keyframe
+        self.counts["bytes"] += sum(map(len, picture.parts))
         return times
 
     def send(self, sequence: int) -> None:
@@ -213,6 +215,7 @@ class Publisher:
         self.counts["audio"] += 1
         self.counts["packets"] += 1
         number = struct.pack("!L", self.counts["audio"])
+        self.counts["bytes"] += media.AUDIO_BYTES
         body = b"\xfc" + number + secrets.token_bytes(media.AUDIO_BYTES - 5)
         self._heard[sequence] = head + body
         gone = (sequence - KEPT) & 0xFFFF

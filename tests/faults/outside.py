@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -54,7 +55,7 @@ class Wire:
             self.heard.append({"type": "closed", "code": self.socket.close_code})
             self._changed.notify_all()
 
-    async def say(self, kind: str, **fields: Any) -> None:
+    async def say(self, kind: str, /, **fields: Any) -> None:
         """Send a message."""
         if self.signer and kind in ACTIONS and "signed" not in fields:
             now_ms = round(time.time() * 1000)
@@ -146,13 +147,17 @@ class Person:
 
 
 class Outside:
-    """The network in front of a product."""
+    """The network in front of a product. ``source``: the loopback address that they come from."""
 
-    def __init__(self, product: Product, stack: AsyncExitStack) -> None:
+    def __init__(self, product: Product, stack: AsyncExitStack, source: str = "") -> None:
         self.product, self._stack = product, stack
         self.tls = ssl.create_default_context(cafile=product.data / "keys" / "ca.pem")
+        self._here: dict[str, Any] = {}
+        if source:
+            self._here = {"local_addr": (source, 0), "family": socket.AF_INET}
         self.web = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self.tls), cookie_jar=aiohttp.DummyCookieJar()
+            connector=aiohttp.TCPConnector(ssl=self.tls, **self._here),
+            cookie_jar=aiohttp.DummyCookieJar(),
         )
 
     async def request(
@@ -211,7 +216,7 @@ class Outside:
             "ssl": self.tls,
             "compression": None,
             "proxy": None,
-        }
+        } | self._here
         wire = Wire(await connect(url, **(usual | options)))
         self._stack.push_async_callback(wire.close)
         return wire
