@@ -6,7 +6,8 @@ run beside it on the same machine. Counted is CPU time of each process, so that 
 costs it a share of the caches and no more. What is measured counts only if everything happened that
 was asked for: this is looked at, and said in the last line.
 
-    python -m tests.bench.sizes [--calls 50 200 400] [--recordings 2 8 16] [--window 10]
+    python -m tests.bench.sizes [--parts calls recordings relay]
+        [--calls 50 150 300] [--recordings 2 8 16] [--window 8]
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -34,14 +35,15 @@ from tests.faults.outside import Person
 
 ENOUGH = 0.999
 """Of the frames that were sent, so many must be stored."""
-IDLE_S = 4.0
+IDLE_S = 6.0
 LOOKS = 25
 """Times that the page is loaded alone."""
-SETTLE_S = 2.0
+SETTLE_S = 3.0
 """After joining, before anything is counted."""
 ECHOED = 400
 """Connections to the peer: those of 200 calls."""
 RELAYED, RELAYED_S = 16, 4.0
+PARTS = ("calls", "recordings", "relay")
 OVER = ("sealed", "interrupted")
 
 
@@ -69,6 +71,7 @@ class Bench:
             before = Stored(product)
             for count in counts:
                 found.core.look()
+                busy = (found.talked[-1].window if found.talked else found.idle).share("server")
                 joining = Stretch(server=product.pid)
                 joined = await callers.add(count - len(callers.calls))
                 joining.end()
@@ -80,9 +83,9 @@ class Bench:
                 callers.check()
                 trips, held = sorted(callers.trips_ms), pss_bytes(product.pid)
                 found.talked.append(
-                    Talked(len(callers.calls), joining, len(joined), window, held, trips)
+                    Talked(len(callers.calls), joining, len(joined), busy, window, held, trips)
                 )
-                self._say(f"{count} calls")
+                self._say(f"{count} calls, {found.talked[-1].join_ms:.0f} CPU ms a join")
             found.page = len(callers.files), callers.loaded_bytes
             count, ending = len(callers.calls), Stretch(server=product.pid)
             await callers.end(list(callers.calls))
@@ -106,6 +109,8 @@ class Bench:
         """Calls that are recorded, more and more; those before are over each time."""
         capacity = str(max(counts))
         async with self._product("recordings", recorder_capacity=capacity) as (product, callers):
+            await asyncio.sleep(SETTLE_S)
+            self.found.base["recorder"] = pss_bytes(product.worker_pids()[0])
             for count in counts:
                 self.found.core.look()
                 farm = Farm(source)
@@ -265,23 +270,23 @@ async def measure(options: argparse.Namespace) -> Found:
         source = Path(name) / "source.ivf"
         await asyncio.to_thread(media.encode, source)
         bench.found.bits = media.bitrate(media.read(source))
-        steps: tuple[Callable[[], object], ...] = (
-            lambda: bench.talk(options.calls),
-            bench.peer,
-            lambda: bench.record(options.recordings, source),
-            bench.relayed,
-        )
-        for step in steps:
-            await step()  # type: ignore[misc]
+        if "calls" in options.parts:
+            await bench.talk(options.calls)
+            await bench.peer()
+        if "recordings" in options.parts:
+            await bench.record(options.recordings, source)
+        if "relay" in options.parts:
+            await bench.relayed()
     return bench.found
 
 
 def main(arguments: list[str]) -> int:
     """Measure and print."""
     options = argparse.ArgumentParser(prog="python -m tests.bench.sizes")
-    options.add_argument("--calls", type=int, nargs="+", default=[50, 200, 400])
+    options.add_argument("--calls", type=int, nargs="+", default=[50, 150, 300])
     options.add_argument("--recordings", type=int, nargs="+", default=[2, 8, 16])
-    options.add_argument("--window", type=float, default=10.0)
+    options.add_argument("--window", type=float, default=8.0)
+    options.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     given = options.parse_args(arguments)
     print(f"load of this machine over the last minute: {os.getloadavg()[0]:.1f}")
     sizes_told.report(asyncio.run(measure(given)))

@@ -21,6 +21,8 @@ class Talked:
     joining: Stretch
     """While so many of them joined."""
     joined: int
+    before: float
+    """Of a core, what the server took until then."""
     window: Stretch
     held: int
     """Memory of the server, bytes."""
@@ -34,8 +36,9 @@ class Talked:
 
     @property
     def join_ms(self) -> float:
-        """CPU of the server for one that joins."""
-        return self.joining.cpu_s["server"] / max(1, self.joined) * 1000
+        """CPU of the server for one that joins, above what it took already."""
+        spent = self.joining.cpu_s["server"] - self.before * self.joining.lasted_s
+        return spent / max(1, self.joined) * 1000
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,8 @@ def report(found: Found) -> None:
         f"a core here: AES-128-GCM and SHA-256 over a megabyte in {found.core.median:.2f} ms "
         f"({ms[0]:.2f} to {ms[-1]:.2f})"
     )
-    _calls(found)
+    if found.talked:
+        _calls(found)
     if found.recorded:
         _recordings(found)
     if (relayed := found.relayed) is not None:
@@ -135,8 +139,10 @@ def report(found: Found) -> None:
         for trouble in dict.fromkeys(found.troubles[:5]):
             print(f"  {trouble}")
     else:
-        print("this run counts: every call connected, every ping was answered, what was sent is")
-        print("stored, every recording was sealed")
+        said = "every call connected, every ping was answered" if found.talked else ""
+        if found.recorded:
+            said += f"{', ' if said else ''}the frames are stored, every recording sealed"
+        print(f"this run counts: {said or 'everything was relayed'}")
 
 
 def _calls(found: Found) -> None:
@@ -157,11 +163,11 @@ def _calls(found: Found) -> None:
             f"{trips[len(trips) * 99 // 100]:6.1f} ms"
         )
     few, many = found.talked[0], found.talked[-1]
-    a_call = slope((few.count, few.ms), (many.count, many.ms))
+    a_call = (many.ms - idle * 1000) / many.count
     a_byte = slope((few.count, few.held), (many.count, many.held))
     print(
-        f"each further one: {a_call:.2f} CPU ms a second, {a_core(a_call)} calls a core; "
-        f"{a_byte / 1e3:.0f} kB of memory"
+        f"each, above idle: {a_call:.2f} CPU ms a second, {a_core(a_call)} calls a core; each "
+        f"further one {a_byte / 1e3:.0f} kB of memory"
     )
     print("joins         CPU ms each    a core and second    here, a second")
     for one in found.talked:
@@ -190,7 +196,6 @@ def _calls(found: Found) -> None:
 
 
 def _recordings(found: Found) -> None:
-    base = found.base
     print(
         f"\nrecordings: two publishers each, 720p30 VP8 at {found.bits / 1e6:.2f} Mbit/s and Opus"
     )
@@ -220,7 +225,7 @@ def _recordings(found: Found) -> None:
         f"({a_core(each['recorder'])} recordings a core), server {each['server']:.1f} "
         f"({a_core(each['server'])} a core), both {a_core(sum(each.values()))} a core; "
         f"memory {held['recorder']:.1f} and {held['server']:.1f} MB, from "
-        f"{base['recorder'] / 1e6:.0f} MB that the recorder has when idle"
+        f"{found.base['recorder'] / 1e6:.0f} MB that the recorder has when idle"
     )
     a_second = many.media_bytes / 1e6 / many.seconds * found.core.median
     print(
