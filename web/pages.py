@@ -49,7 +49,7 @@ STAFF = {"agent": "agent.html", "admin": "admin.html"}
 """Role -> the page at its home."""
 INNER = (
     ("/admin/log", "admin", "log.html"),
-    ("/admin/backup", "admin", "backup.html"),
+    ("/admin/backup", "admin", "backups.html"),
     ("/admin/requests", "admin", "requests.html"),
     ("/admin/disclosures", "admin", "disclosures.html"),
     ("/admin/webhooks", "admin", "webhooks.html"),

@@ -30,7 +30,7 @@ OURS = {"Origin": ORIGIN, "X-Avsession": "1", "Content-Type": "application/json"
 
 PAGES = (
     "agent", "admin", "log", "requests", "disclosures", "signin", "join", "privacy", "cookies",
-    "receipt", "webhooks", "backup",
+    "receipt", "webhooks", "backups",
 )  # fmt: skip
 
 
