@@ -41,6 +41,9 @@ from avsession.usecases.services import Services
 from avsession.usecases.tokens import new_secret, secret_hash
 from avsession.usecases.withdrawals import may_withdraw
 
+RECEIPTS = "receipts"
+"""How the leaves call the way in by receipts."""
+
 
 async def _holder(tx: Reader, secret: str) -> tuple[Session, Party]:
     party = await tx.one(Party, data_hash=secret_hash(secret))
@@ -102,20 +105,38 @@ async def my_data(app: Services, secret: str) -> dict[str, Any]:
             "accesses": [view for row in recordings for view in await _accesses(tx, row)],
             "requests": await requests.views(tx, party.id),
             "restrictions": await restricting.told(tx, party),
-            "links": await _links(tx, session, party),
+            "links": await _links(tx, session, party, "receipt"),
+            "renewed": await _links(tx, session, party, "link"),
+            "receipts": "closed" if await receipts_closed(tx, session, party) else "open",
             "disclosures": await _disclosures(app, tx, party),
         }
 
 
-async def _links(tx: Reader, session: Session, party: Party) -> list[int]:
-    """When a new private link was had with a receipt: the holder sees if that was not them."""
+async def _links(tx: Reader, session: Session, party: Party, method: str) -> list[int]:
+    """When a new private link was had with a receipt, or with the link before: the holder sees if
+    that was not them."""
     leaves = await tx.find(Leaf, session=session.pseudonym, kind="access.granted", order="index")
     bodies = [(leaf.at_ms, msgspec.json.decode(leaf.data)) for leaf in leaves]
     return [
         at_ms
         for at_ms, body in bodies
-        if body["subject"] == party.pseudonym and body["refs"].get("what") == "private_link"
+        if body["subject"] == party.pseudonym
+        and body["refs"].get("what") == "private_link"
+        and body["refs"].get("method") == method
     ]
+
+
+async def receipts_closed(tx: Reader, session: Session, party: Party) -> bool:
+    """Whether this party lets no receipt open their page (:mod:`~.waysin`): the last leaf about it
+    says."""
+    last, closed = -1, False
+    for kind in ("access.granted", "access.revoked"):
+        for row in await tx.find(Leaf, session=session.pseudonym, kind=kind, order="index"):
+            body = msgspec.json.decode(row.data)
+            about = body["subject"] == party.pseudonym and body["refs"].get("what") == RECEIPTS
+            if about and row.index > last:
+                last, closed = row.index, kind == "access.revoked"
+    return closed
 
 
 def event_view(event: ConsentEvent) -> dict[str, Any]:

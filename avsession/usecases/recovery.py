@@ -4,7 +4,8 @@ The receipt is verified in full, against this log's own key, and must be of some
 person themselves said: a certificate of destruction both parties have. Whoever holds such a
 receipt counts as the person, as with the link itself, so tries are few, refusals are logged (with
 their count, once a minute), and the person sees on their page when it was done. The link before
-stops working, with every export that was prepared under it.
+stops working, with every export that was prepared under it. They can also let no receipt open
+their page any more (``waysin``).
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from avsession.audit import receipt as receipts
-from avsession.errors import AvsessionError, NotFound, ReceiptInvalid, TooMany
+from avsession.errors import AvsessionError, Conflict, NotFound, ReceiptInvalid, TooMany
 from avsession.ports import Reader
 from avsession.records import ConsentEvent, Leaf
-from avsession.session import Party
-from avsession.usecases import accounts, outgoing
+from avsession.session import Party, Session
+from avsession.usecases import accounts, mydata, outgoing
 from avsession.usecases.common import leaf, load
 from avsession.usecases.limits import address_key
 from avsession.usecases.services import Services
@@ -26,11 +27,19 @@ MAX_RECEIPT = 256 * 1024
 """Bytes of a receipt that is taken here: of a consent, with its notice."""
 
 
+class ReceiptClosed(Conflict):
+    """The receipt holds, and its owner lets no receipt open their page."""
+
+    code = "receipt.closed"
+    sentence = "The receipt holds, but its owner has closed the way in by receipts."
+
+
 async def by_receipt(app: Services, data: bytes, address: str) -> str:
     """The secret of a fresh private link for the party that the receipt proves.
 
     ``address``: where the request comes from, for the limit alone. Raises ReceiptInvalid,
-    NotFound when nothing is kept of that person any more, TooMany.
+    NotFound when nothing is kept of that person any more, ReceiptClosed when they let no receipt
+    open their page, TooMany.
     """
     now = app.clock.now_ms()
     if not app.limits.recoveries.take(f"address {address_key(address)}", now):
@@ -78,4 +87,7 @@ async def _party(tx: Reader, data: bytes, event_id: str, pseudonym: str) -> Part
     logged = await tx.get(Leaf, event.leaf)
     if logged is None or receipts.read(data).leaf.encode() != logged.data:
         raise ReceiptInvalid
+    session = await tx.get(Session, party.session)
+    if session is None or await mydata.receipts_closed(tx, session, party):
+        raise ReceiptClosed
     return party

@@ -132,11 +132,23 @@ async def test_a_person_and_the_desk(browser: Browser, product: Product, tmp_pat
     await sees(person, "Antwort: Wir brauchen sie für Ihren Anspruch")
     await sees(person, "aufgehoben: Sie baten am Telefon darum")
 
+    # a new link by the one before, and no way in by receipts
+    await uses(person, "Neuen privaten Link erstellen", "Neuen privaten Link erstellen")
+    await sees(person, "Diese Seite hat einen neuen privaten Link")
+    assert person.page.url != link
+    await uses(person, *["Keinen Beleg diese Seite öffnen lassen"] * 2)
+    await sees(person, "Mit einem Beleg geht es nicht.")
+    await shown.check("ways-closed-de")
+
     # without the link: by the receipt; the link before says kindly that it is spent
     again, shown_again = await german(browser, product)
     await again.page.goto(f"{product.url}/privacy")
     await again.page.get_by_label("Datei mit dem Beleg").set_input_files(saved)
     await shown_again.check("privacy-lost-de")
+    await again.click("Mit diesem Beleg öffnen")
+    await sees(again, "aber sein Inhaber lässt mit keinem Beleg diese Seite öffnen")
+    shown_again.wrong.clear()  # the browser says that it was refused
+    await uses(person, *["Belege diese Seite öffnen lassen"] * 2)
     await again.click("Mit diesem Beleg öffnen")
     await sees(again, "Diese Seite hat einen neuen privaten Link")
     await sees(again, "Neuer privater Link mit einem Beleg erstellt")

@@ -284,22 +284,24 @@ async def test_the_policy_and_what_changed_in_it(browser: Browser, product: Prod
     await person.page.goto(f"{product.url}/privacy")
     await expect(person.page.get_by_role("heading", name="Privacy policy")).to_be_visible()
     await expect(
-        person.page.get_by_text("Version 2, last updated 22 November 2026. In these very words")
+        person.page.get_by_text("Version 3, last updated 22 November 2026. In these very words")
     ).to_be_visible()
     await expect(person.page.get_by_text("Example Support Ltd").first).to_be_visible()
     await person.page.get_by_text("What changed between versions").click()
     await person.click("Show changes")
-    await expect(person.page.get_by_text("differ between version 1 and version 2")).to_be_visible()
-    added = person.page.get_by_role("insertion").filter(has_text="[+ Children +]")
+    await expect(person.page.get_by_text("differ between version 2 and version 3")).to_be_visible()
+    added = person.page.get_by_role("insertion").filter(has_text="Whoever works here has")
     await expect(added).to_contain_text("Added: ")
-    removed = person.page.get_by_role("deletion").filter(has_text="[− 1 −]")
+    removed = person.page.get_by_role("deletion").filter(has_text="[− 2 −]")
     await expect(removed).to_contain_text("Removed: ")
     await watch.check("policy-changes")
     await speak(person, "de")
     await expect(person.page.get_by_role("heading", name="Datenschutzerklärung")).to_be_visible()
     await person.click("Änderungen zeigen")
     await expect(
-        person.page.get_by_role("insertion").filter(has_text="[+ Kinder +]")
+        person.page.get_by_role("insertion").filter(
+            has_text="Wer hier arbeitet, hat dieselben Rechte"
+        )
     ).to_be_visible()
     await watch.check("policy-changes-de")
     await person.page.get_by_role("combobox", name="Text").select_option("recording")
@@ -308,6 +310,6 @@ async def test_the_policy_and_what_changed_in_it(browser: Browser, product: Prod
         "select kind, count(*) n from leaf where kind like '%.published' group by kind"
     )
     assert {row["kind"]: row["n"] for row in published} == {
-        "policy.published": 4,
+        "policy.published": 6,
         "notice.published": 2,
     }

@@ -117,6 +117,7 @@ for _name, _prepare in {
     "POST /api/my-data/rectify": always({"name": "Benno"}),
     "POST /api/my-data/restrict": always(),
     "POST /api/my-data/by-receipt": always(),
+    "POST /api/my-data/receipts": always({"closed": True}),
     "POST /api/my-data/exports": always(),
     "POST /api/my-data/exports/start": always(),
     "GET /api/my-data/staff": always(),
@@ -214,6 +215,9 @@ async def own_export(cast: Cast, caller: Caller) -> Prepared:
 
 operation("POST /api/my-data/exports/allow", spends=True)(own_export)
 operation("POST /api/my-data/exports/remove", spends=True)(own_export)
+
+
+operation("POST /api/my-data/renew", spends=True)(always())
 
 
 @operation("GET /api/exports/{export}.zip", spends=True)

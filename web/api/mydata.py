@@ -108,6 +108,8 @@ EXAMPLE: dict[str, Any] = {
     "requests": [REQUEST],
     "restrictions": [RESTRICTION],
     "links": [examples.NOW],
+    "renewed": [examples.NOW],
+    "receipts": "open",
     "disclosures": [
         {
             "disclosure": examples.DISCLOSURE,

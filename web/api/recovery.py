@@ -1,4 +1,5 @@
-"""A fresh private link for somebody who has kept a receipt."""
+"""A fresh private link: for somebody who has kept a receipt, or with the link itself; and whether
+receipts open one's page at all."""
 
 from __future__ import annotations
 
@@ -7,14 +8,18 @@ from typing import Annotated
 from msgspec import Meta
 
 from avsession.errors import NotFound, TooMany
-from avsession.usecases import recovery
+from avsession.usecases import recovery, waysin
 from web import auth
-from web.access import Access, By, Reach
+from web.access import LINK, Access, By, Reach
 from web.api.links import DATA_LINK, data_url
+from web.api.rights import ByLink
 from web.routing import Body, Call, Route
 
 MAX_BODY = 2 * recovery.MAX_RECEIPT
 """Bytes of the request: quotes and line ends take two each in JSON."""
+
+
+Secret = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
 class ByReceipt(Body, frozen=True, kw_only=True):
@@ -30,7 +35,44 @@ async def by_receipt(call: Call[ByReceipt]) -> object:
     return {"data_url": data_url(call.app, secret)}
 
 
+class ShutReceipts(Body, frozen=True, kw_only=True):
+    """Whether receipts are shut out."""
+
+    secret: Secret
+    closed: bool
+
+
+async def renew(call: Call[ByLink]) -> object:
+    """A new link; this one stops working."""
+    return {"data_url": data_url(call.app, await waysin.renew(call.app, call.body.secret))}
+
+
+async def receipts(call: Call[ShutReceipts]) -> object:
+    """Shut receipts out, or let them in again."""
+    return await waysin.close(call.app, call.body.secret, closed=call.body.closed)
+
+
 ROUTES = (
+    Route(
+        method="POST",
+        path="/api/my-data/renew",
+        handle=renew,
+        summary="A new private link; this one stops working, with what was exported under it",
+        access=LINK,
+        body=ByLink,
+        answer=DATA_LINK,
+        errors=(TooMany,),
+    ),
+    Route(
+        method="POST",
+        path="/api/my-data/receipts",
+        handle=receipts,
+        summary="Let no receipt open one's page any more, or let them again",
+        access=LINK,
+        body=ShutReceipts,
+        answer={"receipts": "closed"},
+        errors=(TooMany,),
+    ),
     Route(
         method="POST",
         path="/api/my-data/by-receipt",
@@ -40,6 +82,6 @@ ROUTES = (
         body=ByReceipt,
         max_body=MAX_BODY,
         answer=DATA_LINK,
-        errors=(NotFound, TooMany),
+        errors=(NotFound, recovery.ReceiptClosed, TooMany),
     ),
 )

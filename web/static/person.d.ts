@@ -164,6 +164,8 @@ export interface MyData {
   }[];
   /** When a new private link was had with a receipt. */
   links: number[];
+  renewed: number[];
+  receipts: "open" | "closed";
   disclosures: Disclosed[];
 }
 

@@ -57,7 +57,7 @@ export function rights(data, secret, about, changed, gone) {
 
 /** @param {MyData} data */
 function kept(data) {
-  const { preferences, seat, links } = data;
+  const { preferences, seat, links, renewed } = data;
   const rows = [
     ["rights.name", data.name],
     ["rights.contact", preferences.contact || t("rights.no_contact")],
@@ -65,6 +65,7 @@ function kept(data) {
     ["rights.joined", seat.joined_ms === null ? "–" : dateTime(seat.joined_ms)],
     ["rights.left", seat.left_ms === null ? "–" : dateTime(seat.left_ms)],
     ...links.map((at) => ["rights.link_made", dateTime(at)]),
+    ...renewed.map((at) => ["rights.link_renewed", dateTime(at)]),
   ];
   return el("dl", {}, ...rows.flatMap(([key = "", text = ""]) => [el("dt", {}, t(key)), el("dd", {}, text)]));
 }

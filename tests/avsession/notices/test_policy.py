@@ -38,6 +38,9 @@ def test_a_version_says_when_it_was_updated_and_whether_it_matters(
         ]
 
 
+NEWEST = notices.latest(PRIVACY)
+
+
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_versions_are_in_the_order_of_their_dates(document: str) -> None:
     versions = notices.versions(document)
@@ -79,7 +82,7 @@ def test_every_language_says_the_same_things_of_the_same_details(version: str) -
 def test_the_details_are_filled_in_and_nothing_of_the_template_shows(language: str) -> None:
     own = Controller(name="Own $name Ltd", address="2 Own Road", contact="own@own.example")
     settings = msgspec.structs.replace(SETTINGS, controller=own)
-    text = notices.whole(PRIVACY, "2", language, settings).text
+    text = notices.whole(PRIVACY, NEWEST, language, settings).text
     for said in ("Own $name Ltd", "2 Own Road", "own@own.example", "2026-11-22"):
         assert said in text
     assert not any(line.startswith("@") for line in text.splitlines())
@@ -88,7 +91,7 @@ def test_the_details_are_filled_in_and_nothing_of_the_template_shows(language: s
 
 
 def test_the_register_of_processors_is_listed() -> None:
-    nobody = notices.whole(PRIVACY, "2", "en", SETTINGS).text
+    nobody = notices.whole(PRIVACY, NEWEST, "en", SETTINGS).text
     assert "- Nobody: everything runs on the controller's own server." in nobody.splitlines()
     one = Processor(
         name="Relay GmbH",
@@ -96,8 +99,8 @@ def test_the_register_of_processors_is_listed() -> None:
         where={"en": "Germany"},
     )
     settings = msgspec.structs.replace(SETTINGS, processors=(one,))
-    english = notices.whole(PRIVACY, "2", "en", settings)
-    german = notices.whole(PRIVACY, "2", "de", settings)
+    english = notices.whole(PRIVACY, NEWEST, "en", settings)
+    german = notices.whole(PRIVACY, NEWEST, "de", settings)
     assert "- Relay GmbH: passing on media (Germany)" in english.text.splitlines()
     assert "- Relay GmbH: Weiterleiten von Medien (Germany)" in german.text.splitlines()
     assert "- Nobody" not in english.text
@@ -105,7 +108,7 @@ def test_the_register_of_processors_is_listed() -> None:
 
 def test_there_is_no_other_version_or_language() -> None:
     for version, language in (
-        ("3", "en"),
+        ("4", "en"),
         ("0", "en"),
         ("../1", "en"),
         ("2", "fr"),
@@ -113,3 +116,16 @@ def test_there_is_no_other_version_or_language() -> None:
     ):
         with pytest.raises(NotFound):
             notices.whole(PRIVACY, version, language, SETTINGS)
+
+
+def test_the_people_who_work_here_are_told_how_they_ask() -> None:
+    english = notices.whole(PRIVACY, NEWEST, "en", SETTINGS).text
+    german = notices.whole(PRIVACY, NEWEST, "de", SETTINGS).text
+    for text, said in (
+        (
+            english,
+            ("Whoever works here has the same rights. Signed in, this page", "Whoever has left"),
+        ),
+        (german, ("Wer hier arbeitet, hat dieselben Rechte. Angemeldet", "Wer nicht mehr hier")),
+    ):
+        assert all(words in text for words in said)

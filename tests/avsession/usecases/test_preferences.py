@@ -38,7 +38,7 @@ async def test_a_choice_is_one_leaf_that_names_nobody(world: World) -> None:
     assert body["refs"] == {
         "given": ["preferences", "analytics"],
         "version": stored.version(world.app.settings),
-        "policy": 2,
+        "policy": 3,
         "instead": None,
     }
     assert body["commitments"] == {}
@@ -108,15 +108,15 @@ async def test_a_material_policy_asks_again_and_changes_no_past_consent(
     refused, given = await choose(world), await choose(world, "analytics")
     publish_later(monkeypatch, tmp_path, notices.PRIVACY, material=False)
     assert await preferences.standing(world.app, given.token) == given
-    assert publish_later(monkeypatch, tmp_path, notices.PRIVACY, material=True) == "4"
+    assert publish_later(monkeypatch, tmp_path, notices.PRIVACY, material=True) == "5"
     for one in (refused, given):
         assert await preferences.standing(world.app, one.token) is None
     again = await choose(world, "analytics", token=given.token)
-    assert again.policy == 4
+    assert again.policy == 5
     assert await preferences.standing(world.app, again.token) == again
     after = await world.only(ConsentEvent, id=before.id)
     assert msgspec.json.encode(after) == msgspec.json.encode(before)
-    assert after.document["policy"] == {"id": "privacy", "version": "2"}
+    assert after.document["policy"] == {"id": "privacy", "version": "3"}
     assert world.live() is not None, "and the recording goes on"
 
 

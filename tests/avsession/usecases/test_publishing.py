@@ -48,13 +48,18 @@ async def test_every_version_is_published_once(world: World) -> None:
         ("policy.published", "privacy", "1", "de"),
         ("policy.published", "privacy", "2", "en"),
         ("policy.published", "privacy", "2", "de"),
+        ("policy.published", "privacy", "3", "en"),
+        ("policy.published", "privacy", "3", "de"),
         ("notice.published", "recording", "1", "en"),
         ("notice.published", "recording", "1", "de"),
     ]
     for one in leaves:
         row = await world.only(Notice, sha256=one["refs"]["sha256"])
         assert sha256_hex(row.text) == row.sha256
-    assert [one["refs"].get("material") for one in leaves] == [False, False, True, True, None, None]
+    assert [one["refs"].get("material") for one in leaves] == [
+        *(False, False, True, True, False, False),
+        *(None, None),
+    ]
     assert (await verified(world)).findings == ()
 
 
@@ -67,8 +72,8 @@ async def test_other_details_publish_the_newest_again_and_leave_what_was(world: 
     await world.restart()
     await publishing.publish(world.app)
     leaves = await published(world)
-    new = [(one["refs"]["id"], one["refs"]["version"]) for one in leaves[6:]]
-    assert new == [("privacy", "2")] * 2 + [("recording", "1")] * 2
+    new = [(one["refs"]["id"], one["refs"]["version"]) for one in leaves[8:]]
+    assert new == [("privacy", "3")] * 2 + [("recording", "1")] * 2
     after = {row.sha256: row.text for row in await world.find(Notice)}
     assert before.items() <= after.items()
 
@@ -118,7 +123,7 @@ async def test_what_there_is_and_since_when(world: World) -> None:
     await publishing.publish(world.app)
     policy, _ = await publishing.published(world.app)
     newest = policy["versions"][0]
-    assert (newest["version"], newest["updated"], newest["material"]) == ("2", "2026-11-22", True)
+    assert (newest["version"], newest["updated"], newest["material"]) == ("3", "2026-11-22", False)
     assert newest["published_ms"] == world.clock.now_ms()
     assert newest["texts"]["de"] == publishing.text_of(world.app, "privacy", "", "de").sha256
 
@@ -135,7 +140,7 @@ async def test_what_changed_in_a_version_to_come(
             assert "One sentence more." in added
             assert (found["from"], found["to"], found["language"]) == (before, version, language)
     await publishing.publish(world.app)
-    assert len(await published(world)) == 10
+    assert len(await published(world)) == 12
 
 
 async def test_only_what_exists_is_compared_and_forwards(world: World) -> None:

@@ -11,8 +11,9 @@ from avsession.audit import receipt
 from avsession.canonical import canonical
 from avsession.errors import LinkSpent, NotFound, ReceiptInvalid, TooMany
 from avsession.records import Certificate, ConsentEvent
-from avsession.usecases import erasing, mydata, receipts, recovery, sessions
+from avsession.usecases import erasing, mydata, receipts, recovery, sessions, waysin
 from avsession.usecases.limits import RECOVERY_BURST
+from tests.avsession.usecases.test_typed import verified
 from tests.avsession.usecases.world import CUSTOMER_NAME, World
 
 ADDRESS = "203.0.113.5"
@@ -112,3 +113,31 @@ async def test_a_few_tries_of_an_address_and_of_a_party(world: World) -> None:
 async def test_a_file_that_is_far_too_long_is_not_read(world: World) -> None:
     with pytest.raises(ReceiptInvalid, match="too long"):
         await recovery.by_receipt(world.app, b"x" * (recovery.MAX_RECEIPT + 1), ADDRESS)
+
+
+async def test_a_person_shuts_receipts_out_and_lets_them_in_again(world: World) -> None:
+    await world.sealed()
+    data, secret = await saved(world), world.customer.data_secret
+    await world.story()
+    for _ in range(2):  # a repeat changes nothing
+        assert await waysin.close(world.app, secret, closed=True) == {"receipts": "closed"}
+    assert await world.story() == "access.revoked"
+    assert (await mydata.my_data(world.app, secret))["receipts"] == "closed"
+    with pytest.raises(recovery.ReceiptClosed):
+        await recovery.by_receipt(world.app, data, ADDRESS)
+    assert await world.story() == "access.denied"
+    agent = await mydata.renew_link(world.app, world.agent.party)
+    assert (await mydata.my_data(world.app, agent))["receipts"] == "open", "their own alone"
+    assert await waysin.close(world.app, secret, closed=False) == {"receipts": "open"}
+    assert await world.story() == "access.granted"
+    assert await recovery.by_receipt(world.app, data, ADDRESS)
+    assert (await verified(world)).ok
+
+
+async def test_shutting_out_again_and_again_is_limited(world: World) -> None:
+    async def again_and_again() -> None:
+        for n in range(1000):
+            await waysin.close(world.app, world.customer.data_secret, closed=n % 2 == 0)
+
+    with pytest.raises(TooMany):
+        await again_and_again()

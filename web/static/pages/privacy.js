@@ -13,6 +13,7 @@ import { recover } from "../recover.js";
 import { erased, rights } from "../rights.js";
 import { explain, guarded, say, start } from "../shell.js";
 import { staffData } from "../staffdata.js";
+import { waysIn } from "../waysin.js";
 
 let secret = location.hash.slice(1);
 /** @type {MyData | null} */
@@ -32,12 +33,7 @@ namePurposes(about, language);
 onLanguage(draw);
 draw();
 void showPolicy(byId("policy", HTMLElement), (error) => say(explain(error)));
-recover((found) => {
-  secret = found;
-  fresh = true;
-  history.replaceState(null, "", `#${found}`);
-  return load();
-});
+recover(renewed);
 if (secret) await load();
 else await guarded(staffData);
 
@@ -50,6 +46,17 @@ async function load() {
     say(spent ? t("rights.spent") : explain(error));
   }
   draw();
+}
+
+/**
+ * The page goes on with a new private link.
+ * @param {string} found its secret
+ */
+function renewed(found) {
+  secret = found;
+  fresh = true;
+  history.replaceState(null, "", `#${found}`);
+  return load();
 }
 
 /** @param {Erasure} answer */
@@ -76,5 +83,6 @@ function draw() {
   byId("summary", HTMLElement).replaceChildren(
     summary(data, secret, changed),
     rights(data, secret, about, changed, goodbye),
+    waysIn(data, secret, changed, renewed),
   );
 }
