@@ -367,7 +367,7 @@ def run(arguments: list[str]) -> int:
         return USED_WRONG
     except LogBroken as error:
         print(f"{error.code}: {error}", file=sys.stderr)
-        print("See what the README says under 'When the log is refused'.", file=sys.stderr)
+        print("REFERENCE.md says what to do, under 'When the log is refused'.", file=sys.stderr)
         return FOUND_WRONG
     except AvsessionError as error:
         print(error, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""README.md and THREATS.md name what exists: commands, files, tests, settings.
+"""README.md and the longer documents name what exists: commands, files, tests, settings, places.
 
 To see the settings table as it should be: ``python -m tests.test_readme``.
 """
@@ -20,8 +20,9 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 THREATS = ROOT / "avsession" / "THREATS.md"
 GUIDE = ROOT / "avsession" / "GUIDE.md"
+REFERENCE = ROOT / "avsession" / "REFERENCE.md"
 DOCUMENTS = pytest.mark.parametrize(
-    "document", [README, THREATS, GUIDE], ids=lambda path: path.name
+    "document", [README, THREATS, GUIDE, REFERENCE], ids=lambda path: path.name
 )
 
 MAX_PICTURE = 300_000
@@ -29,6 +30,7 @@ MAX_PICTURE = 300_000
 TOP = ("avsession", "signaling", "recorder", "web", "tests")
 CODE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+PLACE = re.compile(r"\]\(([^)#\s]*)#([^)\s]+)\)")
 ROW = re.compile(r"^\| `([a-z_.\[\]]+)` \| (.*?) \|", re.MULTILINE)
 
 
@@ -37,6 +39,11 @@ ROW = re.compile(r"^\| `([a-z_.\[\]]+)` \| (.*?) \|", re.MULTILINE)
 
 def spoken() -> str:
     return README.read_text("utf-8")
+
+
+def told() -> str:
+    """What a reader is told of commands and settings, here and there."""
+    return spoken() + REFERENCE.read_text("utf-8")
 
 
 def test_every_make_command_is_a_target_that_help_lists() -> None:
@@ -60,7 +67,7 @@ def commands(made: argparse.ArgumentParser, said: tuple[str, ...] = ()) -> Itera
 def test_every_avsession_command_exists_and_is_told_of() -> None:
     there = set(commands(parser()))
     said = set(
-        re.findall(r"avsession ((?:serve|doctor|[a-z]+ [a-z]+)\b)", "\n".join(code_of(spoken())))
+        re.findall(r"avsession ((?:serve|doctor|[a-z]+ [a-z]+)\b)", "\n".join(code_of(told())))
     )
     assert said == there
 
@@ -99,6 +106,24 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 @DOCUMENTS
+def test_links_lead_to_headings(document: Path) -> None:
+    links = PLACE.findall(document.read_text("utf-8"))
+    missing = []
+    for name, place in links:
+        target = document.parent / name if name else document
+        if "://" not in name and target.suffix == ".md" and place not in places(target):
+            missing.append(f"{name}#{place}")
+    assert missing == []
+
+
+def places(document: Path) -> set[str]:
+    """The anchors of its headings, as they are made of the words where the files are read."""
+    plain = re.sub(r"^```.*?^```", "", document.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", plain, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@DOCUMENTS
 def test_tests_that_are_named_exist(document: Path) -> None:
     named = [c.split("::") for c in CODE.findall(document.read_text("utf-8")) if ".py::" in c]
     missing = [
@@ -107,7 +132,7 @@ def test_tests_that_are_named_exist(document: Path) -> None:
         if not re.search(rf"\bdef {name}\(", (ROOT / file).read_text("utf-8"))
     ]
     assert missing == []
-    assert named or document == README
+    assert named or document in (README, REFERENCE)
 
 
 def test_pictures_are_small_and_described() -> None:
@@ -166,13 +191,13 @@ def cell(value: Any) -> str:
 
 
 def test_the_table_has_every_setting_with_its_default() -> None:
-    assert ROW.findall(spoken()) == list(settings())
+    assert ROW.findall(REFERENCE.read_text("utf-8")) == list(settings())
 
 
 def test_variables_that_are_named_are_settings() -> None:
     known = {f"{PREFIX}{name.upper().replace('.', '__')}" for name, _ in settings()}
     known |= {f"{PREFIX}CONFIG", f"{PREFIX}PICTURES"}
-    assert set(re.findall(rf"{PREFIX}[A-Z][A-Z_]*[A-Z]", spoken())) <= known
+    assert set(re.findall(rf"{PREFIX}[A-Z][A-Z_]*[A-Z]", told())) <= known
 
 
 if __name__ == "__main__":

@@ -134,7 +134,7 @@ def test_a_start_on_yesterdays_copy_is_refused_until_somebody_answers_for_it(
     assert run(["serve", "--data", str(data), "--port", "0"]) == 1
     said = capsys.readouterr().err
     assert said.startswith("log.shrunk: The audit log has 1 leaves, but ")
-    assert "README" in said
+    assert "REFERENCE.md" in said
     assert add_account(data, monkeypatch, "bob") == 1, "nothing is written, either"
     adopt = ["audit", "adopt", "--reason", "restored the backup", "--data", str(data)]
     status = run(adopt)
