@@ -6,8 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, BinaryIO, Protocol, TypeVar
 
+import msgspec
+
+from avsession.messages import WithdrawConsent
 from avsession.messages.common import Message
 from avsession.messages.custody import Shown
+from avsession.signed import Enrolment
 
 R = TypeVar("R")
 
@@ -175,6 +179,34 @@ class Parcels(Protocol):
 
     async def tidy(self) -> None:
         """Delete what writers that died have left. Only while nothing is being written."""
+
+
+class TakenBack(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A withdrawal that is carried out and not written down yet. Identifiers, no names."""
+
+    party: str
+    message: WithdrawConsent
+    enrolment: Enrolment | None = None
+    """A key that was made for it."""
+    at_ms: int
+    """When it was said: server time; 0 where that is not known any more."""
+
+
+class Unwritten(Protocol):
+    """Withdrawals that wait for the database, kept outside of it. All raise Unavailable."""
+
+    async def keep(self, said: TakenBack) -> None:
+        """Keep it, durably; harmless when it is kept. Raises Invalid for what has no identifiers,
+        StorageFull when too many wait."""
+
+    async def find(self) -> list[TakenBack]:
+        """What is kept that this one has neither kept nor found before, the oldest first."""
+
+    async def drop(self, party: str, message: WithdrawConsent) -> None:
+        """It waits no more; harmless when it is not kept. Raises Invalid."""
+
+    async def forget(self, party: str) -> None:
+        """Drop everything of this party's."""
 
 
 class KeyStore(Protocol):

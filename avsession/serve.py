@@ -38,10 +38,12 @@ from avsession.storage.journal import FileJournal
 from avsession.storage.parcels import FolderParcels
 from avsession.storage.snapshot import last_backup
 from avsession.storage.sql import OUTRUN, SqlStore
+from avsession.storage.unwritten import FolderUnwritten
 from avsession.supervisor import Supervisor
 from avsession.tasks import Tasks
 from avsession.usecases import (
     accounts,
+    consent,
     delivering,
     draining,
     evidence,
@@ -192,6 +194,7 @@ async def _services(settings: Settings, files: Files, bus: Hub, store: SqlStore)
         objects=FolderObjects(files.objects, recorders.spool_of(settings, files.root)),
         custody=custody_of(settings, files.custody, notary.key),
         parcels=FolderParcels(files.exports),
+        unwritten=FolderUnwritten(files.root / "unwritten"),
         clock=SystemClock(),
         entropy=secrets.token_bytes,
         settings=settings,
@@ -276,6 +279,7 @@ async def serve(settings: Settings) -> None:
         await note_rotation(app, settings, files.custody, files.keys / "custodian.pub")
         await publishing.publish(app)
         await presence.recover(app)
+        await consent.recover(app)
         await _run(settings, files, app, hub, tasks, stop, renewed, turn)
     finally:
         await tasks.close()
@@ -353,13 +357,15 @@ async def _run(
         await runner.cleanup()
         await front.close()
         if not claiming.outrun(app.store):
-            await _sign_all(app)
+            await _write_all(app)
         app.passwords.close()
 
 
-async def _sign_all(app: Services) -> None:
-    """Before the end: what is proven meanwhile rests on leaves that are under a signed head."""
+async def _write_all(app: Services) -> None:
+    """Before the end: what was taken back is written down, if that can be, and what is proven
+    meanwhile rests on leaves that are under a signed head."""
     try:
+        await consent.withdraw_again(app)
         await evidence.checkpoint(app)
     except AvsessionError as error:
         log.warning("the last leaves are under no checkpoint: %s", error.code)

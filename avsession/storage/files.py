@@ -15,7 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_TEMPORARY = ".tmp-"
+TEMPORARY = ".tmp-"
+"""In front of the name of what is being written."""
 # O_NONBLOCK: a FIFO put in its place must not hold us up
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 """How a file is opened for reading: never through a link."""
@@ -74,7 +75,7 @@ def write(folder: int, name: str, data: bytes, *, replace: bool = False) -> None
     Without ``replace`` raises FileExistsError when the name is taken. Two writers of one name
     must not run at once: both use the same temporary name, so that a crash leaves at most one.
     """
-    temporary = _TEMPORARY + name
+    temporary = TEMPORARY + name
     with suppress(FileNotFoundError):
         os.unlink(temporary, dir_fd=folder)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -102,7 +103,7 @@ def shred(folder: int, name: str) -> bool:
     ones keep old blocks for a while.
     """
     gone = True
-    for each in (name, _TEMPORARY + name):
+    for each in (name, TEMPORARY + name):
         try:
             file = os.open(each, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
         except FileNotFoundError:
@@ -172,7 +173,7 @@ def _clear(folder: int, name: str) -> tuple[int, bool]:
                 if entry.is_dir(follow_symlinks=False):
                     count += clear(here, entry.name)
                 elif _unlink(entry.name, here):
-                    count += not entry.name.startswith(_TEMPORARY)
+                    count += not entry.name.startswith(TEMPORARY)
     except FileNotFoundError:
         return count, False
     mine = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
@@ -44,7 +45,7 @@ from avsession.ports import Reader, Writer
 from avsession.records import ConsentEvent, Notice, RecordingRequest
 from avsession.session import Role, Session, new_id
 from avsession.signed import Enrolment
-from avsession.usecases import effects, erasure, events, keys, publishing, withdrawals
+from avsession.usecases import effects, erasure, events, keys, publishing, unwritten, withdrawals
 from avsession.usecases.capture import open_gate
 from avsession.usecases.closing import ending
 from avsession.usecases.common import (
@@ -253,21 +254,21 @@ async def withdraw(
     down is checked as ever, but for its signature: the record says what that was worth.
     ``enrolment``: a key made for this withdrawal.
 
-    Raises Unavailable when it could not be written down: it has taken effect, and
-    :func:`withdraw_again` writes it even if the page never says it again.
+    Raises Unavailable when it could not be written down: it has taken effect, is kept outside the
+    database, and :func:`withdraw_again` writes it even if the page never says it again.
     """
     try:
         with ending(app, party_id, message, "withdrawn"):
             if enrolment is not None:
                 await keys.enrol_if_possible(app, party_id, enrolment)
             after, answer = await _record_withdrawal(app, party_id, message)
-    except Unavailable:
-        app.gate.unwritten(party_id, message, enrolment)
+    except (Unavailable, asyncio.CancelledError):
+        await unwritten.keep(app, party_id, message, enrolment)
         raise
     except AvsessionError:
-        app.gate.written(party_id, message)
+        await unwritten.written(app, party_id, message)
         raise
-    app.gate.written(party_id, message)
+    await unwritten.written(app, party_id, message)
     if after is not None:
         await effects.speak(app, after, open_gate)
         await withdrawals.hide(app, message.request)
@@ -277,6 +278,10 @@ async def withdraw(
 async def withdraw_again(app: Services) -> None:
     """Write down what was taken back while nothing could be written; for the timers. Raises
     Unavailable when nothing can be written yet."""
+    try:
+        await unwritten.learn(app)
+    except Unavailable as error:
+        log.warning("what was kept of withdrawals cannot be read: %s", error)
     for party_id, message, enrolment in app.gate.taken_back():
         try:
             await withdraw(app, party_id, message, enrolment)
@@ -284,6 +289,18 @@ async def withdraw_again(app: Services) -> None:
             raise
         except AvsessionError as error:  # it was said again under another key, or all is erased
             log.warning("a withdrawal was not written down: %s", error.code)
+        except Exception:
+            log.exception("a withdrawal waits for its next turn")
+
+
+async def recover(app: Services) -> None:
+    """At start, before anybody can connect: what an earlier server could not write down is, or
+    bars its party from any recording until it is. Raises Unavailable when it cannot be read."""
+    await unwritten.learn(app)
+    try:
+        await withdraw_again(app)
+    except Unavailable as error:
+        log.warning("withdrawals wait to be written down: %s", error.code)
 
 
 async def _record_withdrawal(

@@ -39,7 +39,16 @@ from avsession.records import (
     Withdrawal,
 )
 from avsession.session import Party, Role, Session, new_id
-from avsession.usecases import erasure, exports, holds, outgoing, requests, restricting, typed
+from avsession.usecases import (
+    erasure,
+    exports,
+    holds,
+    outgoing,
+    requests,
+    restricting,
+    typed,
+    unwritten,
+)
 from avsession.usecases.common import leaf, load
 from avsession.usecases.services import Services
 
@@ -81,6 +90,7 @@ async def forget(app: Services, party_id: str, still: Check | None = None) -> No
         await _forget(app, tx, session, party)
     await outgoing.gone(app, dropped)
     app.gate.forget(party_id)
+    await unwritten.forget(app, party_id)
     await exports.sweep(app)
     await app.leftovers.scrub(app.store)
 

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from avsession.config import Settings
 from avsession.passwords import Passwords
-from avsession.ports import Bus, Custody, HostClock, ObjectStore, Parcels, Store
+from avsession.ports import Bus, Custody, HostClock, ObjectStore, Parcels, Store, Unwritten
 from avsession.session import Entropy
 from avsession.usecases.building import Building
 from avsession.usecases.figures import Figures
@@ -41,6 +41,7 @@ class Services:
     objects: ObjectStore
     custody: Custody
     parcels: Parcels
+    unwritten: Unwritten
     clock: HostClock
     entropy: Entropy
     settings: Settings

@@ -113,3 +113,23 @@ async def test_a_withdrawal_while_the_database_is_gone(product: Served, *, again
         assert kept["type"] == "ack", kept
         assert (await worker.end())["type"] == "recorder.accepted"
         await holds(product)
+
+
+async def test_the_server_is_killed_before_the_database_is_back(product: Served) -> None:
+    async with outside(product) as out:
+        agent, customer = await out.call(await out.sign_in("agent"))
+        worker = Worker(out)
+        await worker.join()
+        request = await agree(agent, customer)
+        await worker.granted()
+        product.cluster.stop(signal.SIGQUIT)
+        refused = await customer.wire.ask("consent.withdraw", request=request, key=key())
+        assert (refused["type"], refused["code"]) == ("error", "database.unavailable")
+        await product.stop(signal.SIGKILL)
+    (kept,) = (product.data / "unwritten").iterdir()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    product.cluster.start()
+    await product.start()
+    # by the time that it says ready
+    assert kinds(product) == ["requested", "given", "given", "withdrawn"]
+    assert not kept.exists()

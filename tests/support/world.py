@@ -22,6 +22,7 @@ from avsession.storage.anchor import FileAnchor
 from avsession.storage.folders import FolderKeys, FolderObjects
 from avsession.storage.parcels import FolderParcels
 from avsession.storage.sql import SqlStore
+from avsession.storage.unwritten import FolderUnwritten
 from avsession.usecases.gate import Gate
 from avsession.usecases.notary import Notary
 from avsession.usecases.services import Services
@@ -104,6 +105,7 @@ async def world(
         objects=FolderObjects(folder / "objects", folder / "spool"),
         custody=LocalCustody(FolderKeys(folder / "keys"), folder / "custodian.txt"),
         parcels=FolderParcels(folder / "exports"),
+        unwritten=FolderUnwritten(folder / "unwritten"),
         clock=clock,
         entropy=secrets.token_bytes,
         settings=Settings(**settings),

@@ -38,6 +38,7 @@ from avsession.sealing.custody import LocalCustody, create_custodian
 from avsession.signed import Signed
 from avsession.storage.folders import FolderKeys, FolderObjects
 from avsession.storage.parcels import FolderParcels
+from avsession.storage.unwritten import FolderUnwritten
 from avsession.tasks import Tasks
 from avsession.usecases import accounts, consent, keys, pausing, presence, sessions, timers
 from avsession.usecases.common import load_state
@@ -93,6 +94,7 @@ class World:
             objects=FolderObjects(self.folder / "objects", self.folder / "spool"),
             custody=LocalCustody(FolderKeys(self.folder / "keys"), self.folder / "custodian.txt"),
             parcels=FolderParcels(self.folder / "exports"),
+            unwritten=FolderUnwritten(self.folder / "unwritten"),
             clock=self.clock,
             entropy=secrets.token_bytes,
             settings=self.settings,
@@ -115,6 +117,7 @@ class World:
         await self.start()
         self.recorder.connected = False
         await presence.recover(self.app)
+        await consent.recover(self.app)
 
     async def staff_member(self, login: str, name: str, role: str) -> Principal:
         account = await accounts.create_account(self.app, login, name, role, None)
