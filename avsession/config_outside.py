@@ -84,7 +84,7 @@ def is_loopback_host(host: str) -> bool:
 def address_problem(url: str) -> str | None:
     """What is wrong with the address of another server; None when it can be used.
 
-    It must be ``https://``, or ``http://`` to this very machine.
+    It must be ``https://``, or ``http://`` to this very machine, its host in ASCII.
     """
     try:
         parts = urllib.parse.urlsplit(url)
@@ -95,6 +95,9 @@ def address_problem(url: str) -> str | None:
         return "is not an https:// URL"
     if parts.username is not None or parts.password is not None:
         return "must not hold a name or a password"
+    if not host.isascii():
+        # what looks like a name can be an address, written in other digits and dots
+        return "must name its host in ASCII (a name in other letters as xn--…)"
     if parts.scheme == "http" and not is_loopback_host(host):
         return "must begin with https://"
     return None

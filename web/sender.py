@@ -17,6 +17,7 @@ import urllib.parse
 from collections.abc import Mapping
 
 import aiohttp
+import yarl
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
@@ -93,14 +94,26 @@ def session(*, internal: bool, context: ssl.SSLContext | None = None) -> aiohttp
 
 
 def allowed(url: str, *, internal: bool) -> None:
-    """Raise NotReached when the URL itself names an address that is not a public one."""
-    host = urllib.parse.urlsplit(url).hostname or ""
+    """Raise NotReached when the URL itself names an address that is not a public one.
+
+    What counts is the host that the client makes of the URL: it reads digits of any script, and
+    dots that only look like one. A host that is not ASCII is refused: a name can be written as
+    ``xn--…``.
+    """
     try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return
-    if not internal and not is_public(host):
+        written = urllib.parse.urlsplit(url).hostname or ""
+        host = yarl.URL(url).raw_host or ""
+    except ValueError as error:
+        raise NotReached("address") from error
+    if not written.isascii() or not host.isascii():
         raise NotReached("address")
+    for one in (written, host):
+        try:
+            ipaddress.ip_address(one)
+        except ValueError:
+            continue
+        if not internal and not is_public(one):
+            raise NotReached("address")
 
 
 class HttpSender:

@@ -45,6 +45,10 @@ taken              ``recording.exported``: which tracks, when, for what; who and
 disclosure         ``disclosure.made``, twice: decided, every word salted; then the digests
 =================  ===================================================================
 
+A person's own export (``export``) is there for some weeks only. While it is, its row must be the
+one of its ``privacy.requested`` (for whom it is: a digest) and stand where ``privacy.answered``
+says; the server prepares and gives out nothing else.
+
 The other tables (accounts, sessions, parties, tickets, states) are what the product works with;
 what happened in them has a leaf, but their rows are not compared. Older leaves say less, and what
 they do not say is not compared.

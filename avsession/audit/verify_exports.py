@@ -1,7 +1,8 @@
 """What left the house, against the leaves that speak of it, and the other way.
 
 A row of what was taken out that somebody put in would open media; one that was taken away, or a
-disclosure, would hide that somebody got it.
+disclosure, would hide that somebody got it. A person's own export that is called waiting again, or
+is for another key, would be made once more, for somebody else.
 """
 
 from __future__ import annotations
@@ -14,14 +15,29 @@ from avsession.audit.absence import TEXTS
 from avsession.audit.findings import Findings, rows
 from avsession.audit.verify_leaves import Body, bodies
 from avsession.audit.verify_people import People
-from avsession.canonical import canonical
-from avsession.export_records import Disclosure, Taken
+from avsession.canonical import canonical, sha256_hex
+from avsession.export_records import Disclosure, Export, Taken
 from avsession.ports import Reader
 from avsession.records import Detail
 from avsession.session import Session
 
 DECIDED, SEALED = "decided", "sealed"
 """The two leaves of a disclosure: that it will be, with every word of it; and what was given."""
+
+
+def asked_refs(row: Export) -> dict[str, Any]:
+    """What the ``privacy.requested`` of a person's export says: for whom it is, by a digest.
+
+    Older leaves have no ``sealed_to``. The key's hash in it has 256 random bits: who has not the
+    private link learns nothing from the digest.
+    """
+    whose = {
+        "export": row.id,
+        "party": row.party,
+        "opens": row.opens.hex(),
+        "seals_to": (row.seals_to or b"").hex(),
+    }
+    return {"right": "export", "export": row.id, "sealed_to": sha256_hex(canonical(whose))}
 
 
 def taken_refs(row: Taken) -> dict[str, Any]:
@@ -75,8 +91,9 @@ def disclosure_details(row: Disclosure) -> dict[str, Any]:
 
 
 async def exports(tx: Reader, people: People, findings: Findings) -> None:
-    """Check everything that was taken out, and every disclosure."""
+    """Check everything that was taken out, people's exports that are there, every disclosure."""
     await _taken(tx, findings)
+    await _own(tx, findings)
     await _disclosures(tx, people, findings)
 
 
@@ -96,6 +113,37 @@ async def _taken(tx: Reader, findings: Findings) -> None:
     async for row in rows(tx, Taken, "id"):
         if row.id not in spoken_of:
             findings.add(7, f"taken {row.id}", "no leaf speaks of it")
+
+
+async def _own(tx: Reader, findings: Findings) -> None:
+    """People's own exports: for a while there are rows of them."""
+    there = {row.id: row async for row in rows(tx, Export, "id")}
+    said: dict[str, dict[str, list[Body]]] = {"privacy.requested": {}, "privacy.answered": {}}
+    for kind, found in said.items():
+        async for body in bodies(tx, kind):
+            name = str(body.refs.get("export"))
+            if name in there:
+                found.setdefault(name, []).append(body)
+    asked, answered = said.values()
+    for name, row in there.items():
+        if wrong := _stands(row, asked.get(name, []), answered.get(name, [])):
+            findings.add(7, f"export {name}", wrong)
+
+
+def _stands(row: Export, asked: list[Body], answered: list[Body]) -> str:
+    """What is wrong with a person's export; empty when nothing is."""
+    if not asked:
+        return "no leaf speaks of it"
+    if len(asked) > 1 or len(answered) > 1:
+        return "was asked for or answered more than once"
+    if "sealed_to" in asked[0].refs and asked[0].refs != asked_refs(row):
+        return f"is for another key, or somebody else's (leaf {asked[0].index})"
+    refs = answered[0].refs if answered else {"state": "waiting", "digest": ""}
+    if refs.get("state") != ("ready" if row.state == "expired" else row.state):
+        return f"does not stand where the log says: {refs.get('state')}"
+    if refs.get("digest", "") != row.digest:
+        return "its content is not the one that was answered"
+    return ""
 
 
 async def _disclosures(tx: Reader, people: People, findings: Findings) -> None:

@@ -138,11 +138,15 @@ async def ended(
 
 
 async def _ended(app: Services, issuer: str, subject: str | None, sid: str | None) -> int:
-    if sid is not None:
-        return await _end_all(app, sid=sid_of(issuer, sid), reason="provider")
-    if subject is None:
-        return 0
-    return await _end_all(app, subject=subject_of(issuer, subject), reason="provider")
+    """Those of ``sid``; with none, all of ``subject``'s. With both also those of ``subject``'s that
+    began without a ``sid``: which session there they belong to nobody can say."""
+    whose = None if subject is None else subject_of(issuer, subject)
+    if sid is None:
+        return 0 if whose is None else await _end_all(app, subject=whose, reason="provider")
+    count = await _end_all(app, sid=sid_of(issuer, sid), reason="provider")
+    if whose is not None:
+        count += await _end_all(app, subject=whose, sid=None, reason="provider")
+    return count
 
 
 def subject_of(issuer: str, subject: str) -> bytes:
@@ -212,7 +216,7 @@ async def _make(app: Services, tx: Writer, subject: bytes, role: str, name: str)
     return account
 
 
-async def _end_all(app: Services, *, reason: str, **where: bytes) -> int:
+async def _end_all(app: Services, *, reason: str, **where: bytes | None) -> int:
     async with app.store.read() as tx:
         found = await tx.find(AuthSession, order="", limit=MOST_SESSIONS, **where)
     for one in found:

@@ -13,11 +13,13 @@ while nobody has taken back the consent that covers it.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
+from avsession.audit.verify_exports import asked_refs
 from avsession.errors import Conflict, Erased, NotFound, TooMany
 from avsession.export_records import Disclosure, Export, Taken
 from avsession.ports import Reader, Writer
@@ -27,11 +29,13 @@ from avsession.records import Recording, TrackRecord
 from avsession.sealing import parcel
 from avsession.sealing.open import VirtualFile
 from avsession.session import Party, new_id
-from avsession.usecases import mydata, outgoing, taking
+from avsession.usecases import exportlog, mydata, outgoing, taking
 from avsession.usecases.common import leaf, load
 from avsession.usecases.packing import Package
 from avsession.usecases.services import Services
 from avsession.usecases.tokens import secret_hash
+
+log = logging.getLogger("avsession.exports")
 
 DAY_MS = 86_400_000
 TOLD_MS = retention.EXPORT_TOLD_DAYS * DAY_MS
@@ -116,7 +120,7 @@ async def start(app: Services, secret: str, language: str) -> dict[str, Any]:
             expires_ms=now + app.settings.export.keep_days * DAY_MS,
         )
         await tx.add(row)
-        refs = {"right": "export", "export": row.id}
+        refs = asked_refs(row)
         await leaf(app, tx, "privacy.requested", session=session, subject=fresh, refs=refs)
         for recording in await tx.find(Recording, session=session.id, order="created_ms"):
             found = await outgoing.for_person(app, tx, fresh, recording)
@@ -158,9 +162,10 @@ async def remove(app: Services, secret: str, export: str) -> dict[str, Any]:
 async def file(app: Services, export: str, key: str) -> tuple[Export, Package]:
     """The archive, ready to be read in any range.
 
-    Raises NotFound when there is no such export for this key, or its time is over; Erased when a
-    track in it was destroyed since, so that it cannot be made again; Conflict when the other
-    party's, which is in it, may not be given out any more.
+    Raises NotFound when there is no such export for this key, or its time is over; ExportUnbound,
+    one of them, when the log says otherwise; Erased when a track in it was destroyed since, so that
+    it cannot be made again; Conflict when the other party's, which is in it, may not be given out
+    any more.
     """
     now = app.clock.now_ms()
     async with app.store.read() as tx:
@@ -169,6 +174,11 @@ async def file(app: Services, export: str, key: str) -> tuple[Export, Package]:
             raise NotFound
         if row.expires_ms <= now:
             raise NotFound
+        try:
+            await exportlog.check_ready(tx, row)
+        except exportlog.ExportUnbound as error:
+            log.error("an export is not given out: %s", error.code)
+            raise
     recipe = await _recipe(app, row, key)
     await _whole(app, recipe)
     return row, package(app, recipe, row.expires_ms)

@@ -28,7 +28,15 @@ from avsession.records import Certificate, ConsentEvent, Recording, TrackRecord
 from avsession.sealing import parcel
 from avsession.sealing.open import VirtualFile
 from avsession.session import Party
-from avsession.usecases import disclosing, disclosures, exports, gathering, receipts, taking
+from avsession.usecases import (
+    disclosing,
+    disclosures,
+    exportlog,
+    exports,
+    gathering,
+    receipts,
+    taking,
+)
 from avsession.usecases.packing import measured_all
 from avsession.usecases.services import Services
 
@@ -114,8 +122,11 @@ async def _export(app: Services, row: Export) -> None:
 
 
 async def prepare(app: Services, row: Export) -> Recipe:
-    """The export's recipe: every document, and every track measured. Raises NotFound when the
+    """The export's recipe: every document, and every track measured. Raises ExportUnbound, before
+    anything is opened, when the log does not say that just this is to be made; NotFound when the
     person was erased meanwhile, Unavailable."""
+    async with app.store.read() as tx:
+        await exportlog.check_waiting(tx, row)
     media = await _media(app, row)
     async with app.store.read() as tx:
         party = await tx.get(Party, row.party)

@@ -52,6 +52,10 @@ def test_an_address_that_can_be_used(url: str) -> None:
         ("https://ann:secret@crm.example.com/", "name or a password"),
         ("https://crm.example.com:x/", "not a URL"),
         ("https://[::1/", "not a URL"),
+        ("https://127。0。0。1/", "in ASCII"),
+        ("https://①②⑦.⓪.⓪.①/", "in ASCII"),
+        ("https://１２７.0.0.1/", "in ASCII"),
+        ("https://bücher.example/", "in ASCII"),
         ("", "not an https"),
     ],
 )

@@ -39,6 +39,17 @@ async def test_an_address_inside_is_refused_unless_that_was_set(acme: FakeProvid
     assert acme.fetched == []
 
 
+@pytest.mark.parametrize("place", ["jwks_uri", "token_endpoint", "authorization_endpoint"])
+@pytest.mark.parametrize("host", ["127。0。0。1", "①②⑦.⓪.⓪.①", "１２７.0.0.1"])
+async def test_no_place_that_it_names_is_an_address_in_disguise(
+    acme: FakeProvider, place: str, host: str
+) -> None:
+    acme.metadata = {place: f"https://{host}:9/here"}
+    with pytest.raises(ProviderUnavailable, match="not the one"):
+        await Provider(settings(acme), "x").address("s", "n", "v")
+    assert acme.fetched == ["metadata"]
+
+
 async def test_it_does_not_go_where_it_is_sent_on_to(acme: FakeProvider) -> None:
     acme.moved = "/jwks"
     with pytest.raises(ProviderUnavailable):

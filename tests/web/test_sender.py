@@ -66,6 +66,11 @@ def test_which_addresses_are_public(address: str, public: bool) -> None:
         "http://2130706433:{port}/hooks",
         "http://0x7f000001:{port}/hooks",
         "http://[::ffff:127.0.0.1]:{port}/hooks",
+        # what the client makes an address of: dots and digits of other scripts
+        "http://127。0。0。1:{port}/hooks",
+        "http://①②⑦.⓪.⓪.①:{port}/hooks",
+        "http://１２７.0.0.1:{port}/hooks",
+        "http://localhost。:{port}/hooks",
     ],
 )
 async def test_this_machine_is_reached_only_if_that_was_set(receiver: Receiver, url: str) -> None:
@@ -74,6 +79,17 @@ async def test_this_machine_is_reached_only_if_that_was_set(receiver: Receiver, 
     assert await refused(url.format(port=port)) in ("address", "connect")
     assert receiver.got == []
     assert not receiver.came.is_set()
+
+
+@pytest.mark.parametrize("internal", [False, True])
+@pytest.mark.parametrize(
+    "url", ["https://bücher.example/", "https://127。0。0。1/", "https://127．0．0．1/"]
+)
+async def test_a_host_in_other_letters_is_refused_before_anything_is_asked(
+    url: str, internal: bool
+) -> None:
+    """A name can be written as xn--…, so nothing is lost by it."""
+    assert await refused(url, internal=internal) == "address"
 
 
 async def test_a_name_that_leads_inside_is_refused_by_what_is_connected_to(

@@ -21,6 +21,7 @@ from avsession.errors import (
 )
 from avsession.messages.common import Id
 from avsession.usecases import exports
+from avsession.usecases.exportlog import ExportUnbound
 from web import auth
 from web.access import LINK, Access, By, Reach
 from web.api import examples
@@ -150,6 +151,6 @@ ROUTES = (
         media="application/zip",
         answer="",
         ranges=True,
-        errors=(Conflict, Erased, RecordingTruncated),
+        errors=(Conflict, Erased, ExportUnbound, RecordingTruncated),
     ),
 )

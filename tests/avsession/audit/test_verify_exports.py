@@ -56,6 +56,20 @@ def a_disclosure_kept_silent(db: sqlite3.Connection) -> list[Row]:
     return [(7, f"disclosure {name}")]
 
 
+@case
+def an_export_for_another_key(db: sqlite3.Connection) -> list[Row]:
+    (name,) = first(db, "SELECT id FROM export")
+    db.execute("UPDATE export SET seals_to = zeroblob(32) WHERE id = ?", (name,))
+    return [(7, f"export {name}")]
+
+
+@case
+def an_export_that_is_to_be_made_again(db: sqlite3.Connection) -> list[Row]:
+    (name,) = first(db, "SELECT id FROM export WHERE state = 'ready'")
+    db.execute("UPDATE export SET state = 'waiting', digest = '' WHERE id = ?", (name,))
+    return [(7, f"export {name}")]
+
+
 @pytest.mark.parametrize("tamper", CASES.values(), ids=CASES.keys())
 async def test_tampering_is_found_and_named(copy: Copy, tamper: Tamper) -> None:
     await must_be_named(copy, tamper)

@@ -110,6 +110,22 @@ async def test_the_provider_ends_a_call_that_goes_on(house: World) -> None:
     assert await company.ended(house.app, ISSUER, "u-1", None) == 0
 
 
+async def test_a_session_that_began_without_a_sid_ends_by_whose_it_is(house: World) -> None:
+    """A logout token with both: the ID token need not have named the session (Core 1.0 §2)."""
+    without = await company.sign_in(house.app, claims(sid=None))
+    named = await company.sign_in(house.app, claims(sid="s-9"))
+    another = await company.sign_in(house.app, claims(sid="s-8"))
+    somebody = await company.sign_in(house.app, claims(sub="u-2", sid=None))
+    assert await company.ended(house.app, ISSUER, "u-1", "s-9", token="j-1") == 2
+    left = {one.token_hash for one in await house.find(AuthSession)}
+    assert {without.principal.auth, named.principal.auth}.isdisjoint(left)
+    assert {another.principal.auth, somebody.principal.auth} <= left
+    later = await company.sign_in(house.app, claims(sid=None))
+    assert await company.ended(house.app, ISSUER, None, "s-8") == 1
+    left = {one.token_hash for one in await house.find(AuthSession)}
+    assert {later.principal.auth, somebody.principal.auth} <= left
+
+
 async def test_who_came_back_is_who_went_once_and_in_time(house: World) -> None:
     state, browser, pending = await company.start(house.app)
     assert pending.state_hash == secret_hash(state)
