@@ -160,8 +160,7 @@ async def test_one_after_the_other_and_nothing_is_lost(
         assert None not in {row["closed_ms"] for row in one.rows("select * from capture_grant")}
         # it has this as soon as it goes on, on connections to the database that still stand
         leaves = one.rows("select count(*) as n from leaf")
-        taken_back = {"request": request, "key": key()}
-        await customer.wire.say("consent.withdraw", **taken_back)
+        await customer.wire.say("recording.pause", request=request, key=key())
         two.signal(signal.SIGCONT)
         assert await two.ended() == 1
         assert OUTRUN in two.log.read_text()
@@ -177,6 +176,7 @@ async def test_one_after_the_other_and_nothing_is_lost(
         assert new.generation > old.generation
         await worker.begin()
         await worker.store(agent, customer)
+        taken_back = {"request": request, "key": key()}
         assert (await customer.wire.ask("consent.withdraw", **taken_back))["type"] == "ack"
         kept = await customer.wire.ask("consent.fate", request=request, fate="keep")
         assert kept["type"] == "ack"
