@@ -22,7 +22,11 @@ from avsession.errors import SettingsInvalid, Unavailable
 from avsession.ports import Store
 from avsession.records import Serving
 from avsession.storage import files
+from avsession.storage.postgresql import LEASE_S
 from avsession.storage.sql import OUTRUN, SqlStore
+from avsession.tasks import Tasks
+from avsession.usecases.gate import Gate, Lease
+from avsession.usecases.readiness import Readiness
 
 log = logging.getLogger("avsession.claiming")
 
@@ -49,17 +53,21 @@ async def opened(
     claim: bool,
     folder: Path | None = None,
     line: SqlStore | None = None,
+    claimed: Callable[[SqlStore], None] = lambda store: None,
 ) -> SqlStore:
     """The store, open; with ``claim`` it is this process's alone to serve from, before anything is
     changed in it, and ``folder`` is marked. Raises Unavailable when another server has it.
 
     ``line``: a store that stood in line for it and has it now; closed when this fails. Raises
-    SettingsInvalid when ``folder`` is not the one of whoever ran last.
+    SettingsInvalid when ``folder`` is not the one of whoever ran last. ``claimed`` is called as
+    soon as the claim is there, before all that may take long: from then on it is to be kept.
     """
     store = line or SqlStore(url)
     try:
         if claim and not await store.claim():
             raise Unavailable(TAKEN)
+        if claim:
+            claimed(store)
         await store.open(migrate=migrate)
         if claim and store.is_server:
             await _begin(store, folder, standby=line is not None)
@@ -103,31 +111,63 @@ def outrun(store: Store) -> bool:
     return isinstance(store, SqlStore) and store.outrun.is_set()
 
 
+def keeper(
+    tasks: Tasks, stop: asyncio.Queue[signal.Signals]
+) -> Callable[[SqlStore, Gate, Readiness], None]:
+    """What starts :func:`keep` among these tasks, for a server with such gates and readiness."""
+
+    def begin(store: SqlStore, gate: Gate, ready: Readiness) -> None:
+        tasks.spawn(keep(store, stop, seen=ready.stand_by, lease=gate.lease), name="claim")
+
+    return begin
+
+
 async def keep(
     store: Store,
     stop: asyncio.Queue[signal.Signals],
     every_s: float = EVERY_S,
     seen: Callable[[int], None] = lambda standbys: None,
+    lease: Lease | None = None,
 ) -> None:
-    """Keep the claim for as long as this runs; ask the server to stop when another one has it.
+    """Keep the claim for as long as this runs; ask the server to stop when another one has it, or
+    when this ends for any reason but being cancelled.
 
-    That can be only after this one's connection was lost, or it hung. The log cannot fork
-    meanwhile: this one's next write is refused. ``seen`` is told how many servers stand by.
+    Another can have it only after this one's connection was lost, or it hung. The log cannot fork
+    meanwhile: this one's next write is refused. ``lease`` runs out when the database has not
+    confirmed the claim for ``LEASE_S``: it may be that only this server cannot reach it. ``seen``
+    is told how many servers stand by.
     """
-    while isinstance(store, SqlStore) and store.is_server:
-        try:
-            async with asyncio.timeout(every_s):
-                await store.outrun.wait()
-        except TimeoutError:
+    if not isinstance(store, SqlStore) or not store.is_server:
+        return
+    lease = lease or Lease()
+    lease.extend(lease.now() + LEASE_S)  # it was claimed just now
+    try:
+        while await _kept(store, every_s, seen, lease):
             pass
-        try:
-            mine = await store.claim()
-            if mine:
-                seen(await store.standbys())
-        except Unavailable:
-            continue  # nobody can have it while it is gone
-        if not mine:
-            log.error("%s", OUTRUN)
-            store.outrun.set()
+        log.error("%s", OUTRUN)
+        store.outrun.set()
+    finally:
+        task = asyncio.current_task()
+        if task is None or not task.cancelling():
             stop.put_nowait(signal.SIGTERM)
-            return
+
+
+async def _kept(store: SqlStore, every_s: float, seen: Callable[[int], None], lease: Lease) -> bool:
+    """Wait, and make sure once; False when another server has it."""
+    try:
+        async with asyncio.timeout(every_s):
+            await store.outrun.wait()
+    except TimeoutError:
+        pass
+    asked = lease.now()  # before the question: what PostgreSQL counts from is later
+    try:
+        if not await store.claim():
+            return False
+        lease.extend(asked + LEASE_S)
+        seen(await store.standbys())
+    except Unavailable as error:
+        # gone for everyone, or for this server alone: the lease runs on
+        log.warning("the claim is not confirmed: %s", error.code)
+    except Exception:
+        log.exception("the claim is not confirmed")
+    return True

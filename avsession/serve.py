@@ -15,6 +15,7 @@ import os
 import secrets
 import shutil
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -48,6 +49,7 @@ from avsession.usecases import (
     draining,
     evidence,
     journal,
+    lapsing,
     preparing,
     presence,
     publishing,
@@ -156,22 +158,26 @@ def build_name() -> str:
 async def open_services(
     settings: Settings, files: Files, bus: Hub, *,
     check: bool = True, migrate: bool = True, claim: bool = False, line: SqlStore | None = None,
+    keep: Callable[[SqlStore, Gate, Readiness], None] = lambda store, gate, ready: None,
 ) -> Services:  # fmt: skip
     """The use cases' world: store migrated and open, keys there. The caller closes the store.
 
     Without ``migrate`` the database is opened as it is, or Unavailable raised; with ``claim`` too,
-    when another server has it. ``line``: as of ``claiming.opened``.
+    when another server has it. ``line``: as of ``claiming.opened``, and so is ``keep``, which is
+    also told whose gates and readiness it is about.
 
     Raises LogBroken (or what is under it) when the audit log is not the one that was signed,
     unless ``check`` is off.
     """
     keys.private_folder(files.root)
+    gate = Gate()
+    ready = Readiness(free_bytes=files.free, last_backup=partial(last_backup, files.root))
     store = await claiming.opened(
         database_url(settings, files), migrate=migrate, claim=claim,
-        folder=files.root, line=line,
+        folder=files.root, line=line, claimed=lambda store: keep(store, gate, ready),
     )  # fmt: skip
     try:
-        app = await _services(settings, files, bus, store)
+        app = await _services(settings, files, bus, store, gate, ready)
         if check:
             await evidence.opened(app)
     except BaseException:
@@ -185,7 +191,9 @@ def database_url(settings: Settings, files: Files) -> str:
     return settings.database or sqlite_url(files.root / "avsession.sqlite3")
 
 
-async def _services(settings: Settings, files: Files, bus: Hub, store: SqlStore) -> Services:
+async def _services(
+    settings: Settings, files: Files, bus: Hub, store: SqlStore, gate: Gate, ready: Readiness
+) -> Services:
     anchors = (FileAnchor(files.anchor),)
     origin = await evidence.origin(settings, store, anchors)
     notary = Notary(origin, keys.FileSigner(files.keys / "log.key"), anchors)
@@ -201,9 +209,9 @@ async def _services(settings: Settings, files: Files, bus: Hub, store: SqlStore)
         bus=bus,
         grant_key=keys.signing_key(files.keys / "grant.key"),
         build=build_name(),
-        gate=Gate(),
+        gate=gate,
         notary=notary,
-        ready=Readiness(free_bytes=files.free, last_backup=partial(last_backup, files.root)),
+        ready=ready,
     )
 
 
@@ -268,12 +276,14 @@ async def serve(settings: Settings) -> None:
     )  # fmt: skip
     if turn is None:
         return
+    tasks = Tasks()
+    keep = claiming.keeper(tasks, stop)
     try:
-        app = await open_services(settings, files, hub, claim=True, line=turn.store)
+        app = await open_services(settings, files, hub, claim=True, line=turn.store, keep=keep)
     except BaseException:
+        await tasks.close()
         await turn.end()
         raise
-    tasks = Tasks()
     try:
         await note_start(app)
         await note_rotation(app, settings, files.custody, files.keys / "custodian.pub")
@@ -334,7 +344,7 @@ async def _run(
     for supervisor in supervisors:
         tasks.spawn(supervisor.run(), name="supervisor")
     tasks.spawn(timers.keep_ticking(app), name="timers")
-    tasks.spawn(claiming.keep(app.store, stop, seen=app.ready.stand_by), name="claim")
+    tasks.spawn(lapsing.keep_looking(app), name="lease")
     tasks.spawn(preparing.keep_preparing(app), name="exports")
     tasks.spawn(delivering.keep_delivering(app, HttpSender()), name="webhooks")
     tasks.spawn(journal.keep(app, FileJournal(files.anchor)), name="journal of erasures")

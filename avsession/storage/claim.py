@@ -7,6 +7,7 @@ may still write that does not know it yet, the row :class:`avsession.records.Ser
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from sqlalchemy import exc as sa
@@ -39,17 +40,26 @@ class Claim:
         """Take the lock, or make sure that it is still held; False when another server has it.
 
         With ``wait`` this server is then seen to stand in line, until :meth:`release`. Once it was
-        made sure of, that must be done again within ``HUNG_MS``. Raises DatabaseUnavailable.
+        made sure of, that must be done again within ``HUNG_MS``. Raises DatabaseUnavailable, also
+        when an answer takes longer than ``SURE_S``; whatever it raises, the next call asks on a new
+        connection.
         """
         with named():
             try:
-                return await self._take(wait)
+                return await self._taken(wait)
             except sa.DBAPIError as error:
                 if not postgresql.is_lost(error):
                     raise
             # the connection is gone, and the lock with it: once more, on a new one
-            await self.release()
+            return await self._taken(wait)
+
+    async def _taken(self, wait: bool) -> bool:
+        """As :meth:`_take`; a connection on which a question failed is never asked again."""
+        try:
             return await self._take(wait)
+        except BaseException:
+            await self.release()
+            raise
 
     async def _take(self, wait: bool) -> bool:
         if self._held:
@@ -73,7 +83,8 @@ class Claim:
             async with self._engine.connect() as connection:
                 outside = await connection.execution_options(**OUTSIDE)
                 query = f"{_COUNT}{postgresql.STANDBY_LOCK}"
-                return int((await outside.exec_driver_sql(query)).scalar_one())
+                async with asyncio.timeout(postgresql.SURE_S):
+                    return int((await outside.exec_driver_sql(query)).scalar_one())
 
     async def release(self) -> None:
         """Give it back, and leave the line."""
@@ -89,4 +100,5 @@ class Claim:
         if self._connection is None:
             connection = await self._engine.connect()
             self._connection = await connection.execution_options(**OUTSIDE)
-        return (await self._connection.exec_driver_sql(statement)).scalar()
+        async with asyncio.timeout(postgresql.SURE_S):
+            return (await self._connection.exec_driver_sql(statement)).scalar()

@@ -40,6 +40,15 @@ GONE_MS = 10_000
 """A computer that acknowledges nothing for so long is gone; its locks are free."""
 HUNG_MS = 15_000
 """A server that does not make sure of its lock for so long hangs; its lock is free (version 14)."""
+SURE_S = 3.0
+"""How long a server waits for the answer when it makes sure of its lock."""
+LEASE_S = 8.0
+"""For so long after a server asked, and was told that the lock is its own, it may act on that.
+
+Counted from before the question, so at PostgreSQL the lock is free GONE_MS = 10 s after its last
+sign of life at the earliest: 2 s after this server has stopped acting on it. Asked every 2 s, with
+SURE_S = 3 s for the answer and 2 s at most to let a dead connection go, there is time for a second
+question before it ends. Must stay below GONE_MS and HUNG_MS."""
 
 MAX_PASSWORD = 1024
 """Characters of a password."""

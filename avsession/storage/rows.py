@@ -54,7 +54,8 @@ def named() -> Iterator[None]:
         if postgresql.is_mistake(error):
             raise
         raise DatabaseUnavailable(GONE) from error
-    except (sa.TimeoutError, OSError) as error:
+    except (sa.TimeoutError, sa.PendingRollbackError, sa.ResourceClosedError, OSError) as error:
+        # the two in the middle: the connection broke before, in a question that had no answer
         raise DatabaseUnavailable(GONE) from error
 
 

@@ -101,18 +101,27 @@ class SqlStore:
             return True
         if self.outrun.is_set() or not await self._claim.take(wait=wait):
             return False
-        if self._mine is not None and await self.serving() != self._mine:
+        if self._mine is not None and await self._last() != self._mine:
             self.outrun.set()
             await self._claim.release()
             return False
         return True
 
+    async def _last(self) -> Serving | None:
+        """As :meth:`serving`, and not for longer than one makes sure of a claim."""
+        with named():
+            async with asyncio.timeout(postgresql.SURE_S):
+                return await self.serving()
+
     async def begin(self, token: str, now_ms: int) -> Serving:
         """From now on this store alone writes as a server: what another one that began before it
         tries to write is refused, in the very transaction. Commands may go on beside it.
 
-        The database must be claimed, and open. Raises DatabaseUnavailable.
+        The database must be claimed, and open. Raises DatabaseUnavailable; ServerStopping when the
+        claim was lost to another one meanwhile.
         """
+        if self.outrun.is_set():
+            raise ServerStopping(OUTRUN)
         async with self.write() as tx:
             last = await tx.get(Serving, 1)
             number = last.number + 1 if last else 1

@@ -61,6 +61,9 @@ async def open_gate(app: Services, session_id: str) -> None:
     on. Does nothing when the state has changed meanwhile. Raises ConsentRequired when the
     database does not bear the state out, Unavailable when it is to be tried again.
     """
+    if not app.gate.lease.held:  # another server may have the database, and open it there
+        app.gate.waiting.setdefault(session_id, app.clock.now_ms())
+        return
     ready: _Ready | None = None
     try:
         for _ in range(EVIDENCE_TURNS):

@@ -8,7 +8,8 @@ are checked against this. After a restart it is empty, so every gate is closed.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 
 from avsession.messages import WithdrawConsent
 from avsession.signed import Enrolment
@@ -67,12 +68,38 @@ class Drains:
         self._known.pop(recording, None)
 
 
+class Lease:
+    """For how long this server may take the database for its own.
+
+    One that is cut off from its database cannot know whether another has taken over: once this has
+    run out it acts as if one had. ``clock``: seconds, never set back.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._until: float | None = None
+
+    def now(self) -> float:
+        """The time by its clock, in seconds."""
+        return self._clock()
+
+    def extend(self, until: float) -> None:
+        """The database was this server's; it may act on that until then, by its clock."""
+        self._until = until
+
+    @property
+    def held(self) -> bool:
+        """Whether it may act; always, where nobody else can have the database."""
+        return self._until is None or self._clock() < self._until
+
+
 class Gate:
     """Live generations by session, and the moments at which others closed."""
 
     def __init__(self) -> None:
         self._open: dict[str, OpenGate] = {}
         self._closed: dict[tuple[str, int], int] = {}
+        self.lease = Lease()
         self._opening: dict[str, OpenGate] = {}
         self._bars: dict[str, set[str]] = {}
         self._expected: dict[str, tuple[str, set[str]]] = {}
@@ -91,10 +118,11 @@ class Gate:
         self._opening[gate.session] = gate
 
     def open(self, gate: OpenGate) -> bool:
-        """Make a prepared generation live; False when it was closed or barred meanwhile."""
+        """Make a prepared generation live; False when it was closed or barred meanwhile, or the
+        lease has run out."""
         if self._opening.pop(gate.session, None) is not gate:
             return False
-        if self.barred(gate.request, gate.parties):
+        if not self.lease.held or self.barred(gate.request, gate.parties):
             return False
         self._open[gate.session] = gate
         self.paused.pop(gate.recording, None)
@@ -217,7 +245,9 @@ class Gate:
         return None
 
     def of_worker(self, worker: str) -> list[OpenGate]:
-        """Everything this worker may capture right now."""
+        """Everything this worker may capture right now; nothing once the lease has run out."""
+        if not self.lease.held:
+            return []
         return [gate for gate in self._open.values() if gate.worker == worker]
 
     def meant_for(self, worker: str) -> list[OpenGate]:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import signal
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 
 from avsession import claiming
 from avsession.config import Settings
-from avsession.errors import ServerStopping, Unavailable
-from avsession.serve import Files, close_store, open_services
+from avsession.errors import DatabaseUnavailable, ServerStopping, Unavailable
+from avsession.serve import Files, close_store, open_services, serve
+from avsession.storage.postgresql import LEASE_S
 from avsession.storage.sql import SqlStore
 from avsession.tasks import Tasks
+from avsession.usecases import evidence
+from avsession.usecases.gate import Lease
 from signaling.hub import Hub
 from tests.support import engines, postgres
 from tests.support.engines import engine, given_back, postgresql_only
@@ -102,3 +106,71 @@ async def test_it_is_told_who_stands_by_and_stops_at_a_refused_write(tmp_path: P
         await tasks.close()
         await first.close()
         await second.close()
+
+
+async def test_it_goes_on_whatever_goes_wrong_and_the_lease_runs_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await claiming.opened(engines.database(tmp_path), migrate=True, claim=True)
+    stop: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    seen: asyncio.Queue[int] = asyncio.Queue()
+    lease, tasks, times = Lease(lambda: times[0]), Tasks(), [0.0]
+    failed: asyncio.Queue[bool] = asyncio.Queue()
+    wrong: list[Exception] = [RuntimeError("a mistake"), DatabaseUnavailable("gone")]
+    real = store.claim
+
+    async def claim(**how: Any) -> bool:
+        if wrong:
+            times[0] += LEASE_S / 2
+            failed.put_nowait(lease.held)
+            raise wrong.pop(0)
+        return await real(**how)
+
+    monkeypatch.setattr(store, "claim", claim)
+    try:
+        kept = tasks.spawn(claiming.keep(store, stop, 0, seen.put_nowait, lease), name="claim")
+        assert await asyncio.wait_for(failed.get(), 10)
+        assert not await asyncio.wait_for(failed.get(), 10)
+        await asyncio.wait_for(seen.get(), 10)
+        assert lease.held
+        assert not kept.done()
+        assert stop.empty()
+        # and whatever ends it ends the server
+        monkeypatch.setattr(store, "standbys", None)
+        monkeypatch.setattr(claiming, "log", None)
+        with pytest.raises(AttributeError):
+            await asyncio.wait_for(kept, 10)
+        assert stop.get_nowait() is signal.SIGTERM
+    finally:
+        await tasks.close()
+        await store.close()
+
+
+async def test_it_is_kept_before_anything_that_may_take_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before migrations, and the look at the log: a database gives up a claim in 15 s."""
+    order: list[str] = []
+    began = asyncio.Event()
+    migrate = SqlStore.open
+
+    async def keep(*_: Any, **__: Any) -> None:
+        began.set()
+        await asyncio.sleep(600)
+
+    async def prepared(store: SqlStore, **how: Any) -> None:
+        await asyncio.wait_for(began.wait(), 10)
+        order.append("migrated")
+        await migrate(store, **how)
+
+    async def looked(_: Any) -> None:
+        order.append("looked")
+        raise Unavailable("far enough")
+
+    monkeypatch.setattr(claiming, "keep", keep)
+    monkeypatch.setattr(SqlStore, "open", prepared)
+    monkeypatch.setattr(evidence, "opened", looked)
+    settings = Settings(database=engines.database(tmp_path), data=str(tmp_path / "data"))
+    with pytest.raises(Unavailable, match="far enough"):
+        await serve(settings)
+    assert order == ["migrated", "looked"]

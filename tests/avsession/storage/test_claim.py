@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from avsession.errors import ServerStopping
+from avsession.errors import DatabaseUnavailable, ServerStopping
+from avsession.storage import postgresql
 from avsession.storage.sql import SqlStore
 from tests.avsession.storage.samples import notice
+from tests.support import postgres, stalled
 from tests.support.engines import database, postgresql_only
 
 pytestmark = postgresql_only("SQLite's folder has a lock of its own: tests/avsession/test_serve.py")
@@ -78,3 +80,38 @@ async def test_it_finds_out_when_it_makes_sure(store: SqlStore, tmp_path: Path) 
         assert store.outrun.is_set()
     finally:
         await second.close()
+
+
+async def test_a_question_without_an_answer_is_asked_again_on_another_connection(
+    store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way to PostgreSQL swallows everything for a while; nobody took over meanwhile."""
+    # what a server acts on ends before the lock is free, and not before it could ask twice
+    assert 4 + postgresql.SURE_S < postgresql.LEASE_S
+    assert min(postgresql.GONE_MS, postgresql.HUNG_MS) > 1000 * postgresql.LEASE_S + 1000
+    monkeypatch.setattr(postgresql, "SURE_S", 0.5)
+    monkeypatch.setattr(postgresql, "CONNECT_S", 0.5)
+    cluster = postgres.cluster()
+    async with stalled.way(tmp_path / "way", cluster) as way:
+        one = SqlStore(way.url(database(tmp_path)))
+        try:
+            assert await one.claim()
+            await one.begin("one", 1)
+            assert await one.claim()
+            way.free.clear()
+            for _ in range(2):
+                with pytest.raises(DatabaseUnavailable):
+                    await one.claim()
+            way.free.set()
+            assert await one.claim()
+            assert not await store.claim()
+            # and when the other one did, it is found out
+            way.free.clear()
+            with pytest.raises(DatabaseUnavailable):
+                await one.claim()
+            way.free.set()
+            assert await store.claim()
+            await store.begin("two", 2)
+            assert not await one.claim()
+        finally:
+            await one.close()

@@ -8,7 +8,7 @@ import pytest
 
 from avsession.messages import WithdrawConsent
 from avsession.usecases import gate as gates
-from avsession.usecases.gate import KEEP, MAX_BARS, Drains, Gate, OpenGate
+from avsession.usecases.gate import KEEP, MAX_BARS, Drains, Gate, Lease, OpenGate
 
 NOW = 1_000_000
 FIRST = OpenGate(
@@ -285,3 +285,21 @@ def test_what_was_taken_back_waits_to_be_written_down_and_not_without_limit(
     for message in said:
         gate.written("customer", message)
     assert gate.taken_back() == []
+
+
+def test_nothing_is_live_or_opens_when_the_lease_has_run_out() -> None:
+    times = [10.0]
+    gate = opened(FIRST)
+    gate.lease = Lease(lambda: times[0])
+    assert gate.lease.held, "nobody else can have the database"
+    gate.lease.extend(gate.lease.now() + 8)
+    times[0] = 17.9
+    assert gate.of_worker("wrk_1") == [FIRST]
+    times[0] = 18.0
+    assert gate.of_worker("wrk_1") == []
+    gate.prepare(OTHER)
+    assert not gate.open(OTHER)
+    gate.lease.extend(26.0)
+    assert gate.of_worker("wrk_1") == [FIRST]
+    gate.prepare(OTHER)
+    assert gate.open(OTHER)
