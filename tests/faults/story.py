@@ -16,9 +16,9 @@ from typing import Any
 from unittest import mock
 
 from avsession.errors import AvsessionError, Unavailable
-from avsession.messages import MoreTime, NoticeShown
+from avsession.messages import MoreTime, NoticeShown, WithdrawConsent
 from avsession.recording import State
-from avsession.records import Hold, Recording, RecordingRequest, TrackRecord
+from avsession.records import Hold, Recording, RecordingRequest, TrackRecord, Withdrawal
 from avsession.usecases import consent, holds, presence
 from tests.avsession.usecases.parts import Person
 from tests.avsession.usecases.world import World, opened
@@ -66,6 +66,11 @@ class Story:
         self.pair = Pair(self.world, skew_ms)
         self.truths: dict[str, Truth] = {}
         self.owed: dict[str, tuple[str, str, str]] = {}
+        self.unwritten: dict[str, tuple[str, str, str, str]] = {}
+        """Taken back while nothing could be written, which the server does when it can: the key of
+        the message -> session, who, party, request."""
+        self.words: dict[str, WithdrawConsent] = {}
+        """What the page says then, and says again to the letter."""
         self.heads: list[str] = []
         self.held: dict[str, tuple[str, set[str]]] = {}
         """Recording -> its hold, and the tracks that were there when it was placed."""
@@ -218,9 +223,31 @@ class Story:
             raise Unavailable
 
         self.world.store.before_commit = fail
-        self.says(getattr(self.world, how)(self.person(who), request, key), right=False)
+        if how == "withdraw":
+            person = self.person(who)
+            signed = self.world.signed(person, "withdraw", request)
+            said = WithdrawConsent(request=request, key=key, signed=signed)
+            self.unwritten[key] = (self.world.session, who, person.id, request)
+            self.words[key] = said
+            self.says(consent.withdraw(self.world.app, person.id, said), right=False)
+        else:
+            self.says(self.world.pause(self.person(who), request, key), right=False)
         self.world.store.before_commit = None
         self.owed[who] = (how, request, key)
+
+    def _turn(self, work: Coroutine[Any, Any, Any]) -> None:
+        """The server has its turn: what was taken back is written down, said again or not."""
+        erased = {request for *_, request in self.unwritten.values() if self.erased(request)}
+        self.run(work)
+        for session, who, party, request in self.unwritten.values():
+            if self.truths[session].withdraw(who, request, erased=request in erased):
+                rows = self.loop.run_until_complete(
+                    self.world.find(Withdrawal, request=request, party=party)
+                )
+                for row in rows:  # none: nothing was recorded, so there is nothing to choose
+                    assert row.due_ms == self.now + FATE_MS
+                    self.truths[session].due[request, who] = row.due_ms
+        self.unwritten.clear()
 
     def repeat(self, who: str) -> None:
         """The page says again what was not acknowledged."""
@@ -231,7 +258,11 @@ class Story:
                 self.truth.asks[request].stuck.discard(who)
             return
         person: Person = getattr(self.world, who)
-        self._withdrawn(who, request, self.world.withdraw(person, request, key))
+        work = consent.withdraw(self.world.app, person.id, self.words[key])
+        if self.unwritten.pop(key, None) is None:  # the server was faster: the answer is the same
+            self.says(work, right=who in self.truth.asks[request].withdrawn)
+        else:
+            self._withdrawn(who, request, work)
 
     def resume(self, who: str, *, whose: str = "", stale: bool = False) -> None:
         """Also by who has not paused, with the number of who has."""
@@ -306,7 +337,7 @@ class Story:
 
     def later(self, seconds: float) -> None:
         """Time passes, and the server's timers notice."""
-        self.run(self.world.later(seconds))
+        self._turn(self.world.later(seconds))
         for truth in self.truths.values():
             truth.tick(self.now)
         self.look()
@@ -320,6 +351,7 @@ class Story:
         self.look()
         self.loop.run_until_complete(self.pair.restart())
         self.loop.run_until_complete(presence.recover(self.world.app))
+        self._turn(consent.recover(self.world.app))
         for truth in self.truths.values():
             truth.restart(self.now)
         self.run(asyncio.sleep(0))
