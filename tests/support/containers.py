@@ -99,6 +99,9 @@ class Machine:
         given = {name: self.here(v) for name, v in self.services[service]["environment"].items()}
         if "AVSESSION_PORT" in given:
             given["AVSESSION_PORT"] = str(self.port["web"])
+        if "AVSESSION_TURN__URLS" in given or service == "turn-config":
+            # its public address is loopback here, where it refuses to relay to otherwise
+            given["AVSESSION_TURN__ALLOWED_PEERS"] = '["127.0.0.1"]'
         return {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(compose.ROOT),
@@ -169,6 +172,8 @@ class Machine:
         line, options = self.line(service)
         if service == "database":
             line += self._database_options()
+        if service == "turn":
+            line.append("--allow-loopback-peers")
         path = self.place / f"{service}.log"
         path.touch()
         path.chmod(0o666)  # nginx opens its own standard error anew
@@ -228,7 +233,7 @@ class Machine:
             stderr=asyncio.subprocess.PIPE, env=self._environ_of(service), **options,
         )  # fmt: skip
         out, errors = await process.communicate(said.encode())
-        assert process.returncode == 0, errors.decode()
+        assert process.returncode == 0, (out + errors).decode()
         return out.decode()
 
     async def stop(self, service: str) -> int:
