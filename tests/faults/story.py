@@ -18,11 +18,12 @@ from unittest import mock
 from avsession.errors import AvsessionError, Unavailable
 from avsession.messages import MoreTime, NoticeShown, WithdrawConsent
 from avsession.recording import State
-from avsession.records import Hold, Recording, RecordingRequest, TrackRecord, Withdrawal
-from avsession.usecases import consent, holds, presence
+from avsession.records import Hold, Recording, RecordingRequest, Withdrawal
+from avsession.usecases import consent, presence
 from tests.avsession.usecases.parts import Person
 from tests.avsession.usecases.world import World, opened
 from tests.faults import proofs
+from tests.faults.holding import Holding, RecorderHost
 from tests.faults.pair import DummyLeg, Line, Pair, Wall
 from tests.faults.truth import FATE_MS, Truth
 from tests.support import memory
@@ -32,18 +33,7 @@ NOBODYS = "req_" + "a" * 26
 OVER = (State.SEALED, State.INTERRUPTED, State.ERASED)
 
 
-class RecorderHost:
-    """The clock on the recorder's wall, as its worker asks for it."""
-
-    def __init__(self, clock: Wall) -> None:
-        self.clock, self.set_by_ms = clock, 0
-
-    def time(self) -> float:
-        """Seconds since the Unix epoch, or what somebody made of them."""
-        return (self.clock.ms + self.set_by_ms) / 1000
-
-
-class Story:
+class Story(Holding):
     """Begins with a call of two; `end` checks everything and takes it down."""
 
     def __init__(self, skew_ms: int = 0) -> None:
@@ -284,30 +274,6 @@ class Story:
             self.check_media()  # while it is there
         right = self.truth.choose(who, request, fate)
         self.says(self.world.choose(self.person(who), request, fate), right=right)
-
-    def hold(self) -> None:
-        """The admin keeps the newest recording from being destroyed."""
-        rows = self.run(self.world.find(Recording, order="-created_ms", limit=1))
-        if not rows or rows[0].state is State.ERASED or rows[0].id in self.held:
-            return
-        placed = self.run(
-            holds.place(
-                self.world.app, self.world.admin, scope="recording", target=rows[0].id,
-                category="claim", reason="a claim", asked_by="legal",
-                review_ms=self.now + 86_400_000,
-            )
-        )  # fmt: skip
-        tracks = self.run(self.world.find(TrackRecord, recording=rows[0].id))
-        there = {track.id for track in tracks if track.erased_ms is None}
-        self.held[rows[0].id] = placed["hold"], there
-
-    def release(self) -> None:
-        """What a hold kept is there until now, whoever wanted it destroyed meanwhile."""
-        keys = " ".join(self.world.files("keys"))
-        for hold, tracks in self.held.values():
-            assert all(track in keys for track in tracks)
-            self.run(holds.release(self.world.app, self.world.admin, hold, "settled"))
-        self.held.clear()
 
     # --- what happens
 
