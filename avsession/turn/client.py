@@ -229,8 +229,12 @@ class Client:
     async def _authenticated(
         self, method: int, attributes: dict[int, bytes], peer: str | None = None
     ) -> Message:
-        """Ask; where the server wants to know who asks, or a newer nonce, once more."""
-        for last in (False, True):
+        """Ask; where the server wants to know who asks, or a newer nonce, once more.
+
+        And once again: coturn answers 401 to good credentials, too, while its user database is
+        busy, as when several ask it for the first time.
+        """
+        for last in (False, False, True):
             transaction = secrets.token_bytes(12)
             told = attributes | self._known
             if peer is not None:
@@ -241,8 +245,7 @@ class Client:
                 return answer
             number, reason = _error(answer)
             found = answer.attributes
-            wants = number == 438 or (number == 401 and not self._known)
-            if last or not wants or NONCE not in found:
+            if last or number not in (401, 438) or NONCE not in found:
                 raise TurnRefused(number, reason)
             realm = found.get(REALM) or self._known.get(REALM, b"")
             self._known = {USERNAME: self._user.encode(), REALM: realm, NONCE: found[NONCE]}
