@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 import socket
 from collections.abc import AsyncIterator
@@ -15,10 +16,16 @@ DOCUMENT = Path(__file__).parents[2] / "web" / "PROXY.md"
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody uses, and none that the kernel gives to somebody who asks for any."""
+    while True:
+        port = random.randrange(20_000, 32_000)  # noqa: S311 - nobody has to guess it
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            try:
+                tcp.bind(("0.0.0.0", port))
+                udp.bind(("0.0.0.0", port))
+            except OSError:
+                continue
+            return port
 
 
 def blocks() -> list[str]:
