@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import re
+import secrets
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,7 +18,7 @@ DOCUMENT = Path(__file__).parents[2] / "web" / "PROXY.md"
 def free_port() -> int:
     """A port that nobody uses, and none that the kernel gives to somebody who asks for any."""
     while True:
-        port = random.randrange(20_000, 32_000)  # noqa: S311 - nobody has to guess it
+        port = 20_000 + secrets.randbelow(12_000)
         with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
             try:
                 tcp.bind(("0.0.0.0", port))
