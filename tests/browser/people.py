@@ -98,9 +98,14 @@ class Person:
 
 
 async def window(browser: Browser, size: ViewportSize | None = None, **options: Any) -> Person:
-    """A fresh browser profile with one page."""
+    """A fresh browser profile with one page, whose user wants no animation: colours are never
+    looked at half way from one to another."""
     context = await browser.new_context(
-        ignore_https_errors=True, viewport=size or WIDE, locale="en-GB", **options
+        ignore_https_errors=True,
+        viewport=size or WIDE,
+        locale="en-GB",
+        reduced_motion="reduce",
+        **options,
     )
     page = await context.new_page()
     return Person(page, context)

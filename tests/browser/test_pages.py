@@ -7,8 +7,9 @@ import re
 import pytest
 from playwright.async_api import Browser, ViewportSize, expect
 
-from tests.browser.people import PHONE, WIDE, Person, ask, staff, window
+from tests.browser.people import PHONE, WIDE, Person, staff, window
 from tests.browser.product import Product, until
+from tests.browser.story import record
 from tests.browser.watch import Watch
 
 SIZES = pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
@@ -137,10 +138,7 @@ async def test_what_an_admin_sees(browser: Browser, product: Product, size: View
     await agent.click("Join call")
     for person in (agent, customer):
         await person.until("s.remoteFramesDecoded > 5", 30_000)
-    await ask(agent)
-    await agent.allow()
-    await customer.allow()
-    await until("some segments", lambda: len(product.rows("select 1 from segment")) > 6)
+    await record(agent, customer, product, seconds=1)
     await agent.click("Stop recording")
     await until("sealed", lambda: product.rows("select 1 from recording where state = 'sealed'"))
     admin = await staff(browser, product, "admin")
