@@ -135,3 +135,74 @@ async def test_offers_do_not_pile_up_while_the_other_hears_nothing(page: Page) -
     assert found == {
         "first": 1, "waiting": 1, "repeated": 2, "anew": 3, "heard": 4, "same": True, "other": True,
     }  # fmt: skip
+
+
+async def test_a_leg_that_was_begun_on_a_dead_path_is_tried_anew(page: Page) -> None:
+    """As soon as on a path that is dead still, though the call's own is back by then; where nothing
+    else is wrong a leg that follows a broken one gets more time with each try; others all of it."""
+    found = await run(
+        page,
+        """
+        const { Leg } = await import(`${M}/leg.js`);
+        const { LOOK_MS } = await import(`${M}/stillness.js`);
+        window.setInterval = () => 0;
+        let state, bytes = 0, troubled = false;
+        window.RTCPeerConnection = class {
+          connectionState = state;
+          async getStats() { return [{type: 'transport', bytesReceived: bytes}]; }
+          close() {}
+        };
+        const failed = [];
+        const media = new EventTarget();
+        const leg = new Leg({
+          media, send: ({type}) => failed.push([type, clock.now]), silence: () => 0,
+          lost: () => {}, call: () => null, troubled: () => troubled,
+        });
+        leg.answer = async () => undefined;
+        const begin = (how) => {
+          state = how;
+          return leg.begin({recording: 'r', generation: 1, sdp: ''});
+        };
+        // after how long it says that it failed; null: not within 14 s
+        const fails = async (after = () => {}) => {
+          const began = clock.now, before = failed.length;
+          while (clock.now - began < 14_000) {
+            after(clock.now - began);
+            clock.pass(LOOK_MS);
+            await leg.listen();
+            if (failed.length > before) return clock.now - began;
+          }
+          return null;
+        };
+        await begin('connecting');
+        const first = await fails();
+        troubled = true;
+        await begin('connecting');
+        const back = await fails((ms) => { troubled = ms < 1_000; });
+        const broken = [];
+        const dies = async () => {
+          await begin('connected');
+          leg.moved(leg.pc, leg.offer);
+          for (let n = 0; n < 4; n++, bytes += 100) { clock.pass(LOOK_MS); await leg.listen(); }
+          await fails();
+        };
+        await dies();
+        for (let n = 0; n < 3; n++) {
+          await begin('connecting');
+          broken.push(await fails());
+        }
+        await dies();
+        await begin('connecting');
+        const again = await fails();
+        const told = new Set(failed.map(([type]) => type));
+        return {first, back, broken, again, told: [...told], look: LOOK_MS};
+        """,
+        clock=True,
+    )
+    look, short = found["look"], 2_500
+    assert found["first"] is None, "the browser itself says so, after 15 s"
+    assert short < found["back"] <= short + look
+    for n, took in enumerate(found["broken"]):
+        assert short * 2**n < took <= short * 2**n + look
+    assert short < found["again"] <= short + look, "one that was there begins it anew"
+    assert found["told"] == ["leg.failed"]

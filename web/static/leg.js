@@ -10,7 +10,7 @@ import { Allowed } from "./allowed.js";
 import { serverNow } from "./api.js";
 import { Governor } from "./governor.js";
 import { readGrant, refusal } from "./lock.js";
-import { LOOK_MS, received, Stillness } from "./stillness.js";
+import { LOOK_MS, Patience, received, Stillness } from "./stillness.js";
 
 /** Without a word from the server for so long, the leg is cut: consent may have been withdrawn. */
 const SILENCE_MS = 5_000;
@@ -18,7 +18,7 @@ const SILENCE_MS = 5_000;
 const STILL_MS = 3_000;
 /** The same where the network is in doubt anyway: the call's path is gone, or the server was. */
 const DOUBTFUL_MS = 1_600;
-/** In such a network a leg that does not come about in this time is tried anew. */
+/** A leg that was begun in such a network and does not come about in this time is tried anew. */
 const STUCK_MS = 2_500;
 const AUDIO_BITRATE = 64_000;
 
@@ -62,6 +62,7 @@ export class Leg {
     this.offer = null;
     this.offeredAt = 0;
     this.stillness = new Stillness(1);
+    this.patience = new Patience(STUCK_MS);
     this.stillMs = 0;
     this.watch = setInterval(() => this.check(), 250);
     this.listening = setInterval(() => void this.listen(), LOOK_MS);
@@ -163,12 +164,18 @@ export class Leg {
       this.refuse(offer, why);
       return;
     }
+    await this.begin(offer);
+  }
+
+  /** @param {{recording: string, generation: number, sdp: string}} offer that may be answered */
+  async begin(offer) {
     this.close();
     const pc = new RTCPeerConnection(this.config);
     this.pc = pc;
     this.offer = offer;
     this.offeredAt = performance.now();
     this.stillness.begin();
+    this.patience.begin(this.options.troubled());
     this.stillMs = 0;
     this.state = "connecting";
     const { recording, generation } = offer;
@@ -222,7 +229,10 @@ export class Leg {
    */
   moved(pc, offer) {
     if (this.pc !== pc) return;
-    if (pc.connectionState === "connected") this.state = "connected";
+    if (pc.connectionState === "connected") {
+      this.state = "connected";
+      this.patience.came();
+    }
     if (pc.connectionState === "failed") this.fail(offer, "connection.failed");
   }
 
@@ -279,7 +289,7 @@ export class Leg {
     const now = performance.now();
     const troubled = this.options.troubled();
     if (pc.connectionState !== "connected") {
-      if (troubled && now - this.offeredAt > STUCK_MS) this.broke();
+      if (this.patience.over(now - this.offeredAt, troubled)) this.broke();
       return;
     }
     this.stillMs = this.stillness.look(now, bytes);
@@ -288,7 +298,9 @@ export class Leg {
 
   /** The path to the recorder is gone: it makes another leg as soon as it hears of that. */
   broke() {
-    if (this.live && this.offer) this.fail(this.offer, "connection.failed");
+    if (!this.live || !this.offer) return;
+    this.patience.broke(this.options.troubled());
+    this.fail(this.offer, "connection.failed");
   }
 
   async replaceTracks() {

@@ -46,6 +46,54 @@ export class Stillness {
 }
 
 /**
+ * How long a connection may take to come about. What it says first is lost on a path that is gone,
+ * and said again more and more seldom: the browser itself gives up after 15 s, though the path may
+ * have been back for long.
+ */
+export class Patience {
+  /** @param {number} shortMs where the network is in doubt */
+  constructor(shortMs) {
+    this.shortMs = shortMs;
+    this.limitMs = Number.POSITIVE_INFINITY;
+    /** In a row that broke, or did not come about, where nothing else was wrong. */
+    this.broken = 0;
+  }
+
+  /**
+   * One is begun.
+   * @param {boolean} doubtful whether the network is in doubt; the limit stays when that is over
+   */
+  begin(doubtful) {
+    this.limitMs = Number.POSITIVE_INFINITY;
+    if (doubtful) this.limitMs = this.shortMs;
+    // longer each time: a slow network must get there in the end
+    else if (this.broken) this.limitMs = this.shortMs * 2 ** (this.broken - 1);
+  }
+
+  /** It is there. */
+  came() {
+    this.broken = 0;
+  }
+
+  /**
+   * It broke, or was given up.
+   * @param {boolean} doubtful
+   */
+  broke(doubtful) {
+    if (!doubtful) this.broken += 1;
+  }
+
+  /**
+   * Whether one that was begun so long ago is to be given up.
+   * @param {number} ms
+   * @param {boolean} doubtful
+   */
+  over(ms, doubtful) {
+    return ms > (doubtful ? this.shortMs : this.limitMs);
+  }
+}
+
+/**
  * Bytes that have come over a connection's path.
  * @param {RTCPeerConnection | null | undefined} pc
  */
