@@ -53,10 +53,9 @@ def swapped(made: Made) -> None:
 
 def sealed_anew(made: Made) -> None:
     """By someone who has the public key: opens, but is not what was listed."""
-    sealer = Sealer(made.manifest.begin.tracks[0].recipient)
-    # pyrage pads the header by chance; the same size leaves only the digest to tell them apart
-    again = (sealer.seal(made.plain[4]) for _ in range(100_000))
-    made.sealed[4] = next(sealed for sealed in again if len(sealed) == len(made.sealed[4]))
+    again = Sealer(made.manifest.begin.tracks[0].recipient).seal(made.plain[4])
+    assert len(again) == len(made.sealed[4]), "only the digest tells them apart"
+    made.sealed[4] = again
 
 
 @pytest.mark.parametrize("harm", [missing, cut, longer, flipped, swapped, sealed_anew])
