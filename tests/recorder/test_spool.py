@@ -1,11 +1,8 @@
 import errno
 import itertools
-import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from avsession.errors import Conflict, ManifestBroken, Unavailable
 from avsession.recording import (
@@ -273,101 +270,3 @@ def test_several_are_listed_with_one_write_each_if_it_may_be(spool: Spool) -> No
     chain.append(Detach, generation=1, reason="x")
     assert isinstance(read(spool.root, spool).entries[-2], Sealed)  # listed before what follows
     assert read(spool.root, spool).segments("trk_z")[0].index == 0
-
-
-class Lasting(Disk):
-    """Notes each step: what it writes, and which folder's names it makes last."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.steps: list[tuple[str, Path, bytes]] = []
-
-    def folder(self, path: Path) -> None:
-        self.steps.append(("folder", path, b""))
-        super().folder(path)
-
-    def create(self, path: Path, data: bytes) -> None:
-        self.steps.append(("create", path, data))
-        super().create(path, data)
-
-    def publish(self, temporary: Path, final: Path) -> None:
-        self.steps.append(("publish", temporary, str(final).encode()))
-        super().publish(temporary, final)
-
-    def append(self, path: Path, data: bytes) -> None:
-        self.steps.append(("append", path, data))
-        super().append(path, data)
-
-    def remove(self, path: Path) -> None:
-        self.steps.append(("remove", path, b""))
-        super().remove(path)
-
-    def sync_folder(self, path: Path) -> None:
-        self.steps.append(("sync", path, b""))
-        super().sync_folder(path)
-
-
-@settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(data=st.data())
-def test_every_prefix_of_writes_opens_to_a_consistent_recording(
-    tmp_path: Path, data: st.DataObject
-) -> None:
-    """A power cut after any step: names that no sync made last may be gone, or may not."""
-    shutil.rmtree(tmp_path / "a", ignore_errors=True)
-    shutil.rmtree(tmp_path / "b", ignore_errors=True)
-    disk = Lasting()
-    spool = Spool(tmp_path / "a", disk)
-    chain = spool.open(RECORDING, now)
-    begin(chain)
-    for n in range(3):
-        store(chain, f"{TRACK} {n}".encode())
-        store(chain, f"trk_y {n}".encode(), track="trk_y")
-        chain.list_stored()
-    chain.append(Detach, generation=1, reason="x")
-    spool.close()
-
-    cut = data.draw(st.integers(2, len(disk.steps)))
-    torn = data.draw(st.floats(0, 1))
-    replayed = Disk()
-    (tmp_path / "b").mkdir(mode=0o700)
-    fleeting: set[Path] = set()
-    for number, (kind, path, whole) in enumerate(disk.steps[:cut]):
-        there = tmp_path / "b" / path.relative_to(tmp_path / "a")
-        content = whole[: int(torn * len(whole))] if number == cut - 1 else whole
-        match kind:
-            case "folder":
-                replayed.folder(there)
-            case "create":
-                replayed.create(there, content)
-                fleeting.add(there)
-            case "publish":
-                final = Path(whole.decode()).relative_to(tmp_path / "a")
-                replayed.publish(there, tmp_path / "b" / final)
-                fleeting.discard(there)
-            case "append":
-                replayed.append(there, content)
-            case "sync":
-                fleeting = {file for file in fleeting if file.parent != there}
-            case _:
-                replayed.remove(there)
-                fleeting.discard(there)
-    for file in sorted(fleeting):
-        if data.draw(st.booleans()):
-            file.unlink()
-    key = tmp_path / "b" / "manifest.key"
-    if not key.exists() or len(key.read_bytes()) != 32:
-        return
-    again = Spool(tmp_path / "b")
-    try:
-        chain = again.open(RECORDING, now)
-        listed = [decode_line(line).entry for line in chain.lines.values()]
-        for entry in listed:
-            if isinstance(entry, Sealed):
-                path = again.root / RECORDING / entry.track / f"{entry.index:06d}.age"
-                assert path.read_bytes() == f"{entry.track} {entry.index}".encode()
-        files = list((again.root / RECORDING).glob("*/*"))
-        assert len(files) == sum(isinstance(entry, Sealed) for entry in listed)
-    finally:
-        again.close()
