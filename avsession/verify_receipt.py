@@ -62,11 +62,13 @@ def _key(text: str) -> VerifierKey:
             "--key: it is empty. Give the log's public key (name+id+key), or a file that holds it; "
             "without --key the key inside the receipt is used, which shows less."
         )
-    if "+" not in text or Path(text).is_file():
-        try:
-            text = Path(text).read_text("utf-8")[:MAX_KEY]
-        except (OSError, ValueError) as error:
-            raise SettingsInvalid(f"--key: {text} is neither a key nor a file of one.") from error
+    try:
+        if "+" not in text or Path(text).is_file():
+            with Path(text).open(encoding="utf-8") as file:
+                text = file.read(MAX_KEY)
+    except (OSError, ValueError) as error:
+        said = text[:MAX_KEY]
+        raise SettingsInvalid(f"--key: {said} is neither a key nor a file of one.") from error
     try:
         return checkpoint.parse_key(text)
     except CheckpointInvalid as error:

@@ -64,8 +64,11 @@ _decoder = msgspec.json.Decoder(Said)
 
 def read(data: bytes) -> Said:
     """The leaf in these bytes; raises ValueError when they are none."""
-    said = _decoder.decode(data)
-    _ = said.at_ms
+    try:
+        said = _decoder.decode(data)
+        _ = said.at_ms
+    except (TypeError, OverflowError, RecursionError) as error:
+        raise ValueError(str(error)) from error
     return said
 
 

@@ -194,7 +194,7 @@ def verify(data: bytes, key: VerifierKey | None = None) -> Verdict:
     def step(name: str, check: Any, *given: Any) -> None:
         try:
             holds, detail = check(*given)
-        except (AvsessionError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (AvsessionError, *MALFORMED) as error:
             known = isinstance(error, AvsessionError)
             holds, detail = False, str(error) if known else "It is not well-formed."
         steps.append(Step(len(steps) + 1, name, holds, detail))
@@ -219,6 +219,8 @@ def verify(data: bytes, key: VerifierKey | None = None) -> Verdict:
     return Verdict(tuple(steps), receipt)
 
 
+MALFORMED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What comes of looking into data of another shape, however deep."""
 Found = tuple[bool | None, str]
 
 
@@ -366,8 +368,9 @@ def _inclusion(receipt: Receipt) -> Found:
 def _checkpoint(receipt: Receipt, key: VerifierKey | None) -> Found:
     parsed = proof.parse(receipt.proof, receipt.leaf.encode())
     head = checkpoint.verify(parsed.note, key or checkpoint.parse_key(receipt.log_key))
-    if parsed.note.rpartition("\n\n")[2].count("\n") != 1:
-        return False, "The checkpoint carries signatures that nothing here can check."
+    text, _, signatures_ = parsed.note.rpartition("\n\n")
+    if (text.count("\n"), signatures_.count("\n")) != (2, 1):
+        return False, "The checkpoint carries lines or signatures that nothing here can check."
     if head.origin != receipt.origin:
         return False, "The checkpoint is another log's."
     return True, f"The log {head.origin} signed the checkpoint."

@@ -89,11 +89,11 @@ async def bodies(tx: Reader, kind: str, **where: Any) -> AsyncIterator[Body]:
 
 def _is_canonical(body: Body, data: bytes) -> bool:
     """RFC 8785. Sorted JSON of plain ASCII without numbers but whole ones is the same, and fast."""
-    if data.isascii() and b"\\" not in data and _plain(body.refs) and _plain_heads(body):
-        return _encoder.encode(body) == data
     try:
+        if data.isascii() and b"\\" not in data and _plain(body.refs) and _plain_heads(body):
+            return _encoder.encode(body) == data
         return canonical(body) == data
-    except (rfc8785.CanonicalizationError, ValueError):
+    except (rfc8785.CanonicalizationError, ValueError, RecursionError):
         return False
 
 

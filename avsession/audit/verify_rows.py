@@ -303,6 +303,8 @@ async def backward(tx: Reader, forward: Forward, findings: Findings, size: int) 
     async for request in rows(tx, RecordingRequest, "id"):
         if await tx.one(ConsentEvent, request=request.id, kind="requested") is None:
             findings.add(7, f"recording_request {request.id}", "no leaf speaks of it")
+        for event in await verify_signatures.used_again(tx, request.id):
+            findings.add(7, f"consent_event {event.id}", "shows what was signed for another one")
     async for notice in rows(tx, Notice, "sha256"):
         if notice.sha256 not in forward.notices:
             findings.add(7, f"notice {notice.sha256}", "no leaf published it")

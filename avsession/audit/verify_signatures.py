@@ -10,10 +10,13 @@ from avsession import signed
 from avsession.audit import rows, signatures
 from avsession.audit.verify_leaves import Body
 from avsession.errors import SignatureInvalid
+from avsession.ports import Reader
 from avsession.records import ConsentEvent, Leaf, PartyKey
 from avsession.signed import Statement
 
 EVENTS = {kind: event for event, kind in rows.EVENT_LEAVES.items()}
+MOST = 10_000
+"""Consents to one request that are looked through."""
 
 
 def statement_of(event: ConsentEvent) -> tuple[Statement, str, str] | None:
@@ -68,3 +71,23 @@ def _other_words(body: Body, event: ConsentEvent, statement: Statement) -> str:
     if signatures.wrong(event.document, statement.key):
         return "gives something else than the party signed"
     return ""
+
+
+async def used_again(tx: Reader, request: str) -> list[ConsentEvent]:
+    """The consents to a request that show what their party signed for another one of them.
+
+    Every signature names its moment, so the same words twice are one signature, used again.
+    """
+    known: set[Statement] = set()
+    found = []
+    given = await tx.find(ConsentEvent, order="leaf", request=request, kind="given", limit=MOST)
+    for event in given:
+        try:
+            said = statement_of(event)
+        except SignatureInvalid:
+            continue  # found with its leaf
+        if said is not None and said[0] in known:
+            found.append(event)
+        elif said is not None:
+            known.add(said[0])
+    return found

@@ -63,3 +63,9 @@ def test_an_empty_key_is_not_no_key(empty: str, capsys: pytest.CaptureFixture[st
     said = capsys.readouterr()
     assert "it is empty" in said.err
     assert said.out == ""
+
+
+def test_a_key_that_is_no_name_of_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    """Somebody gave the wrong variable: it is used wrongly, and no finding about the receipt."""
+    assert run(["receipt", "verify", str(GIVEN), "--key", "a+" + "b" * 5000]) == 2
+    assert "--key" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ import pytest
 from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from avsession.__main__ import run
-from avsession.audit import receipt, receipt_page
+from avsession.audit import checkpoint, merkle, proof, receipt, receipt_page
 from avsession.audit.checkpoint import parse_key
+from avsession.audit.merkle import leaf_hash
+from avsession.audit.proof import Proof
 from avsession.canonical import canonical
+from avsession.errors import ProofInvalid
 from tests.browser.people import PHONE, WIDE, Person, ask, new_call, window
 from tests.browser.product import Product
 from tests.browser.watch import Watch
@@ -53,6 +57,7 @@ async def test_both_judge_alike(page: Page, name: str) -> None:
 def forgeries() -> dict[str, bytes]:
     from tests.avsession.audit import test_receipt as forger
     from tests.avsession.audit import test_receipt_certificate as eraser
+    from tests.avsession.audit import test_receipt_claims as claims
 
     given = FILES["receipt-given-en.html"]
     names = (
@@ -76,6 +81,7 @@ def forgeries() -> dict[str, bytes]:
     for change in eraser.ERASED_FORGERIES:
         made[change.__name__] = forger.again(change, eraser.ERASED)
         made[f"{change.__name__} and a fitting log"] = eraser.fitting(change)
+    made |= claims.FITTING | claims.ODD | {"a line more": claims.LINE_MORE}
     text = given.replace(b"not allowed", b"allowed", 1)
     return made | {"readable part": text, "nothing": b"", "cut": given[:-1], "junk": b"\xff\xfe"}
 
@@ -112,6 +118,62 @@ async def test_bytes_of_the_machine_part(page: Page) -> None:
         [list(given), KEY, receipt_page.texts(), list(places)],
     )
     assert found == []
+
+
+SIZES = (*range(1, 20), 2**31, 2**32 + 1, 2**40 + 12_345, 2**53 - 1, 2**53)
+
+
+def tlog_proof(index: int, size: int, root: bytes, hashes: Sequence[bytes]) -> str:
+    """A proof under a checkpoint that nobody signed: that is another step's."""
+    note = f"{checkpoint.body('log.test', size, root)}\n— log.test {checkpoint.b64(bytes(68))}\n"
+    return Proof(b"", index, tuple(hashes), note).text
+
+
+def shapes() -> Iterator[tuple[str, str]]:
+    """Proof and leaf, in trees of many sizes: as they are, and with one thing wrong."""
+    for size in SIZES:
+        for index in sorted({*range(min(size, 20)), size // 2, size - 1}):
+            leaf, other = (b'{"index":%d}' % n for n in (index, index + 1))
+            path = [leaf_hash(b"%d" % n) for n in range(len(merkle.inclusion(index, size)))]
+            root = merkle.root_of_inclusion(leaf_hash(leaf), index, size, path)
+            for said, at, of, hashes in (
+                (leaf, index, size, path),
+                (leaf, index, size + 1, path),
+                (leaf, index, size - 1, path),
+                (other, index + 1, size, path),
+                (other, index, size, path),
+                (leaf, index, size, path[1:]),
+                (leaf, index, size, [*path, root]),
+                (leaf, index, size, path[::-1]),
+            ):
+                yield tlog_proof(at, of, root, hashes), said.decode()
+
+
+def in_the_tree(text: str, leaf: str) -> bool:
+    """As ``receipt.verify`` asks."""
+    try:
+        parsed = proof.parse(text, leaf.encode())
+        proof.included(parsed)
+    except ProofInvalid:
+        return False
+    return bool(json.loads(leaf)["index"] == parsed.index)
+
+
+async def test_trees_of_every_shape(page: Page) -> None:
+    """JavaScript walks up them as Python does, beyond 32 bits too, and finds the same wrong."""
+    cases = list(shapes())
+    wanted = [in_the_tree(*one) for one in cases]
+    assert sum(wanted) > len(cases) / 8
+    found = await page.evaluate(
+        """async (cases) => {
+            const { included } = await import("/static/tlog.js");
+            const judge = ([proof, leaf]) => included(proof, leaf).catch(() => false);
+            return Promise.all(cases.map(judge));
+        }""",
+        cases,
+    )
+    differ = [one for one, ours, theirs in zip(cases, wanted, found, strict=True) if ours != theirs]
+    assert differ == []
 
 
 # --- the product

@@ -1,4 +1,4 @@
-// Canonical JSON (RFC 8785) and base64url: the same bytes here as avsession/canonical.py makes.
+// Canonical JSON (RFC 8785), base64url, hashes: the same bytes here as avsession/canonical.py makes.
 // tests/vectors/signed.json holds both to it.
 
 /**
@@ -56,4 +56,12 @@ export function hex(data) {
  */
 export function utf8(text) {
   return new TextEncoder().encode(text);
+}
+
+/**
+ * @param {Uint8Array<ArrayBuffer>} data
+ * @returns {Promise<Uint8Array<ArrayBuffer>>}
+ */
+export async function sha256(data) {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", data));
 }

@@ -5,11 +5,11 @@
 /** @typedef {Record<string, any>} Fields */
 /** @typedef {[boolean | null, string]} Found whether it holds (null: nothing to check), and its key */
 /** @typedef {{number: number, name: string, holds: boolean | null, said: string}} Step */
-/** @typedef {{name: string, key: Uint8Array<ArrayBuffer>, text: string}} LogKey */
 
-import { canonical, hex, unb64, utf8 } from "./canonical.js";
+import { canonical, hex, sha256, unb64, utf8 } from "./canonical.js";
 import { lookOf, page } from "./receipt_page.js";
 import { CONTEXT, keyId } from "./signer.js";
+import { included, NoEd25519, parseKey, signedByLog } from "./tlog.js";
 
 const OPEN = '<script type="application/json" id="receipt">';
 const CLOSE = "</script>";
@@ -26,9 +26,8 @@ const KINDS = /** @type {Fields} */ ({
 /** The languages that a receipt is told in. */
 const TELLS = ["en", "de"];
 const ACTIONS = /** @type {Fields} */ ({ given: "give", refused: "refuse", withdrawn: "withdraw" });
-
-/** Ed25519 is not in every browser: then the log's own signature cannot be checked here. */
-export class NoEd25519 extends Error {}
+/** How far the signed time may be from its event's, as avsession/audit/signatures.py says. */
+const AWAY_MS = 360_000;
 
 /**
  * The machine-readable part; throws when there is none.
@@ -41,11 +40,20 @@ export function read(file) {
   if (begin < 0 || end < 0 || file.indexOf(OPEN, begin + 1) >= 0) throw new Error("no receipt");
   const receipt = JSON.parse(file.slice(begin + OPEN.length, end));
   const known = Object.keys(receipt).sort().join() === FIELDS.join() && receipt.v === "avsession.receipt.v1";
-  const texts = ["leaf", "log_key", "origin", "privacy", "proof"].every((name) => typeof receipt[name] === "string");
-  if (!known || !texts || !(receipt.kind in KINDS) || !TELLS.includes(receipt.language)) {
+  const texts = ["kind", "leaf", "log_key", "origin", "privacy", "proof"];
+  const shaped =
+    texts.every((name) => typeof receipt[name] === "string") &&
+    ["document", "opened", ...(receipt.notice === null ? [] : ["notice"])].every((name) => isObject(receipt[name]));
+  if (!known || !shaped || !Object.hasOwn(KINDS, receipt.kind) || !TELLS.includes(receipt.language)) {
     throw new Error("no receipt");
   }
+  canonical(receipt); // throws for numbers and characters that are none
   return receipt;
+}
+
+/** @param {unknown} value */
+function isObject(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /**
@@ -90,8 +98,8 @@ export async function verify(bytes, key, texts) {
   await step("address", () => addressHolds(found));
   await step("language", () => languageHolds(found));
   await step("signature", () => signatureHolds(found));
-  await step("inclusion", () => included(found).then(said));
-  await step("checkpoint", () => signedByLog(found, key).then(said));
+  await step("inclusion", () => included(found["proof"], found["leaf"]).then(said));
+  await step("checkpoint", () => signedByLog(found["proof"], key || found["log_key"], found["origin"]).then(said));
   await step("key", () => keyHolds(found, key));
   return { steps, receipt: found, holds: steps.every(({ holds }) => holds !== false) };
 }
@@ -113,11 +121,6 @@ function said(holds) {
 function rendered(receipt, texts, look) {
   const machine = canonical(receipt).replaceAll("<", "\\u003c");
   return look && page(receipt, `${OPEN}${machine}${CLOSE}`, texts, look);
-}
-
-/** @param {Uint8Array<ArrayBuffer>} data */
-async function sha256(data) {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", data));
 }
 
 /**
@@ -225,6 +228,16 @@ function languageHolds({ document, language }) {
 }
 
 /**
+ * A time in the one form that documents and signatures have, in ms; throws for any other.
+ * @param {string} text
+ */
+function moment(text) {
+  const at = Date.parse(text);
+  if (new Date(at).toISOString() !== text) throw new TypeError("no time");
+  return at;
+}
+
+/**
  * @param {Fields} receipt
  * @returns {Promise<Found>}
  */
@@ -233,7 +246,7 @@ async function signatureHolds({ document, kind, leaf }) {
   const block = document.signature;
   const state = document.event_state;
   const signer = JSON.parse(leaf).refs.key;
-  if (!(state in ACTIONS)) return [false, "wrong"];
+  if (!Object.hasOwn(ACTIONS, state)) return [false, "wrong"];
   if (block.status !== "valid") {
     const known = ["missing", "invalid"].includes(block.status) && state !== "given" && signer === null;
     return known ? [null, "unsigned"] : [false, "wrong"];
@@ -250,7 +263,9 @@ async function signatureHolds({ document, kind, leaf }) {
     one.action === ACTIONS[state] &&
     one.request === document.request &&
     (state !== "given" || (one.notice === notice.sha256 && one.language === notice.language)) &&
-    [...one.purposes].sort().join() === ticked.sort().join() &&
+    Array.isArray(one.purposes) &&
+    canonical([...one.purposes].sort()) === canonical(ticked.sort()) &&
+    Math.abs(moment(one.time) - moment(document.event_time)) <= AWAY_MS &&
     one.key === (await keyId(point)) &&
     one.key === signer;
   if (!agrees) return [false, "wrong"];
@@ -258,128 +273,6 @@ async function signatureHolds({ document, kind, leaf }) {
   const data = utf8(CONTEXT + canonical(one));
   const how = { name: "ECDSA", hash: "SHA-256" };
   return said(await crypto.subtle.verify(how, key, unb64(block.signature), data));
-}
-
-/**
- * Standard base64, one spelling only.
- * @param {string | undefined} text
- */
-function bytes64(text) {
-  const bytes = Uint8Array.from(atob(text ?? ""), (char) => char.charCodeAt(0));
-  if (btoa(String.fromCharCode(...bytes)) !== text) throw new TypeError("not base64");
-  return bytes;
-}
-
-/** @param {string} text */
-function number(text) {
-  if (!/^(0|[1-9][0-9]{0,15})$/.test(text)) throw new TypeError("not a number");
-  return Number(text);
-}
-
-/**
- * C2SP tlog-proof and the checkpoint in it.
- * @param {string} text
- */
-function parseProof(text) {
-  const gap = text.indexOf("\n\n");
-  const [header, index = "", ...hashes] = text.slice(0, gap).split("\n");
-  const note = text.slice(gap + 2);
-  const middle = note.lastIndexOf("\n\n");
-  const body = note.slice(0, middle + 1);
-  const lines = note.slice(middle + 2).split("\n");
-  const [origin = "", size = "", root, ...more] = body.split("\n");
-  const signature = /^— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})$/.exec(lines[0] ?? "");
-  if (header !== "c2sp.org/tlog-proof@v1" || gap < 0 || middle < 0 || !index.startsWith("index ")) {
-    throw new TypeError("not a tlog-proof");
-  }
-  if (!signature || more.length !== 1 || more[0] !== "") throw new TypeError("not a checkpoint of ours");
-  return {
-    index: number(index.slice("index ".length)),
-    hashes: hashes.map(bytes64),
-    body,
-    origin,
-    size: number(size),
-    root: bytes64(root),
-    /** One signature, the log's own, and nothing else: every byte of it is checked. */
-    alone: lines.length === 2 && lines[1] === "",
-    signer: signature[1],
-    signature: bytes64(signature[2]),
-  };
-}
-
-/**
- * @param {number} prefix
- * @param {...Uint8Array} parts
- */
-async function node(prefix, ...parts) {
-  return sha256(new Uint8Array([prefix, ...parts.flatMap((part) => [...part])]));
-}
-
-/**
- * RFC 9162, section 2.1.3.2, with divisions in place of shifts: sizes go beyond 32 bits.
- * @param {Fields} receipt
- */
-async function included(receipt) {
-  const { index, hashes, size, root } = parseProof(receipt["proof"]);
-  if (JSON.parse(receipt["leaf"]).index !== index || index >= size) return false;
-  let place = index;
-  let last = size - 1;
-  let hash = await node(0, utf8(receipt["leaf"]));
-  for (const one of hashes) {
-    if (last === 0 || one.length !== 32) return false;
-    if (place % 2 === 1 || place === last) {
-      hash = await node(1, one, hash);
-      while (place % 2 === 0 && place !== 0) {
-        place /= 2;
-        last = Math.floor(last / 2);
-      }
-    } else hash = await node(1, hash, one);
-    place = Math.floor(place / 2);
-    last = Math.floor(last / 2);
-  }
-  return last === 0 && hex(hash) === hex(root);
-}
-
-/**
- * A log's key, `name+id+key`; throws when it is none.
- * @param {string} text
- * @returns {Promise<LogKey>}
- */
-export async function parseKey(text) {
-  const [, name = "", id = "", encoded] = /^([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/.exec(text) ?? [];
-  const data = bytes64(encoded);
-  if (data.length !== 33 || data[0] !== 1) throw new TypeError("not an Ed25519 key");
-  const named = await sha256(new Uint8Array([...utf8(`${name}\n`), ...data]));
-  if (hex(named).slice(0, 8) !== id) throw new TypeError("the key and its id do not agree");
-  return { name, key: data.slice(1), text };
-}
-
-/**
- * @param {Fields} receipt
- * @param {string} given
- */
-async function signedByLog(receipt, given) {
-  const { origin, body, alone, signer, signature } = parseProof(receipt["proof"]);
-  const { name, key, text } = await parseKey(given || receipt["log_key"]);
-  const id = text.split("+")[1];
-  if (origin !== name || signer !== name || origin !== receipt["origin"]) return false;
-  if (hex(signature.slice(0, 4)) !== id) return false;
-  return alone && verifyEd25519(key, signature.slice(4), utf8(body));
-}
-
-/**
- * @param {Uint8Array<ArrayBuffer>} key
- * @param {Uint8Array<ArrayBuffer>} signature
- * @param {Uint8Array<ArrayBuffer>} data
- */
-async function verifyEd25519(key, signature, data) {
-  let imported;
-  try {
-    imported = await crypto.subtle.importKey("raw", key, { name: "Ed25519" }, false, ["verify"]);
-  } catch {
-    throw new NoEd25519();
-  }
-  return crypto.subtle.verify({ name: "Ed25519" }, imported, signature, data);
 }
 
 /**

@@ -250,6 +250,9 @@ def test_what_is_no_leaf_is_refused() -> None:
         b"",
         b"{}",
         b'{"index":0,"time":"no","kind":"x","session":null,"subject":null,"refs":{}}',
+        b'{"index":0,"time":"2025-01-01T00:00:00","kind":"x","session":null,"subject":null,"refs":{}}',
+        b'{"index":0,"time":' + b"[" * 100_000,
+        b'{"index":0,"refs":{"x":' + b"[" * 100_000,
     ):
         with pytest.raises(ValueError):  # noqa: PT011 - msgspec's and ours
             intervals.read(data)

@@ -69,3 +69,25 @@ CHANGES: dict[str, Any] = {
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
 def test_anything_else_said(change: Any) -> None:
     assert signatures.wrong(changed(change), KEY)
+
+
+@pytest.mark.parametrize("kind", ["given", "refused", "withdrawn"])
+@pytest.mark.parametrize(
+    ("time", "holds"),
+    [("09:36:00.125", True), ("09:24:00.125", True), ("09:36:00.126", False),
+     ("09:24:00.124", False), ("9:30:00.125", False)],
+)  # fmt: skip
+def test_what_was_signed_at_another_time(kind: str, time: str, holds: bool) -> None:
+    """Whoever has the log's key has old signatures, too."""
+    document = copy.deepcopy(parts(kind)["document"])
+    assert document["event_time"] == "2025-11-22T09:30:00.125Z"
+    document["event_time"] = f"2025-11-22T{time}Z"
+    key = document["signature"]["statement"]["key"]
+    assert (signatures.wrong(document, key) == "") == holds
+
+
+def test_a_statement_that_leaves_something_out() -> None:
+    document = copy.deepcopy(parts("refused")["document"])
+    key = document["signature"]["statement"]["key"]
+    del document["signature"]["statement"]["notice"]
+    assert signatures.wrong(document, key), "a browser would not read it as nothing"

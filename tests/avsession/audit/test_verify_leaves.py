@@ -72,5 +72,12 @@ def test_no_leaf_at_all(data: bytes) -> None:
     assert read(row(data)) == (None, ["its bytes are no leaf"])
 
 
+@pytest.mark.parametrize("depth", [300, 450, 600, 900, 100_000])
+def test_however_deep_it_is_it_is_named(depth: int) -> None:
+    data = canonical(BODY).replace(b'"a":true', b'"a":' + b"[" * depth + b"]" * depth)
+    _, found = read(row(data))
+    assert found == [] or len(found) == 1
+
+
 def test_a_field_more_is_no_leaf() -> None:
     assert read(row(canonical(BODY | {"more": 1})))[0] is None

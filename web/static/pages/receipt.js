@@ -3,8 +3,9 @@
 
 import { byId, el, show } from "../dom.js";
 import { onLanguage, sentence, t } from "../i18n.js";
-import { parseKey, verify } from "../verify.js";
 import { say, start } from "../shell.js";
+import { parseKey } from "../tlog.js";
+import { verify } from "../verify.js";
 
 /** @type {Awaited<ReturnType<typeof verify>> | null} */
 let found = null;
