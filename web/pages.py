@@ -56,6 +56,13 @@ INNER = (
 )
 """Further pages of a role: path, whose it is, page."""
 
+FRAME = "frame.html"
+"""What every page has around what is its own. A page's file is what goes into its head, from the
+title on, and its main."""
+_HEAD, _MAIN, _BEGINS = b"<!-- head -->\n", b"<!-- main -->\n", b"    <main>\n"
+_STAFFS = re.compile(rb" *<!-- staff -->\n(.*?) *<!-- /staff -->\n", re.DOTALL)
+"""What only a page of a member of staff has in its header."""
+
 ALONE = "receipt.html"
 """The page that checks receipts: what is chosen there goes nowhere."""
 TEXTS = b"<!-- texts -->"
@@ -108,15 +115,36 @@ def load(folder: Path) -> dict[str, File]:
     return files
 
 
+def load_pages(root: Path) -> dict[str, File]:
+    """Every page in ``root/pages``, by its file's name, in the frame that all share. Blocking.
+
+    Raises FileNotFoundError when one that is served is missing, or the frame.
+    """
+    found = load(root / "pages")
+    wanted = {FRAME, *PUBLIC.values(), *STAFF.values(), *(name for _, _, name in INNER)}
+    if missing := wanted - found.keys():
+        raise FileNotFoundError(f"pages are missing: {', '.join(sorted(missing))}")
+    frame = found.pop(FRAME).data
+    frames = {True: _STAFFS.sub(rb"\1", frame), False: _STAFFS.sub(b"", frame)}
+    public = PUBLIC.values()
+    return {name: _framed(page, frames[name not in public]) for name, page in found.items()}
+
+
+def _framed(page: File, frame: bytes) -> File:
+    head, begins, rest = page.data.partition(_BEGINS)
+    return _changed(page, frame.replace(_HEAD, head).replace(_MAIN, begins + rest))
+
+
+def _changed(file: File, data: bytes) -> File:
+    return dataclasses.replace(file, data=data, digest=hashlib.sha256(data).hexdigest())
+
+
 def add(app: web.Application, root: Path = HERE) -> None:
     """Serve ``root/pages`` and ``root/static``. Blocking; call it before the loop is busy.
 
     Raises FileNotFoundError when a page is missing.
     """
-    pages, static = load(root / "pages"), load(root / "static")
-    wanted = {*PUBLIC.values(), *STAFF.values(), *(name for _, _, name in INNER)}
-    if missing := wanted - pages.keys():
-        raise FileNotFoundError(f"pages are missing: {', '.join(sorted(missing))}")
+    pages, static = load_pages(root), load(root / "static")
     pages[ALONE] = _alone(pages[ALONE], static)
     prefix = app.get(BASE, "")
     pages = {name: _below(prefix, page) for name, page in pages.items()}
@@ -135,8 +163,7 @@ def _below(base: str, page: File) -> File:
     """The page with every address of ours below ``base``."""
     if not base:
         return page
-    data = _OURS.sub(rb'\1="%s/' % base.encode(), page.data)
-    return dataclasses.replace(page, data=data, digest=hashlib.sha256(data).hexdigest())
+    return _changed(page, _OURS.sub(rb'\1="%s/' % base.encode(), page.data))
 
 
 def _moved(path: str) -> Page:
@@ -158,9 +185,8 @@ def _alone(page: File, static: dict[str, File]) -> File:
         % (name.encode(), data.replace(b"<", b"\\u003c"))
         for name, data in blocks.items()
     )
-    data = page.data.replace(TEXTS, made)
-    headers = {"Content-Security-Policy": ALONE_POLICY}
-    return File(data, page.content_type, hashlib.sha256(data).hexdigest(), headers)
+    alone = dataclasses.replace(page, headers={"Content-Security-Policy": ALONE_POLICY})
+    return _changed(alone, page.data.replace(TEXTS, made))
 
 
 Page = Callable[[web.Request], Awaitable[web.Response]]

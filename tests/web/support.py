@@ -197,6 +197,7 @@ def write_pages(root: Path) -> Path:
     """Small pages in the place of the real ones: what is in those is tested with them."""
     (root / "pages").mkdir(parents=True)
     (root / "static" / "sub").mkdir(parents=True)
+    (root / "pages" / "frame.html").write_text("<!-- head -->\n<!-- main -->\n")
     for name in PAGES:
         (root / "pages" / f"{name}.html").write_text(f"<!doctype html><title>{name}</title>")
     (root / "static" / "app.js").write_text("export const x = 1;\n")

@@ -15,7 +15,7 @@ from tests.web.support import HOST, ORIGIN, Site, serve
 from tests.web.support import site as open_site
 from web import middleware
 from web.middleware import headers_for, status_of
-from web.pages import HERE, _below, load
+from web.pages import HERE, _below, load_pages
 from web.problems import problem
 from web.routing import STRANGERS_BURST
 
@@ -339,7 +339,7 @@ async def test_everything_is_below_the_prefix_and_the_prefix_may_be_taken_away(
 
 
 def test_no_page_has_an_address_outside_the_prefix() -> None:
-    pages = load(HERE / "pages")
+    pages = load_pages(HERE)
     assert len(pages) >= 10
     for page in pages.values():
         moved = _below("/calls", page)

@@ -1,13 +1,14 @@
 """Pages and static files: who gets which, and nothing else on the disk is reachable."""
 
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
 import yarl
 
-from tests.web.support import Site
-from web.pages import HERE, PUBLIC, STAFF, TYPES, VERSION, load
+from tests.web.support import Site, write_pages
+from web.pages import HERE, PUBLIC, STAFF, TYPES, VERSION, load, load_pages
 
 
 @pytest.mark.parametrize("name", ["signin", "join", "privacy", "cookies"])
@@ -117,4 +118,19 @@ async def test_a_script_is_a_script(site: Site) -> None:
 
 
 def test_the_real_pages_are_all_there() -> None:
-    assert {*PUBLIC.values(), *STAFF.values()} <= load(HERE / "pages").keys()
+    assert {*PUBLIC.values(), *STAFF.values()} <= load_pages(HERE).keys()
+
+
+def test_what_all_pages_share_is_written_once(tmp_path: Path) -> None:
+    for name, page in load_pages(HERE).items():
+        text = page.data.decode()
+        assert text.startswith("<!doctype html>\n"), name
+        assert "<!-- " not in text.replace("<!-- texts -->", ""), name
+        assert len(re.findall(r"<title |<main>|</main>|</html>", text)) == 4, name
+        assert ("sign-out" in text) == (name not in PUBLIC.values()), name
+        assert page.digest == hashlib.sha256(page.data).hexdigest(), name
+        assert "<header" not in (HERE / "pages" / name).read_text(), name
+    root = write_pages(tmp_path)
+    (root / "pages" / "frame.html").unlink()
+    with pytest.raises(FileNotFoundError, match=r"frame\.html"):
+        load_pages(root)

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from web.pages import load_pages
+
 WEB = Path(__file__).parents[2] / "web"
 STATIC = WEB / "static"
-PAGES = sorted((WEB / "pages").glob("*.html"))
+PAGES = {name: page.data.decode() for name, page in load_pages(WEB).items()}
+"""As they are served."""
 SCRIPTS = sorted(STATIC.rglob("*.js"))
 LANGUAGES = {
     path.stem: json.loads(path.read_text("utf-8")) for path in STATIC.glob("language/*.json")
@@ -44,10 +47,10 @@ class Page(HTMLParser):
         self.references += [v for n in ("src", "href") if (v := names.get(n))]
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
-def test_a_page_has_nothing_inline_and_what_it_names_exists(path: Path) -> None:
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_nothing_inline_and_what_it_names_exists(name: str) -> None:
     page = Page()
-    page.feed(path.read_text("utf-8"))
+    page.feed(PAGES[name])
     assert page.wrong == []
     assert all(reference.startswith("/") for reference in page.references)
     for reference in page.references:
@@ -61,12 +64,12 @@ STAFFS = re.compile(r'\s*<(?:span id="account"|button type="button" id="sign-out
 
 @pytest.mark.parametrize("part", ["header", "footer", "noscript"])
 def test_every_page_begins_and_ends_alike(part: str) -> None:
-    """They are copies, so that a page is whole as it is; here they are held together."""
+    """But for what staff has."""
     found: dict[str, list[str]] = {}
-    for path in PAGES:
-        shared = re.findall(rf"\n( *<{part}.*?</{part}>)", path.read_text("utf-8"), re.DOTALL)
-        assert len(shared) == 1, path.name
-        found.setdefault(STAFFS.sub("", shared[0]), []).append(path.name)
+    for name, text in PAGES.items():
+        shared = re.findall(rf"\n( *<{part}.*?</{part}>)", text, re.DOTALL)
+        assert len(shared) == 1, name
+        found.setdefault(STAFFS.sub("", shared[0]), []).append(name)
     assert len(found) == 1, found
 
 
@@ -114,13 +117,13 @@ def test_every_language_is_offered() -> None:
 def test_every_text_that_is_named_exists() -> None:
     known = LANGUAGES["en"].keys()
     missing = set()
-    for path in [*SCRIPTS, *PAGES]:
-        source = path.read_text("utf-8")
+    scripts = {str(path): path.read_text("utf-8") for path in SCRIPTS}
+    for name, source in {**scripts, **PAGES}.items():
         keys = {key for pair in TEXT.findall(source) for key in pair if key}
         keys |= (
             set(TOOL.findall(source)) | set(NOTE.findall(source)) | set(KEY_IN_PAGE.findall(source))
         )
         groups = GROUP.findall(source) + NOTE_GROUP.findall(source)
         keys |= {f"{group}.other" for group in groups}
-        missing |= {f"{path.name}: {key}" for key in keys - known if "{" not in key}
+        missing |= {f"{name}: {key}" for key in keys - known if "{" not in key}
     assert missing == set()
