@@ -22,7 +22,7 @@ from avsession.tasks import Tasks
 from tests.browser.product import until
 from tests.support import engines, postgres
 from tests.support.engines import engine, given_back, postgresql_only
-from tests.support.proxied import free_port
+from tests.support.ports import free_port
 
 __all__ = ["engine", "given_back"]
 

@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
+
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from playwright.async_api import StorageState
@@ -46,6 +47,7 @@ class Product:
         self._settings = {f"AVSESSION_{key.upper()}": value for key, value in settings.items()}
         self._process: asyncio.subprocess.Process | None = None
         self.port = 0
+        """0: one is chosen at the first start. It stays the same from start to start."""
         self.links: dict[str, str] = {}
         self.signed_in: dict[str, StorageState] = {}
         """Staff who have used their link: what their browser kept."""
@@ -59,6 +61,7 @@ class Product:
 
     async def launch(self) -> None:
         """Start, and do not wait."""
+        self.port = self.port or free_port()
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self.inside,
@@ -88,7 +91,6 @@ class Product:
                 assert line, f"serve ended at once:\n{self.log.read_text()}"
                 role, _, link = line.strip().partition(" ")
                 self.links[role] = link
-        self.port = self.port or urlsplit(self.links["ready"]).port or 0
 
     @property
     def url(self) -> str:

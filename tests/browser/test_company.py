@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import json
 import os
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,15 +17,11 @@ from playwright.async_api import Browser, expect
 
 from tests.browser.people import Person, window
 from tests.browser.product import Product
+from tests.support.ports import free_port
 
 HERE = Path(__file__).parent
 SECRET = "of these tests only"
 WAIT_S = 30
-
-
-def free_port() -> int:
-    with socket.create_server(("localhost", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager

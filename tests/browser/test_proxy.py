@@ -20,18 +20,13 @@ from playwright.async_api import Browser, expect
 from avsession import keys
 from tests.browser.people import ask, new_call, staff
 from tests.browser.product import Product, until
+from tests.support.ports import free_port
 
 pytestmark = [
     pytest.mark.timeout(180),
     pytest.mark.skipif(shutil.which("nginx") is None, reason="needs nginx"),
 ]
 DOCUMENT = Path(__file__).parents[2] / "web" / "PROXY.md"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def configuration(folder: Path, port: int, upstream: int) -> str:

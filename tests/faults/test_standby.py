@@ -24,6 +24,7 @@ from avsession.storage.sql import OUTRUN
 from tests.faults.outside import ask_of, key, outside
 from tests.faults.taken import Worker
 from tests.support import postgres, proxied
+from tests.support.ports import free_port
 from tests.support.served import Served
 
 pytestmark = pytest.mark.skipif(shutil.which("nginx") is None, reason="needs nginx")
@@ -36,11 +37,11 @@ async def pair(tmp_path: Path) -> AsyncIterator[tuple[Served, Served, int]]:
     """Two servers behind a proxy that share a database and a data folder; neither runs yet. The
     proxy's port."""
     cluster, database = postgres.cluster(), postgres.databases().take()
-    port = proxied.free_port()
+    port = free_port()
     settings = PROXIED | {"public_url": f"https://localhost:{port}", "standby": "true"}
     both = [Served(tmp_path / name, cluster, database, **settings) for name in ("one", "two")]
     for each in both:
-        each.data, each.port = tmp_path / "data", proxied.free_port()
+        each.data, each.port = tmp_path / "data", free_port()
     folder = keys.private_folder(keys.private_folder(tmp_path / "data") / "keys")
     keys.local_certificate(folder, datetime.datetime.now(datetime.UTC))
     try:

@@ -54,6 +54,7 @@ from avsession.recording import (
 )
 from avsession.tasks import Tasks
 from recorder.worker import Worker, WorkerConfig
+from tests.support.ports import free_port
 from tests.support.signer import Signer
 
 T = TypeVar("T")
@@ -116,11 +117,11 @@ class Signaling:
 
     async def start(self) -> None:
         """Listen; on the same port as before if it did before."""
+        self._port = self._port or free_port()
         self._server = await serve(
             self._serve, "127.0.0.1", self._port,
             subprotocols=[Subprotocol(RECORDER_SUBPROTOCOL)], process_request=self._check,
         )  # fmt: skip
-        self._port = next(iter(self._server.sockets)).getsockname()[1]
 
     async def stop(self) -> None:
         """Go away, connections too."""

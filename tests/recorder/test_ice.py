@@ -15,7 +15,8 @@ from recorder import ice
 from recorder.frames import Kind
 from tests.recorder.harness import Captured
 from tests.recorder.publishers import AiortcPublisher
-from tests.support.coturn import LOOPBACK, Relay, free_port, running, settings_for
+from tests.support.coturn import LOOPBACK, Relay, running, settings_for
+from tests.support.ports import free_port
 
 
 @pytest_asyncio.fixture

@@ -17,7 +17,7 @@ from recorder.track import SegmentWriter, Timeline
 from tests.recorder.harness import monotonic_ms
 from tests.recorder.packets import audio_packet
 from tests.recorder.publishers import AiortcPublisher
-from tests.support.coturn import free_port
+from tests.support.ports import free_port
 
 
 class Seat:

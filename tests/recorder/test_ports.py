@@ -2,27 +2,15 @@
 
 import asyncio
 import errno
-import socket
 from functools import partial
+from typing import Any
 
 import pytest
 
 from recorder.leg import Certificate, Leg
 from recorder.ports import PortLoop, advertised
 from recorder.receive import Receiver
-
-
-def free_range(count: int) -> tuple[int, int]:
-    """Ports that are free at 127.0.0.1 now."""
-    for low in range(20_000, 60_000, 97):
-        try:
-            for port in range(low, low + count):
-                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-                    probe.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return low, low + count - 1
-    raise AssertionError("no ports are free")
+from tests.support.ports import free_ports
 
 
 async def bound() -> tuple[asyncio.DatagramTransport, int]:
@@ -34,7 +22,7 @@ async def bound() -> tuple[asyncio.DatagramTransport, int]:
 
 
 def test_ports_come_from_the_range_in_turn_and_end() -> None:
-    low, high = free_range(4)
+    low, high = free_ports(4)
 
     async def use() -> None:
         made = [await bound() for _ in range(4)]
@@ -54,7 +42,7 @@ def test_ports_come_from_the_range_in_turn_and_end() -> None:
 
 
 def test_a_port_that_was_let_go_rests() -> None:
-    low, high = free_range(4)
+    low, high = free_ports(4)
 
     async def use() -> None:
         seen = []
@@ -70,14 +58,16 @@ def test_a_port_that_was_let_go_rests() -> None:
 
 
 def test_what_names_a_port_or_only_its_peer_is_not_touched() -> None:
-    low, high = free_range(4)
+    low, other = free_ports(5)
+    high = other - 1
 
     async def use() -> None:
         loop = asyncio.get_running_loop()
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            other = probe.getsockname()[1]
-        for where in ({"local_addr": ("127.0.0.1", other)}, {"remote_addr": ("127.0.0.1", 9)}):
+        wheres: tuple[dict[str, Any], ...] = (
+            {"local_addr": ("127.0.0.1", other)},
+            {"remote_addr": ("127.0.0.1", 9)},
+        )
+        for where in wheres:
             transport, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, **where)
             assert transport.get_extra_info("sockname")[1] not in range(low, high + 1)
             transport.close()
@@ -93,7 +83,7 @@ def test_what_names_a_port_or_only_its_peer_is_not_touched() -> None:
 
 def test_a_legs_offer_names_ports_of_the_range() -> None:
     """aioice asks the loop for its sockets in the way that `PortLoop` answers."""
-    low, high = free_range(8)
+    low, high = free_ports(8)
 
     async def offer() -> str:
         leg = Leg(

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import compose
-from tests.support.coturn import free_port
+from tests.support.ports import free_port
 from tests.support.postgres import programs
 
 AS_USER = Path(__file__).with_name("as_user.py")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import shutil
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -21,24 +20,12 @@ from avsession.turn.client import probe
 from avsession.turn.coturn import Place, render
 from avsession.turn.credentials import Secret, make, read_secret
 from avsession.turn.settings import Turn
+from tests.support.ports import free_port
 
 LOOPBACK = "127.0.0.1"
 ON_LOOPBACK = ("allow-loopback-peers",)
 """What a test on loopback adds to the file that the product makes."""
 START_S = 20.0
-
-
-def free_port() -> int:
-    """A port that is free for UDP and TCP right now."""
-    while True:
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind((LOOPBACK, 0))
-            try:
-                udp.bind((LOOPBACK, tcp.getsockname()[1]))
-            except OSError:
-                continue
-            port: int = tcp.getsockname()[1]
-            return port
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -31,6 +30,7 @@ from avsession import keys
 from avsession.storage.sql import SqlStore
 from avsession.storage.tables import metadata
 from tests.support import memory
+from tests.support.ports import free_port
 
 T = TypeVar("T")
 
@@ -109,8 +109,7 @@ class Cluster:
         self.owner = _owner()
         if self.owner:
             os.chown(self.folder, self.owner["user"], self.owner["group"])
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         certificate, key, self.authority = keys.local_certificate(
             keys.private_folder(self.folder / "tls"), datetime.datetime.now(datetime.UTC)

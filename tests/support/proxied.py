@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import secrets
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,19 +12,6 @@ from pathlib import Path
 from tests.browser.product import until
 
 DOCUMENT = Path(__file__).parents[2] / "web" / "PROXY.md"
-
-
-def free_port() -> int:
-    """A port that nobody uses, and none that the kernel gives to somebody who asks for any."""
-    while True:
-        port = 20_000 + secrets.randbelow(12_000)
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            try:
-                tcp.bind(("0.0.0.0", port))
-                udp.bind(("0.0.0.0", port))
-            except OSError:
-                continue
-            return port
 
 
 def blocks() -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 from aiohttp.resolver import ThreadedResolver
 
 from avsession.ports import NotReached
+from tests.support.ports import free_port
 from tests.support.receiver import Receiver, receiving
 from web.sender import Answer, HttpSender, is_public
 
@@ -156,8 +157,8 @@ async def test_what_is_no_http_and_what_is_not_there() -> None:
         await reader.read(-1)
         writer.close()
 
-    server = await asyncio.start_server(talk, "127.0.0.1")
-    port = server.sockets[0].getsockname()[1]
+    port = free_port()
+    server = await asyncio.start_server(talk, "127.0.0.1", port)
     assert await refused(f"http://127.0.0.1:{port}/", internal=1) == "answer"
     assert await refused(f"https://127.0.0.1:{port}/", internal=1) == "tls"
     server.close()

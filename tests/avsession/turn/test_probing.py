@@ -24,7 +24,8 @@ from avsession.turn.probing import (
     probe_all,
 )
 from avsession.turn.settings import Turn
-from tests.support.coturn import LOOPBACK, ON_LOOPBACK, Relay, free_port, running, settings_for
+from tests.support.coturn import LOOPBACK, ON_LOOPBACK, Relay, running, settings_for
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
