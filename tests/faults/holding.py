@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, Protocol
 
 from avsession.recording import State
 from avsession.records import Recording, TrackRecord
@@ -23,41 +23,49 @@ class RecorderHost:
         return (self.clock.ms + self.set_by_ms) / 1000
 
 
-class Holding:
-    """The part of a story that is the admin's."""
+class Told(Protocol):
+    """What the admin needs of the story: where it happens, when, and how."""
 
     world: World
-    held: dict[str, tuple[str, set[str]]]
 
     @property
     def now(self) -> int:
-        """The time of the story, in ms."""
-        raise NotImplementedError
+        """Its time, in ms."""
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Do it, in the story's loop."""
-        raise NotImplementedError
+        """Do it, in its loop."""
+
+
+class Admin:
+    """Who keeps recordings from being destroyed, and sees that they were."""
+
+    def __init__(self, story: Told) -> None:
+        self._story = story
+        self.held: dict[str, tuple[str, set[str]]] = {}
+        """Recording -> its hold, and the tracks that were there when it was placed."""
 
     def hold(self) -> None:
         """The admin keeps the newest recording from being destroyed."""
-        rows = self.run(self.world.find(Recording, order="-created_ms", limit=1))
+        story, world = self._story, self._story.world
+        rows = story.run(world.find(Recording, order="-created_ms", limit=1))
         if not rows or rows[0].state is State.ERASED or rows[0].id in self.held:
             return
-        placed = self.run(
+        placed = story.run(
             holds.place(
-                self.world.app, self.world.admin, scope="recording", target=rows[0].id,
+                world.app, world.admin, scope="recording", target=rows[0].id,
                 category="claim", reason="a claim", asked_by="legal",
-                review_ms=self.now + 86_400_000,
+                review_ms=story.now + 86_400_000,
             )
         )  # fmt: skip
-        tracks = self.run(self.world.find(TrackRecord, recording=rows[0].id))
+        tracks = story.run(world.find(TrackRecord, recording=rows[0].id))
         there = {track.id for track in tracks if track.erased_ms is None}
         self.held[rows[0].id] = placed["hold"], there
 
     def release(self) -> None:
         """What a hold kept is there until now, whoever wanted it destroyed meanwhile."""
-        keys = " ".join(self.world.files("keys"))
+        story, world = self._story, self._story.world
+        keys = " ".join(world.files("keys"))
         for hold, tracks in self.held.values():
             assert all(track in keys for track in tracks)
-            self.run(holds.release(self.world.app, self.world.admin, hold, "settled"))
+            story.run(holds.release(world.app, world.admin, hold, "settled"))
         self.held.clear()

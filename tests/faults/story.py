@@ -23,7 +23,7 @@ from avsession.usecases import consent, presence
 from tests.avsession.usecases.parts import Person
 from tests.avsession.usecases.world import World, opened
 from tests.faults import proofs
-from tests.faults.holding import Holding, RecorderHost
+from tests.faults.holding import Admin, RecorderHost
 from tests.faults.pair import DummyLeg, Line, Pair, Wall
 from tests.faults.truth import FATE_MS, Truth
 from tests.support import memory
@@ -33,7 +33,7 @@ NOBODYS = "req_" + "a" * 26
 OVER = (State.SEALED, State.INTERRUPTED, State.ERASED)
 
 
-class Story(Holding):
+class Story:
     """Begins with a call of two; `end` checks everything and takes it down."""
 
     def __init__(self, skew_ms: int = 0) -> None:
@@ -62,8 +62,7 @@ class Story(Holding):
         self.words: dict[str, WithdrawConsent] = {}
         """What the page says then, and says again to the letter."""
         self.heads: list[str] = []
-        self.held: dict[str, tuple[str, set[str]]] = {}
-        """Recording -> its hold, and the tracks that were there when it was placed."""
+        self.admin = Admin(self)
         self.frames = 0
         self.run(self.pair.start())
         self.run(self.pair.flow())
@@ -270,7 +269,7 @@ class Story(Holding):
 
     def choose(self, who: str, fate: str, *, first: bool = False) -> None:
         request = self.request(first=first)
-        if not self.held:
+        if not self.admin.held:
             self.check_media()  # while it is there
         right = self.truth.choose(who, request, fate)
         self.says(self.world.choose(self.person(who), request, fate), right=right)
@@ -362,7 +361,7 @@ class Story(Holding):
     def finish(self) -> None:
         """Everything that was begun ends; then all of it is looked at."""
         self.check_media()
-        self.release()
+        self.admin.release()
         for who in WHO:
             self.connect(who)
         self.recorder()

@@ -152,10 +152,10 @@ class Told(RuleBasedStateMachine):
     @rule(place=st.booleans())
     def legal(self, *, place: bool) -> None:
         if place:
-            self.story.hold()
+            self.story.admin.hold()
         else:
             self.story.check_media()
-            self.story.release()
+            self.story.admin.release()
 
     @rule(most=st.integers(1, 6))
     def trickle(self, most: int) -> None:
@@ -214,12 +214,12 @@ def test_what_may_be_stored_is_stored(story: Story) -> None:
 
 
 def test_a_hold_keeps_what_was_to_be_destroyed_until_it_is_released(story: Story) -> None:
-    story.hold()
+    story.admin.hold()
     story.withdraw("customer")
     story.choose("customer", "destroy")
     story.later(0.5)
     assert story.check_media() > 0
-    story.release()
+    story.admin.release()
     story.later(0.5)
     assert story.check_media() == 0
 
