@@ -156,7 +156,7 @@ async def test_it_is_kept_before_anything_that_may_take_long(
 
     async def keep(*_: Any, **__: Any) -> None:
         began.set()
-        await asyncio.sleep(600)
+        await asyncio.Event().wait()  # until the server ends
 
     async def prepared(store: SqlStore, **how: Any) -> None:
         await asyncio.wait_for(began.wait(), 10)

@@ -90,8 +90,8 @@ class Janus:
             try:
                 self._socket.connect(str(self._folder / "control"))
                 break
-            except OSError:
-                if time.monotonic() > deadline:
+            except OSError:  # it says nowhere that it listens by now: it is asked
+                if self._process.returncode is not None or time.monotonic() > deadline:
                     raise
                 await asyncio.sleep(0.1)
         self._session = (await self._ask({"janus": "create"}))["data"]["id"]

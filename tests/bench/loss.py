@@ -107,7 +107,7 @@ async def measure_chromium(weather: Weather, seconds: float) -> Row:
             path.weather = weather
             await asyncio.sleep(seconds)
             path.weather = CALM
-            await asyncio.sleep(1.0)  # for what is still missing
+            await asyncio.sleep(1.0)  # for what is still missing: that nothing is, nobody says
             after = await page.evaluate(SENT)
             stored = [captured.count(kind) - count for kind, count in zip(Kind, had, strict=True)]
         finally:

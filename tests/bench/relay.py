@@ -28,6 +28,7 @@ DATAGRAM = media.PACKET_BYTES
 BITS_PER_SECOND = 1_500_000
 STEP_S = 0.005
 WARM_S = 1.0
+GRACE_S = 0.1
 SOCKET_BYTES = 4 << 20
 
 
@@ -125,15 +126,24 @@ async def measure(ways: int, seconds: float) -> Relayed:
                 before = sum(way.peer.came + way.back for way in made)
                 stretch = Stretch(coturn=pid)
                 sent = await _pump(made, seconds)
-                await asyncio.sleep(0.1)
+                came = await _arrived(made, before, sent)
                 stretch.end()
-                came = sum(way.peer.came + way.back for way in made) - before
                 held = pss_bytes(pid)
             finally:
                 for way in made:
                     await way.close()
     megabits = came * DATAGRAM * 8 / 1e6 / stretch.lasted_s
     return Relayed(ways, megabits, stretch.share("coturn"), came / sent, held)
+
+
+async def _arrived(ways: list[Way], before: int, sent: int) -> int:
+    """How many came of those that were sent, which may still be on their way."""
+    until = time.monotonic() + GRACE_S
+    while True:
+        came = sum(way.peer.came + way.back for way in ways) - before
+        if came >= sent or time.monotonic() > until:
+            return came
+        await asyncio.sleep(STEP_S)
 
 
 async def _pump(ways: list[Way], seconds: float) -> int:

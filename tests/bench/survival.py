@@ -187,7 +187,7 @@ async def measure() -> None:
             for name, times in found.items():
                 times.append(await back_after(here, CUTS[name]))
                 print(f"{name}: {times[-1][0]:.0f} ms, {times[-1][1]:.0f} ms", flush=True)
-                # the next cut finds a call that has settled, as most do
+                # part of what is measured: the next cut finds a call that has settled, as most do
                 await asyncio.sleep(2)
     print(f"from `Join call` to the first picture: {began:.0f} ms")
     print("back after (the slower of the runs): pictures both ways; both recorded again")
