@@ -229,8 +229,15 @@ async def settle(app: Services, row: Export, state: str, **fields: Any) -> bool:
 
 
 async def _answer(app: Services, tx: Writer, row: Export, state: str, **fields: Any) -> None:
+    try:
+        session, party = await load(tx, row.party)
+    except NotFound:
+        # written, or its person removed, behind the server: there is nobody to tell, and a row
+        # that points nowhere cannot be changed
+        log.error("an export is of nobody: it is removed")
+        await tx.remove(Export, id=row.id)
+        return
     await tx.put(replace(row, state=state, **fields))
-    session, party = await load(tx, row.party)
     refs = {"right": "export", "export": row.id, "state": state}
     refs |= {name: fields[name] for name in ("digest",) if name in fields}
     await leaf(

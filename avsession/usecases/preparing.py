@@ -63,6 +63,8 @@ async def keep_preparing(app: Services) -> None:
             log.warning("preparing waits: %s", error.code)
             await asyncio.sleep(RETRY_S)
             continue
+        except Exception:
+            log.exception("preparing failed")  # what waits is looked for again, though later
         with suppress(TimeoutError):
             async with asyncio.timeout(EVERY_S):
                 await app.building.wanted.wait()

@@ -11,6 +11,7 @@ from avsession.tasks import Tasks
 from avsession.usecases import exports, mydata, preparing
 from tests.avsession.usecases.test_disclosures import disclose
 from tests.avsession.usecases.world import World
+from tests.support.tamper import database
 
 
 async def state(world: World) -> list[str]:
@@ -70,6 +71,27 @@ async def test_one_that_cannot_be_made_says_so(
     assert world.files("exports") == []
 
 
+async def test_what_fails_outside_any_export_does_not_end_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tasks, turns = Tasks(), asyncio.Queue[None]()
+
+    async def fails(_: object) -> bool:
+        turns.put_nowait(None)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(preparing, "prepare_next", fails)
+    tasks.spawn(preparing.keep_preparing(world.app), name="exports")
+    async with asyncio.timeout(20):
+        await turns.get()
+        # the loop waits to be told by now, or is about to: either way it looks again
+        while turns.empty():
+            world.app.building.want()
+            await asyncio.sleep(0)
+    assert "preparing failed" in caplog.text
+    await tasks.close()
+
+
 async def test_what_was_removed_meanwhile_is_not_kept(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,6 +135,35 @@ async def test_one_that_cannot_be_made_now_keeps_nobody_waiting(
     monkeypatch.setattr(world.app.parcels, "put", put)
     assert await preparing.prepare_next(world.app)
     assert await state(world) == ["ready"]
+
+
+async def _nobodys(world: World, like: Export, *names: str) -> None:
+    """Waiting exports whose party is not there: its row was written behind the server."""
+    async with world.store.write() as tx:
+        for name in names:
+            await tx.add(replace(like, id=name, requested_ms=0))
+    with database(world.folder) as db:
+        for name in names:
+            db.execute("UPDATE export SET party = ? WHERE id = ?", ("pty_" + "a" * 26, name))
+
+
+async def test_one_that_is_nobodys_keeps_nobody_waiting(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor does it keep others from expiring."""
+    await exports.start(world.app, world.customer.data_secret, "en")
+    (row,) = await world.find(Export)
+    nobodys = ("exp_" + "a" * 26, "exp_" + "b" * 26)
+    await _nobodys(world, row, *nobodys)
+    for _ in (*nobodys, row.id):
+        assert await preparing.prepare_next(world.app)
+    assert not await preparing.prepare_next(world.app)
+    assert await state(world) == ["ready"]
+    assert caplog.text.count("an export is of nobody") == len(nobodys)
+    await _nobodys(world, row, "exp_" + "c" * 26)
+    world.clock.forward(8 * 86_400)
+    await exports.expire(world.app)
+    assert [(one.id, one.state) for one in await world.find(Export)] == [(row.id, "expired")]
 
 
 async def test_one_from_before_there_were_keys_to_seal_to_says_that_it_failed(
