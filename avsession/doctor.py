@@ -32,7 +32,7 @@ from avsession.custody import recipient_of
 from avsession.errors import AvsessionError, CustodyUnavailable, SettingsInvalid
 from avsession.serve import Files, database_url
 from avsession.storage import snapshot
-from avsession.storage.engine import sqlite_file
+from avsession.storage.engine import NoTables, sqlite_file
 from avsession.storage.sql import SqlStore
 from avsession.turn.probing import probe_all
 from avsession.usecases import backups
@@ -109,11 +109,8 @@ async def examine(settings: Settings) -> list[Finding]:
 async def _settings(settings: Settings, files: Files) -> Finding:
     """They were read, or nothing of this would run: what is left is what a trial has."""
     if settings.is_loopback:
-        return _warn(
-            "settings",
-            f"{settings.address} is this machine's own: a trial",
-            "For others set public_url and what it then asks for.",
-        )
+        do = "For others set public_url and what it then asks for."
+        return _warn("settings", f"{settings.address} is this machine's own: a trial", do)
     return _fine("settings", f"valid, for {settings.address}")
 
 
@@ -229,6 +226,11 @@ async def _database(settings: Settings, files: Files) -> Finding:
     try:
         await store.open(migrate=False)
         standbys = await store.standbys()
+    except NoTables:
+        if not (files.root / "keys" / "log.key").exists():
+            return _warn("database", "it has no tables yet", "The first start makes them.")
+        do = "Name the right database, or restore a backup (avsession backup restore)."
+        return _bad("database", "it is empty, though the data folder was used with another", do)
     except AvsessionError as error:
         return _bad("database", str(error), "Start the server once: it brings tables up to date.")
     finally:
@@ -301,11 +303,8 @@ async def _turn(settings: Settings, files: Files) -> Finding:
     """A real allocation at every TURN address, what it relays to, given back at once."""
     tried = await probe_all(settings.turn, timeout_s=REACH_S)
     if not tried:
-        return _warn(
-            "turn",
-            "no TURN server is set",
-            "Callers behind strict firewalls need one: see turn.urls.",
-        )
+        do = "Callers behind strict firewalls need one: see turn.urls."
+        return _warn("turn", "no TURN server is set", do)
     if wrong := [one for one in tried if one.sentence]:
         found = "; ".join(f"{one.url}: {one.sentence}" for one in wrong)
         return _bad("turn", found, " ".join(dict.fromkeys(one.do for one in wrong)))

@@ -167,6 +167,14 @@ def _config() -> alembic.config.Config:
     return config
 
 
+class NoTables(Unavailable):
+    """Nothing of ours was ever stored in this database."""
+
+    sentence = (
+        "The database has no tables yet; start the server once, or run `avsession db upgrade`."
+    )
+
+
 def revisions(connection: Connection) -> tuple[str | None, str | None]:
     """The revision of the tables that are there (None: there are none), and this version's."""
     there = MigrationContext.configure(connection).get_current_revision()
@@ -174,8 +182,11 @@ def revisions(connection: Connection) -> tuple[str | None, str | None]:
 
 
 def current(connection: Connection) -> None:
-    """Raise Unavailable unless the database has exactly the tables of this version."""
+    """Raise Unavailable unless the database has exactly the tables of this version: NoTables when
+    it has none of this program's."""
     there, head = revisions(connection)
+    if there is None:
+        raise NoTables
     if there != head:
         raise Unavailable(
             "The database is of another version; start this one's server once, or run "

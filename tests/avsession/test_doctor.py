@@ -102,6 +102,10 @@ def _dangling(data: Data) -> None:
         database.execute("DELETE FROM session")
 
 
+def _empty(data: Data) -> None:
+    (data.folder / "avsession.sqlite3").write_bytes(b"")
+
+
 def _older(data: Data) -> None:
     with sqlite3.connect(data.folder / "avsession.sqlite3") as database:
         database.execute("UPDATE alembic_version SET version_num = '0001'")
@@ -116,6 +120,7 @@ def _older(data: Data) -> None:
         ("keys", _legible),
         ("database", _broken),
         ("database", _dangling),
+        ("database", _empty),
         ("database", _older),
     ],
 )
@@ -128,6 +133,17 @@ def test_what_is_wrong_is_bad_and_has_a_cure(
     found = next(one for one in said["checks"] if one["check"] == check)
     assert found["result"] == "bad"
     assert found["do"]
+
+
+def test_an_empty_database_is_not_of_another_version(data: Data, tmp_path: Path) -> None:
+    _empty(data)
+    found = of(data, "database")
+    assert (found.result, "version" in found.found) == ("bad", False)
+    new = tmp_path / "new"
+    new.mkdir(mode=0o700)
+    (new / "avsession.sqlite3").touch(mode=0o600)
+    found = of(data, "database", Settings(data=str(new)))
+    assert (found.result, found.found) == ("warn", "it has no tables yet")
 
 
 def test_a_disk_that_is_full_or_slow(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
