@@ -8,6 +8,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+LINK = "link"
+"""In a worker's spool: the file that it holds locked (shared) while it has a link to the server."""
+
 
 class Custody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Who holds the keys. Without a socket custody is in the server, with the server's rights."""

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from avsession import keys
 from avsession.canonical import b64
 from avsession.config import Settings
+from avsession.config_processes import LINK
 from avsession.errors import SettingsInvalid, Unavailable
 from avsession.session import Entropy
 
@@ -133,13 +134,32 @@ def _taken(place: int) -> bool:
 
 
 def check(settings: Settings) -> str:
-    """The first worker that runs on this spool. Raises Unavailable when there is none."""
-    for path in sorted(spool_of(settings, Path(settings.data)).glob("worker-*.id")):
-        place = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-        try:
-            fcntl.flock(place, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return path.read_text("ascii").strip()
-        finally:
-            os.close(place)
+    """The first worker that runs on this spool and has a link to the server. Raises Unavailable
+    when there is none, which says whether one runs."""
+    spool = spool_of(settings, Path(settings.data))
+    running = 0
+    for path in sorted(spool.glob("worker-*.id")):
+        if not _held(path, fcntl.LOCK_SH):
+            continue
+        running += 1
+        worker = path.read_text("ascii").strip()
+        if _held(spool / worker / LINK, fcntl.LOCK_EX):
+            return worker
+    if running:
+        raise Unavailable("A recorder worker runs on this spool, and has no link to the server.")
     raise Unavailable("No recorder worker runs on this spool.")
+
+
+def _held(path: Path, how: int) -> bool:
+    """Whether another process has a lock there that does not go with this one."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False

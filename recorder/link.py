@@ -28,6 +28,9 @@ from avsession.tasks import Tasks
 log = logging.getLogger("recorder.link")
 
 OPEN_S, CLOSE_S, WRITE_S = 5.0, 2.0, 5.0
+PING_S, PONG_S = 5.0, 5.0
+"""A server that is silent, and has not hung up, is left after 10 s; every gate is closed by then,
+and another server may be there."""
 MAX_OUTBOX = 1_024
 """Messages not yet written; beyond it the connection is given up, the spool has what matters."""
 MAX_INBOX = 64
@@ -117,6 +120,8 @@ class Link:
                     proxy=None,
                     open_timeout=OPEN_S,
                     close_timeout=CLOSE_S,
+                    ping_interval=PING_S,
+                    ping_timeout=PONG_S,
                     max_size=MAX_RECORDER_MESSAGE,
                     max_queue=MAX_INBOX,
                 ) as connection:

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, TypeVar
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from avsession.canonical import b64, sha256_hex
+from avsession.config_processes import LINK
 from avsession.errors import Conflict, ManifestBroken, Unavailable
 from avsession.recording import (
     GENESIS,
@@ -73,6 +74,7 @@ class Spool:
         except OSError as error:
             os.close(self._lock)
             raise Unavailable("Another recorder uses this spool.") from error
+        self._link = os.open(root / LINK, flags, 0o600)
         self.key = self._load_key()
         self.public_key = b64(self.key.public_key().public_bytes_raw())
 
@@ -107,8 +109,17 @@ class Spool:
             shutil.rmtree(folder)
             self.disk.sync_folder(self.root)
 
+    def show_link(self, *, there: bool) -> None:
+        """Let ``avsession recorder check`` see whether there is a link to the server.
+
+        It may look this very moment, and then it is for the next call to show it.
+        """
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(self._link, fcntl.LOCK_SH | fcntl.LOCK_NB if there else fcntl.LOCK_UN)
+
     def close(self) -> None:
         """Let another process have the folder."""
+        os.close(self._link)
         os.close(self._lock)
 
 

@@ -183,6 +183,7 @@ class Worker:
 
     async def _heartbeat(self) -> None:
         while True:
+            self._spool.show_link(there=self._welcomed)
             if self._welcomed:
                 self._link.send(Heartbeat(sent=self._now_ms(), figures=self._figures()))
             await asyncio.sleep(HEARTBEAT_S)
@@ -252,8 +253,7 @@ class Worker:
         self._welcomed = True
         self._link.send(Heartbeat(sent=self._now_ms()))
         for recording, known in message.known.items():
-            capture = self._captures.get(recording)
-            if capture is None:
+            if (capture := self._captures.get(recording)) is None:
                 continue
             if known < 0:
                 await self._forget(capture)

@@ -78,8 +78,18 @@ HOLD = """
 import os, sys
 from pathlib import Path
 from avsession.recorders import take_place
-print(take_place(Path(sys.argv[1])), flush=True)
-os.execv(sys.executable, [sys.executable, "-c", "import sys; sys.stdin.read()"])
+worker = take_place(Path(sys.argv[1]))
+print(worker, flush=True)
+os.execv(sys.executable, [sys.executable, "-c", sys.argv[2], sys.argv[1], worker])
+"""
+LINKS = """
+import sys
+from pathlib import Path
+from recorder.spool import Spool
+spool = Spool(Path(sys.argv[1]) / sys.argv[2])
+for line in sys.stdin:
+    spool.show_link(there=line == "there\\n")
+    print(line, end="", flush=True)
 """
 
 
@@ -91,25 +101,42 @@ async def test_each_worker_has_a_place_and_finds_it_again(tmp_path: Path) -> Non
 
     async def hold() -> tuple[asyncio.subprocess.Process, str]:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", HOLD, str(spool)),
+            *(sys.executable, "-c", HOLD, str(spool), LINKS),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
         assert process.stdout is not None
         return process, (await process.stdout.readline()).decode().strip()
 
+    async def link(process: asyncio.subprocess.Process, how: bytes) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(how)
+        assert await process.stdout.readline() == how
+
     first, one = await hold()
     second, two = await hold()
     assert one.startswith("wrk_")
     assert one != two
+    with pytest.raises(Unavailable, match="no link"):
+        recorders.check(ours)
+    await link(second, b"there\n")
+    assert recorders.check(ours) == two
+    await link(first, b"there\n")
     assert recorders.check(ours) == one
+    await link(first, b"gone\n")
+    assert recorders.check(ours) == two
+    await link(first, b"there\n")
     first.kill()
     await first.communicate()
     assert recorders.check(ours) == two
     third, again = await hold()
     assert again == one
+    await link(second, b"gone\n")
+    with pytest.raises(Unavailable, match="no link"):
+        recorders.check(ours)
     for process in (second, third):
         process.kill()
         await process.communicate()
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match="No recorder"):
         recorders.check(ours)

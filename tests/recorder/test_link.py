@@ -179,6 +179,24 @@ async def test_a_server_that_does_not_read_loses_the_link(
     await ends.until(lambda: ends.lost == 1)
 
 
+async def test_a_server_that_says_nothing_is_left(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has not hung up: whoever pulls a cable does not say so."""
+    assert link_module.PING_S + link_module.PONG_S <= 10
+    monkeypatch.setattr(link_module, "PING_S", 0.1)
+    monkeypatch.setattr(link_module, "PONG_S", 0.1)
+    link = await ends.start()
+    await ends.until(lambda: ends.received)
+    silent = list(ends.server.connections)
+    for connection in silent:
+        connection.transport.pause_reading()
+    await ends.until(lambda: ends.lost)
+    await ends.until(lambda: link.connected)
+    for connection in silent:
+        connection.transport.abort()
+
+
 async def test_stopped_in_the_moment_in_which_it_breaks_it_ends(ends: Ends) -> None:
     link = await ends.start()
     await ends.until(lambda: ends.received)

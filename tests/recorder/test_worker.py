@@ -1,4 +1,5 @@
 import asyncio
+import fcntl
 import logging
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from avsession import logs
+from avsession.config_processes import LINK
 from avsession.errors import SettingsInvalid, Unavailable
 from avsession.grant import SignedConsent
 from avsession.messages import (
@@ -37,7 +39,7 @@ from tests.recorder.signaling_stub import (
     refused,
     stored,
 )
-from tests.support.coturn import free_port
+from tests.support.ports import free_port
 from tests.support.signer import Signer
 
 
@@ -299,6 +301,23 @@ async def test_erase_leaves_nothing(
     await signaling.until(lambda: not (signaling.spool / RECORDING).exists())
     assert not signaling.manifest.complete
     assert [path.name for path in signaling.spool.iterdir() if path.is_dir()] == []
+
+
+async def test_whether_it_has_a_link_can_be_seen(signaling: Signaling, running: Running) -> None:
+    def linked() -> bool:
+        with (signaling.spool / LINK).open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+    await signaling.until(linked)  # looks with each heartbeat
+    signaling.refuse_credential = True
+    await signaling.drop()
+    async with asyncio.timeout(10):
+        while linked():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 async def test_two_workers_never_share_a_spool(signaling: Signaling, running: Running) -> None:
