@@ -7,17 +7,24 @@ TypeError: a mistake of ours.
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
+    Delete,
+    Insert,
+    Integer,
     Row,
     Select,
     Table,
+    Update,
     and_,
+    bindparam,
     delete,
     func,
     insert,
@@ -39,6 +46,9 @@ R = TypeVar("R")
 GONE = "The database is not available right now."
 MOST_KEYS = 400
 """Keys asked for in one statement; SQLite takes a thousand parameters in any build of it."""
+STATEMENTS = 1000
+"""Statements of each kind that are kept made: to make one anew costs as much as to carry it out.
+There are as many as the product has questions, a few hundred."""
 
 
 @contextmanager
@@ -70,12 +80,74 @@ def _plain(value: object) -> object:
     return value.value if isinstance(value, enum.Enum) else value
 
 
-def _where(kind: type, where: dict[str, Any]) -> ColumnElement[bool]:
-    columns = _table(kind).c
-    if unknown := where.keys() - columns.keys():
+Names = tuple[tuple[str, bool], ...]
+"""Fields that a statement asks about, and of each whether it is to be null."""
+
+
+def _names(kind: type, where: dict[str, Any]) -> Names:
+    if unknown := where.keys() - _table(kind).c.keys():
         raise TypeError(f"{kind.__name__} has no {', '.join(sorted(unknown))}")
-    # `== None` becomes IS NULL
-    return and_(True, *(columns[name] == _plain(value) for name, value in where.items()))
+    return tuple((name, value is None) for name, value in where.items())
+
+
+def _given(where: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of a statement with these fields."""
+    return {f"is__{name}": _plain(value) for name, value in where.items() if value is not None}
+
+
+def _where(table: Table, names: Names) -> ColumnElement[bool]:
+    asked: list[ColumnElement[bool]] = []
+    for name, null in names:
+        column = table.c[name]
+        asked.append(column.is_(None) if null else column == _later(f"is__{name}", column))
+    return and_(True, *asked)
+
+
+def _later(name: str, column: ColumnElement[Any]) -> BindParameter[Any]:
+    """A value that comes with the execution. ``name`` must be no column's."""
+    return bindparam(name, type_=column.type)
+
+
+@functools.lru_cache(STATEMENTS)
+def _find(table: Table, names: Names, order: str, *, below: bool, above: bool) -> Select[Any]:
+    query = (
+        select(table).where(_where(table, names)).limit(bindparam("most__rows", type_=Integer()))
+    )
+    if order:
+        column = table.c[order.removeprefix("-")]
+        query = query.order_by(column.desc() if order.startswith("-") else column.asc())
+        if below:
+            query = query.where(column < _later("all__below", column))
+        if above:
+            query = query.where(column > _later("all__above", column))
+    return query.order_by(*table.primary_key)
+
+
+@functools.lru_cache(STATEMENTS)
+def _get_all(table: Table) -> Select[Any]:
+    keys = bindparam("all__keys", expanding=True)
+    return select(table).where(tuple_(*table.primary_key).in_(keys))
+
+
+@functools.lru_cache(STATEMENTS)
+def _count(table: Table, names: Names) -> Select[Any]:
+    return select(func.count()).select_from(table).where(_where(table, names))
+
+
+@functools.lru_cache(STATEMENTS)
+def _add(table: Table) -> Insert:
+    return insert(table)
+
+
+@functools.lru_cache(STATEMENTS)
+def _put(table: Table, names: Names) -> Update:
+    values = {column: _later(f"to__{column.key}", column) for column in table.c}
+    return update(table).where(_where(table, names)).values(values)
+
+
+@functools.lru_cache(STATEMENTS)
+def _remove(table: Table, names: Names) -> Delete:
+    return delete(table).where(_where(table, names))
 
 
 def _key(kind: type, key: tuple[Any, ...]) -> dict[str, Any]:
@@ -113,13 +185,11 @@ class SqlReader:
 
     async def get_all(self, kind: type[R], /, keys: Sequence[tuple[Any, ...]]) -> list[R | None]:
         """As ``ports.Reader.get_all``."""
-        table = _table(kind)
-        names = [column.key for column in table.primary_key]
+        names = [column.key for column in _table(kind).primary_key]
         found: dict[tuple[Any, ...], R] = {}
         for start in range(0, len(keys), MOST_KEYS):
-            some = keys[start : start + MOST_KEYS]
-            query = select(table).where(tuple_(*table.primary_key).in_(some))
-            for record in (await self._records(kind, query))[0]:
+            some = {"all__keys": keys[start : start + MOST_KEYS]}
+            for record in (await self._records(kind, _get_all(_table(kind)), some))[0]:
                 found[tuple(getattr(record, name) for name in names)] = record
         return [found.get(tuple(key)) for key in keys]
 
@@ -136,20 +206,15 @@ class SqlReader:
     ) -> list[R]:
         """As ``ports.Reader.find``; equals, and everything without ``order``, by primary key."""
         table = _table(kind)
-        query = select(table).where(_where(kind, where)).limit(limit)
-        if order:
-            name = order.removeprefix("-")
-            if name not in table.c:
-                raise TypeError(f"{kind.__name__} has no {name}")
-            column = table.c[name]
-            query = query.order_by(column.desc() if order.startswith("-") else column.asc())
-            if below is not None:
-                query = query.where(column < _plain(below))
-            if above is not None:
-                query = query.where(column > _plain(above))
-        elif below is not None or above is not None:
+        names, given = _names(kind, where), {**_given(where), "most__rows": limit}
+        given |= {} if below is None else {"all__below": _plain(below)}
+        given |= {} if above is None else {"all__above": _plain(above)}
+        if order and order.removeprefix("-") not in table.c:
+            raise TypeError(f"{kind.__name__} has no {order.removeprefix('-')}")
+        if not order and (below is not None or above is not None):
             raise TypeError("below and above need an order")
-        found, rows = await self._records(kind, query.order_by(*table.primary_key))
+        query = _find(table, names, order, below=below is not None, above=above is not None)
+        found, rows = await self._records(kind, query, given)
         if len(rows) == limit > len(found) and order and not order.startswith("-"):
             # a short answer means that there is no more: what cannot be read is made up for
             last = rows[-1][table.c.keys().index(order)]
@@ -159,7 +224,7 @@ class SqlReader:
         return found
 
     async def _records(
-        self, kind: type[R], query: Select[Any]
+        self, kind: type[R], query: Select[Any], given: dict[str, Any]
     ) -> tuple[list[R], Sequence[Row[Any]]]:
         """Rows as records, and as they came.
 
@@ -167,7 +232,7 @@ class SqlReader:
         which names it.
         """
         with named():
-            rows = await self._rows(query)
+            rows = await self._rows(query, given)
         table = _table(kind)
         fields = table.c.keys()
         found = []
@@ -183,11 +248,11 @@ class SqlReader:
                 self._unreadable(f"{table.name} {name}", str(error))
         return found, rows
 
-    async def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
+    async def _rows(self, query: Select[Any], given: dict[str, Any]) -> Sequence[Row[Any]]:
         """The rows as the database gives them."""
         rows: Sequence[Row[Any]]
         try:
-            rows = (await self._connection.execute(query)).all()
+            rows = (await self._connection.execute(query, given)).all()
         except sa.OperationalError:
             raw = (await self._connection.get_raw_connection()).driver_connection
             if self._unreadable is None or self._connection.dialect.name != "sqlite" or raw is None:
@@ -195,16 +260,16 @@ class SqlReader:
             # text that is none: as bytes it spoils its own row, and not every other with it
             raw.text_factory = text_or_bytes
             try:
-                rows = (await self._connection.execute(query)).all()
+                rows = (await self._connection.execute(query, given)).all()
             finally:
                 raw.text_factory = str
         return rows
 
     async def count(self, kind: type[Any], /, **where: Any) -> int:
         """As ``ports.Reader.count``."""
-        query = select(func.count()).select_from(_table(kind)).where(_where(kind, where))
+        query = _count(_table(kind), _names(kind, where))
         with named():
-            return int((await self._connection.execute(query)).scalar_one())
+            return int((await self._connection.execute(query, _given(where))).scalar_one())
 
 
 class SqlWriter(SqlReader):
@@ -216,14 +281,13 @@ class SqlWriter(SqlReader):
 
     async def add(self, record: Any) -> None:
         """As ``ports.Writer.add``."""
-        await self._run(insert(_table(type(record))).values(_values(record)))
+        await self._run(_add(_table(type(record))), _values(record))
 
     async def add_all(self, records: Sequence[Any]) -> None:
         """As ``ports.Writer.add_all``."""
         if not records:
             return
-        table = _table(type(records[0]))
-        await self._run(insert(table), [_values(record) for record in records])
+        await self._run(_add(_table(type(records[0]))), [_values(record) for record in records])
 
     async def put(self, record: Any) -> None:
         """As ``ports.Writer.put``; refuses (TypeError) what is append-only."""
@@ -231,8 +295,9 @@ class SqlWriter(SqlReader):
         self._refuse(kind)
         values = _values(record)
         key = {column.key: values[column.key] for column in _table(kind).primary_key}
+        given = {**_given(key), **{f"to__{name}": value for name, value in values.items()}}
         # writes are serialised, so nothing comes between these two, on any database
-        if not await self._run(update(_table(kind)).where(_where(kind, key)).values(values)):
+        if not await self._run(_put(_table(kind), _names(kind, key)), given):
             await self.add(record)
 
     async def remove(self, kind: type[Any], /, **where: Any) -> int:
@@ -240,18 +305,18 @@ class SqlWriter(SqlReader):
         self._refuse(kind)
         if not where:
             raise TypeError("remove needs to be told what")
-        return await self._run(delete(_table(kind)).where(_where(kind, where)))
+        return await self._run(_remove(_table(kind), _names(kind, where)), _given(where))
 
     @staticmethod
     def _refuse(kind: type) -> None:
         if kind in APPEND_ONLY:
             raise TypeError(f"{kind.__name__} is append-only")
 
-    async def _run(self, statement: Any, many: list[dict[str, Any]] | None = None) -> int:
+    async def _run(self, statement: Any, given: dict[str, Any] | list[dict[str, Any]]) -> int:
         """Execute; how many rows it touched."""
         try:
             with named():
-                return int((await self._connection.execute(statement, many)).rowcount)
+                return int((await self._connection.execute(statement, given)).rowcount)
         except BaseException:
             self.failed = True
             raise

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from avsession import records
 from avsession.errors import Unavailable
 from avsession.session import Party
+from avsession.storage import rows as statements
 from avsession.storage.sql import SqlStore
 from avsession.storage.tables import TABLES
 from tests.avsession.storage.samples import LEAF, PARTY, SAMPLES, leaf, notice
@@ -37,6 +38,19 @@ async def test_every_record_comes_back_as_it_went(store: SqlStore) -> None:
         assert await reader.get(records.SegmentRecord, "trk_1", 0) is not None
         assert await reader.get(records.SegmentRecord, "trk_1", 1) is None
         assert await reader.one(Party, presence=PARTY.presence, data_hash=None) == PARTY
+
+
+async def test_a_question_is_made_once_whatever_it_is_asked_about(store: SqlStore) -> None:
+    """To make a statement costs as much as to carry it out. Null is another question."""
+    await add(store, *SAMPLES)
+    statements._find.cache_clear()
+    async with store.read() as reader:
+        found = [
+            await reader.find(Party, data_hash=data_hash)
+            for data_hash in (b"n" * 32, None, b"o" * 32, None)
+        ]
+    assert found == [[], [PARTY], [], [PARTY]]
+    assert statements._find.cache_info().misses == 2
 
 
 BROKEN = {
