@@ -38,7 +38,7 @@ test: .venv/dev.stamp node_modules/.stamp tools ## run all tests, the browser on
 	computing=$$!; trap 'kill $$computing 2>/dev/null; rm -f "$$said"' EXIT; \
 	$(PYTEST) $(TIMED); timed=$$?; \
 	wait $$computing; computed=$$?; cat "$$said"; \
-	$(PYTEST) --numprocesses 2 --dist loadfile $(BROWSERS) && exit $$((timed | computed))
+	$(PYTEST) --numprocesses 2 --dist loadfile --no-loadscope-reorder $(BROWSERS) && exit $$((timed | computed))
 
 check: .venv/dev.stamp node_modules/.stamp ## format, lint and types; changes nothing
 	$(BIN)/ruff format --check .
