@@ -125,7 +125,7 @@ def _find(table: Table, names: Names, order: str, *, below: bool, above: bool) -
 
 @functools.lru_cache(STATEMENTS)
 def _get_all(table: Table) -> Select[Any]:
-    keys = bindparam("all__keys", expanding=True)
+    keys: BindParameter[Any] = bindparam("all__keys", expanding=True)
     return select(table).where(tuple_(*table.primary_key).in_(keys))
 
 
