@@ -5,7 +5,8 @@ and end what the first one records. On SQLite the data folder's lock keeps it ou
 which a server on another computer may use as well, this does.
 
 Each server that begins leaves a random token in the database and, before that, in its data folder:
-a server that stands by knows by it whether it has that very folder, and not another or a copy.
+a server that stands by knows by it whether it has that very folder, and not another or a copy; and
+one that is cut off from the database, that another has begun.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ log = logging.getLogger("avsession.claiming")
 
 EVERY_S = 2.0
 """How often a server makes sure. A claim that was lost with its connection is taken anew."""
+HEED_S = 1.0
+"""How often a server whose claim is not confirmed looks who began last in its data folder."""
 TAKEN = (
     "Another server uses this database. One runs on it at a time; with --standby this one waits "
     "until it can take over."
@@ -98,6 +101,15 @@ def marked(folder: Path, who: Serving) -> bool:
         return False
 
 
+def followed(folder: Path, mine: Serving) -> bool:
+    """Whether somebody else began last with this folder; not when that cannot be read. Blocking."""
+    try:
+        with files.root(folder) as here:
+            return files.read(here, MARK, MAX_MARK).split()[0] != mine.token.encode()
+    except (OSError, ValueError, IndexError):
+        return False
+
+
 def _mark(folder: Path, token: str, last: Serving | None) -> None:
     former = [last.token] if last is not None else []
     with files.root(folder) as here:
@@ -112,12 +124,15 @@ def outrun(store: Store) -> bool:
 
 
 def keeper(
-    tasks: Tasks, stop: asyncio.Queue[signal.Signals]
+    tasks: Tasks, stop: asyncio.Queue[signal.Signals], folder: Path
 ) -> Callable[[SqlStore, Gate, Readiness], None]:
-    """What starts :func:`keep` among these tasks, for a server with such gates and readiness."""
+    """What starts :func:`keep` and :func:`heed` among these tasks, for a server in this data folder
+    with such gates and readiness."""
 
     def begin(store: SqlStore, gate: Gate, ready: Readiness) -> None:
         tasks.spawn(keep(store, stop, seen=ready.stand_by, lease=gate.lease), name="claim")
+        if store.is_server:
+            tasks.spawn(heed(store, stop, folder, gate.lease), name="successor")
 
     return begin
 
@@ -149,6 +164,26 @@ async def keep(
     finally:
         task = asyncio.current_task()
         if task is None or not task.cancelling():
+            stop.put_nowait(signal.SIGTERM)
+
+
+async def heed(
+    store: SqlStore, stop: asyncio.Queue[signal.Signals], folder: Path, lease: Lease,
+    every_s: float = HEED_S,
+) -> None:  # fmt: skip
+    """Ask the server to stop when the folder says that another has begun, and the database cannot:
+    the lease has run out, and it may never answer this one again.
+
+    Whoever is connected here would stay with a server that can do nothing for them; they are better
+    off with the other one.
+    """
+    while not store.outrun.is_set():
+        await asyncio.sleep(every_s)
+        if lease.held or store.mine is None:
+            continue
+        if await asyncio.to_thread(followed, folder, store.mine):
+            log.error("the data folder says that another server has begun")
+            store.outrun.set()
             stop.put_nowait(signal.SIGTERM)
 
 

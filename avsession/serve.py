@@ -277,7 +277,7 @@ async def serve(settings: Settings) -> None:
     if turn is None:
         return
     tasks = Tasks()
-    keep = claiming.keeper(tasks, stop)
+    keep = claiming.keeper(tasks, stop, files.root)
     try:
         app = await open_services(settings, files, hub, claim=True, line=turn.store, keep=keep)
     except BaseException:

@@ -68,6 +68,11 @@ class SqlStore:
         """Whether the database is PostgreSQL, which other computers may use as well."""
         return self._engine.dialect.name == "postgresql"
 
+    @property
+    def mine(self) -> Serving | None:
+        """What this store began with as the one that a server writes to; None: it has not."""
+        return self._mine
+
     async def open(self, *, migrate: bool = True) -> None:
         """Make the database if there is none, and bring its tables up to date.
 

@@ -259,9 +259,10 @@ async def withdraw(
     """
     try:
         with ending(app, party_id, message, "withdrawn"):
-            if enrolment is not None:
-                await keys.enrol_if_possible(app, party_id, enrolment)
-            after, answer = await _record_withdrawal(app, party_id, message)
+            async with unwritten.kept_if_slow(app, party_id, message, enrolment):
+                if enrolment is not None:
+                    await keys.enrol_if_possible(app, party_id, enrolment)
+                after, answer = await _record_withdrawal(app, party_id, message)
     except (Unavailable, asyncio.CancelledError):
         await unwritten.keep(app, party_id, message, enrolment)
         raise

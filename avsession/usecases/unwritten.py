@@ -1,21 +1,29 @@
 """Withdrawals that could not be written down: kept outside the database until they are.
 
-A withdrawal needs no database to take effect. What it says must outlive this process all the same,
-so it is kept in the data folder before its page is told that nothing could be written, and each
-start, and each server that takes over, writes it down before anything is granted.
+A withdrawal needs no database to take effect. What it says must outlive this process all the same:
+it is kept in the data folder before its page is told that nothing could be written, and as soon as
+the database is slow to answer; each start, and each server that takes over, writes it down before
+anything is granted.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from avsession.errors import AvsessionError
 from avsession.messages import WithdrawConsent
 from avsession.ports import TakenBack
 from avsession.signed import Enrolment
+from avsession.tasks import Tasks
 from avsession.usecases.services import Services
 
 log = logging.getLogger("avsession.unwritten")
+
+PATIENCE_S = 2.0
+"""How long the database may take over a withdrawal before that is kept outside it as well."""
 
 
 async def keep(
@@ -31,6 +39,25 @@ async def keep(
         await app.unwritten.keep(said)
     except AvsessionError as error:
         log.error("a withdrawal is kept in memory only: %s %s", error.code, error)
+
+
+@asynccontextmanager
+async def kept_if_slow(
+    app: Services, party: str, message: WithdrawConsent, enrolment: Enrolment | None
+) -> AsyncIterator[None]:
+    """This is being written down in the block. A database that says nothing, not even no, may be
+    silent for longer than this process lives: after ``PATIENCE_S`` it is kept meanwhile."""
+
+    async def later() -> None:
+        await asyncio.sleep(PATIENCE_S)
+        await keep(app, party, message, enrolment)
+
+    tasks = Tasks(limit=1)
+    tasks.spawn(later(), name="withdrawal that waits")
+    try:
+        yield
+    finally:
+        await tasks.close()
 
 
 async def written(app: Services, party: str, message: WithdrawConsent) -> None:

@@ -13,6 +13,7 @@ import pytest
 from avsession import claiming
 from avsession.config import Settings
 from avsession.errors import DatabaseUnavailable, ServerStopping, Unavailable
+from avsession.records import Serving
 from avsession.serve import Files, close_store, open_services, serve
 from avsession.storage.postgresql import LEASE_S
 from avsession.storage.sql import SqlStore
@@ -106,6 +107,49 @@ async def test_it_is_told_who_stands_by_and_stops_at_a_refused_write(tmp_path: P
         await tasks.close()
         await first.close()
         await second.close()
+
+
+async def test_cut_off_it_learns_from_the_folder_that_another_has_begun(tmp_path: Path) -> None:
+    folder, times = tmp_path / "data", [0.0]
+    url = engines.database(tmp_path)
+    first = await claiming.opened(url, migrate=True, claim=True, folder=folder)
+    stop: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    lease, tasks = Lease(lambda: times[0]), Tasks()
+    lease.extend(LEASE_S)
+    looked: asyncio.Queue[bool] = asyncio.Queue()
+
+    async def said(found: bool) -> None:
+        while looked.qsize():
+            looked.get_nowait()
+        assert await asyncio.wait_for(looked.get(), 10) is found
+
+    def look(where: Path, mine: Serving) -> bool:
+        found = followed(where, mine)
+        looked.put_nowait(found)
+        return found
+
+    followed = claiming.followed
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(claiming, "followed", look)
+            tasks.spawn(claiming.heed(first, stop, folder, lease, 0.01), name="successor")
+            times[0] = LEASE_S
+            await said(found=False)  # the database is gone for everyone
+            times[0] = 0.0
+            await first._claim.release()
+            second = await claiming.opened(url, migrate=True, claim=True, folder=folder)
+            await asyncio.sleep(0)
+            assert stop.empty(), "while it is confirmed, the database says it"
+            times[0] = LEASE_S
+            assert await asyncio.wait_for(stop.get(), 10) is signal.SIGTERM
+        assert claiming.outrun(first)
+        assert not followed(folder, second.mine or pytest.fail("it began"))
+        (folder / claiming.MARK).write_bytes(b"")
+        assert not followed(folder, second.mine or pytest.fail("it began")), "it says nothing"
+        await second.close()
+    finally:
+        await tasks.close()
+        await first.close()
 
 
 async def test_it_goes_on_whatever_goes_wrong_and_the_lease_runs_on(

@@ -12,7 +12,7 @@ from avsession.ports import Reader, TakenBack
 from avsession.records import ConsentEvent, RecordingRequest, Withdrawal
 from avsession.session import Party
 from avsession.storage.unwritten import FolderUnwritten
-from avsession.usecases import consent, presence, withdrawals
+from avsession.usecases import consent, presence, unwritten, withdrawals
 from avsession.usecases.forgetting import forget
 from tests.avsession.usecases.world import World
 
@@ -169,6 +169,29 @@ async def test_kept_before_its_page_is_told(world: World) -> None:
     await world.restart()
     assert len(await world.find(ConsentEvent, kind="withdrawn")) == 1
     assert (await world.state()).request is None
+
+
+async def test_kept_while_the_database_says_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor no: a server that is cut off from it may end before it hears that, or be killed."""
+    monkeypatch.setattr(unwritten, "PATIENCE_S", 0.0)
+    request, silent = await world.record(), asyncio.Event()
+
+    async def hang() -> None:
+        await silent.wait()
+
+    world.store.before_commit = hang
+    saying = world.meanwhile(world.withdraw(world.customer, request))
+    async with asyncio.timeout(20):
+        while not world.files("unwritten"):  # noqa: ASYNC110 - a thread writes it
+            await asyncio.sleep(0.01)
+    assert not saying.done()
+    # the answer comes after all
+    world.store.before_commit = None
+    silent.set()
+    await saying
+    await withdrawn(world)
 
 
 async def test_one_that_cannot_be_written_keeps_no_other_from_it(
