@@ -29,7 +29,7 @@ GAUGES: Mapping[str, tuple[str, str]] = {
     "recordings": ("state", "Recordings by state."),
     "privacy_requests": (
         "state",
-        "Privacy requests that wait for an answer, and how many of them are late.",
+        "Privacy requests that wait (`open`); of them, due within a week (`soon`), or `late`.",
     ),
     "recorder_workers": ("", "Recorders connected."),
     "staff_sessions": ("", "Staff sessions stored."),

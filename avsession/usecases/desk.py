@@ -32,8 +32,6 @@ DONE = 100
 MOST = 500
 """Requests that wait and are shown, those that are due first; the figures count more of them,
 :data:`requests.MOST` of each state and kind."""
-SOON_MS = 7 * 86_400_000
-"""A request is due soon when its answer is owed within a week."""
 CARRIED_OUT = requests.DONE_AT_ONCE
 """What is answered by doing it."""
 
@@ -61,11 +59,9 @@ async def figures(app: Services, who: Principal) -> dict[str, int]:
 
 
 async def counted(tx: Reader, now_ms: int) -> dict[str, int]:
-    """How many wait for an answer, of parties and of staff, and how many of them are late."""
-    found = await requests.counted(tx, now_ms)
-    own = await staffrequests.waiting(tx, requests.MOST)
-    late = sum(is_late(State(row.state), row.due_ms, now_ms) for row in own)
-    return {"open": found["open"] + len(own), "late": found["late"] + late}
+    """How many wait for an answer, of parties and of staff; how many of them are due within a
+    week, and how many are late."""
+    return requests.tally([row.due_ms for row in await _waiting(tx)], now_ms)
 
 
 async def _figures(tx: Reader, now: int) -> dict[str, int]:
@@ -74,7 +70,7 @@ async def _figures(tx: Reader, now: int) -> dict[str, int]:
     )
     for row in await _waiting(tx):
         late = is_late(State(row.state), row.due_ms, now)
-        soon = row.due_ms - now <= SOON_MS
+        soon = row.due_ms - now <= requests.SOON_MS
         found["late" if late else "soon" if soon else "open"] += 1
     for row in await _done(tx, requests.MOST):
         was_late = row.state == State.ANSWERED and (row.done_ms or 0) > row.due_ms

@@ -32,6 +32,8 @@ MAX_REASON = 500
 MAX_ASKED_BY = 200
 MAX_REVIEW_MS = 366 * 86_400_000
 """A hold is looked at again within a year."""
+LISTED = 500
+"""Standing holds in one list."""
 MAX_HOLDS = 50
 """Standing holds of one session."""
 
@@ -160,6 +162,16 @@ async def release(app: Services, who: Principal, hold_id: str, reason: str) -> d
             details={"account": who.account, "reason": reason},
         )
     return view(hold)
+
+
+async def standing(app: Services, who: Principal) -> list[dict[str, Any]]:
+    """Every standing hold with its session, the one to be reviewed first in front; at most
+    :data:`LISTED`. ``due``: its review is owed."""
+    require(who, HOLD)
+    now = app.clock.now_ms()
+    async with app.store.read() as tx:
+        rows = await tx.find(Hold, released_ms=None, order="review_ms", limit=LISTED)
+    return [{**view(row), "session": row.session, "due": row.review_ms <= now} for row in rows]
 
 
 async def any_standing(tx: Reader) -> bool:

@@ -107,14 +107,15 @@ async def my_data(app: Services, secret: str) -> dict[str, Any]:
             "restrictions": await restricting.told(tx, party),
             "links": await _links(tx, session, party, "receipt"),
             "renewed": await _links(tx, session, party, "link"),
+            "handed": await _links(tx, session, party, "desk"),
             "receipts": "closed" if await receipts_closed(tx, session, party) else "open",
             "disclosures": await _disclosures(app, tx, party),
         }
 
 
 async def _links(tx: Reader, session: Session, party: Party, method: str) -> list[int]:
-    """When a new private link was had with a receipt, or with the link before: the holder sees if
-    that was not them."""
+    """When a new private link was had with a receipt, with the link before, or from the desk: the
+    holder sees if that was not them."""
     leaves = await tx.find(Leaf, session=session.pseudonym, kind="access.granted", order="index")
     bodies = [(leaf.at_ms, msgspec.json.decode(leaf.data)) for leaf in leaves]
     return [

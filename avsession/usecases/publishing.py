@@ -7,17 +7,22 @@ names the text that it was given under, which stays in the archive.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from avsession import notices
-from avsession.errors import Invalid
+from avsession.errors import Invalid, NotFound
 from avsession.notices import Rendered
 from avsession.notices.changes import changes
-from avsession.ports import Writer
+from avsession.ports import Reader, Writer
 from avsession.records import Notice
 from avsession.usecases.common import leaf
 from avsession.usecases.services import Services
 
+DIGEST = 64
+"""Characters of a SHA-256 in hex; a version has fewer."""
+MOST = 100
+"""Texts of one version and language that are told of, the newest."""
 LEAVES = {notices.RECORDING: "notice.published", notices.PRIVACY: "policy.published"}
 
 
@@ -73,7 +78,9 @@ async def published(app: Services) -> list[dict[str, Any]]:
     """Every document with its versions, newest first, and the digests of their texts today.
 
     ``updated`` is the version's date of last update; ``published_ms`` when this very text was
-    published here (ms since the Unix epoch), None when it has not been.
+    published here (ms since the Unix epoch), None when it has not been. ``earlier``: by language,
+    the texts of the policy that stood here under the same version, before a setting that it names
+    was changed; newest first.
     """
     documents = []
     async with app.store.read() as tx:
@@ -94,10 +101,30 @@ async def published(app: Services) -> list[dict[str, Any]]:
                         "material": said.material,
                         "texts": texts,
                         "published_ms": max(since, default=None),
+                        "earlier": await _earlier(tx, document, version, texts),
                     }
                 )
             documents.append({"document": document, "versions": versions})
     return documents
+
+
+async def _earlier(
+    tx: Reader, document: str, version: str, texts: dict[str, str]
+) -> dict[str, list[dict[str, Any]]]:
+    """The texts of a version that were published and are not today's. A notice has none: it is
+    archived for each choice of purposes, whatever the settings."""
+    if document != notices.PRIVACY:
+        return {language: [] for language in texts}
+    return {
+        language: [
+            {"sha256": row.sha256, "published_ms": row.at_ms}
+            for row in await tx.find(
+                Notice, id=document, version=version, language=language, order="-at_ms", limit=MOST
+            )
+            if row.sha256 != today
+        ]
+        for language, today in texts.items()
+    }
 
 
 def text_of(app: Services, document: str, version: str, language: str) -> Rendered:
@@ -112,12 +139,20 @@ def text_of(app: Services, document: str, version: str, language: str) -> Render
     )
 
 
-def compared(app: Services, document: str, old: str, new: str, language: str) -> dict[str, Any]:
-    """What changed from one version to a later one, word by word. Raises NotFound and Invalid."""
-    before = text_of(app, document, old, language)
-    after = text_of(app, document, new, before.language)
-    if int(before.version) >= int(after.version):
+async def compared(
+    app: Services, document: str, old: str, new: str, language: str
+) -> dict[str, Any]:
+    """What changed from one text to a later one, word by word. Raises NotFound and Invalid.
+
+    ``old``, ``new``: a version, with today's settings; or the digest of a policy's text that was
+    published, in its own language.
+    """
+    before, since = await _text(app, document, old, language)
+    after, until = await _text(app, document, new, before.language)
+    if (int(before.version), since) >= (int(after.version), until):
         raise Invalid("Compare a version with a later one.")
+    if before.language != after.language:
+        raise Invalid("Compare texts in the same language.")
     return {
         "document": document,
         "from": before.version,
@@ -128,3 +163,14 @@ def compared(app: Services, document: str, old: str, new: str, language: str) ->
             for block in changes(before.text, after.text)
         ],
     }
+
+
+async def _text(app: Services, document: str, named: str, language: str) -> tuple[Rendered, float]:
+    """A version's text, or one that was published; and from when on it stood, today's last."""
+    if len(named) != DIGEST:
+        return text_of(app, document, named, language), math.inf
+    async with app.store.read() as tx:
+        row = await tx.get(Notice, named)
+    if row is None or row.id != document or document != notices.PRIVACY:
+        raise NotFound
+    return Rendered(row.id, row.version, row.language, row.text.decode()), row.at_ms

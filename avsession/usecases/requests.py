@@ -22,7 +22,6 @@ from avsession.privacy.requests import (
     Step,
     advance,
     due_ms,
-    is_late,
     may_extend,
 )
 from avsession.records import PrivacyRequest
@@ -31,6 +30,8 @@ from avsession.usecases.common import leaf
 from avsession.usecases.permissions import Principal
 from avsession.usecases.services import Services
 
+SOON_MS = 7 * 86_400_000
+"""A request is due soon when its answer is owed within a week."""
 MAX_TEXT = 4000
 """Characters of what is written freely."""
 MAX_WAITING = 10
@@ -207,11 +208,14 @@ async def waiting(tx: Reader) -> list[PrivacyRequest]:
     return sorted(found, key=lambda row: (row.due_ms, row.id))
 
 
-async def counted(tx: Reader, now_ms: int) -> dict[str, int]:
-    """How many wait for an answer, and how many of them are late."""
-    rows = await waiting(tx)
-    late = sum(is_late(State(row.state), row.due_ms, now_ms) for row in rows)
-    return {"open": len(rows), "late": late}
+def tally(due: Sequence[int], now_ms: int) -> dict[str, int]:
+    """Of answers that are owed at these times (ms): how many, due soon, and late."""
+    late = sum(one <= now_ms for one in due)
+    return {
+        "open": len(due),
+        "soon": sum(one - now_ms <= SOON_MS for one in due) - late,
+        "late": late,
+    }
 
 
 async def views(tx: Reader, party: str) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -196,31 +196,62 @@ async def rectify(
     holder = await mydata.holder(app, secret)
     async with app.store.write() as tx:
         session, party = await load(tx, holder.id)
-        wanted: dict[str, str | None] = {}
-        if name is not None and (checked := checked_name(name)) != party.name:
-            wanted["name"] = checked
-        if contact is not None and (said := checked_contact(contact) or None) != party.contact:
-            wanted["contact"] = said
-        if wanted:
+        if said := wanted(party, name, contact):
             row = await requests.at_once(app, tx, session, party, Right.RECTIFY)
-            for field, new in wanted.items():
-                await leaf(
-                    app,
-                    tx,
-                    "subject.rectified",
-                    session=session,
-                    subject=party,
-                    refs={"field": field, "privacy_request": row.id},
-                    details={"old": getattr(party, field), "new": new},
-                )
+            party = await put_right(app, tx, session, party, row, said)
             await requests.step(app, tx, row, Step.ANSWER)
-            party = replace(party, **wanted)
-            await tx.put(party)
-    if wanted and session.ended_ms is None:
-        async with app.store.read() as tx:
-            seated = await views.parties(app, tx, session.id)
-        app.bus.tell_session(session.id, Parties(parties=seated))
+    if said:
+        await tell_name(app, session)
     return {"name": party.name, "contact": party.contact or ""}
+
+
+def wanted(party: Party, name: str | None, contact: str | None) -> dict[str, str | None]:
+    """What of these would change what is kept, checked. Raises Invalid."""
+    found: dict[str, str | None] = {}
+    if name is not None and (checked := checked_name(name)) != party.name:
+        found["name"] = checked
+    if contact is not None and (said := checked_contact(contact) or None) != party.contact:
+        found["contact"] = said
+    return found
+
+
+async def put_right(
+    app: Services,
+    tx: Writer,
+    session: Session,
+    party: Party,
+    row: PrivacyRequest,
+    wanted: Mapping[str, str | None],
+    who: Principal | None = None,
+) -> Party:
+    """Correct these fields because of a request, by ``who`` or the person; the party as it is now.
+
+    After the commit call :func:`tell_name`.
+    """
+    for field, new in wanted.items():
+        details = {"old": getattr(party, field), "new": new}
+        await leaf(
+            app,
+            tx,
+            "subject.rectified",
+            session=session,
+            subject=party,
+            actor=who.pseudonym if who else None,
+            refs={"field": field, "privacy_request": row.id},
+            details=details | ({"account": who.account} if who else {}),
+        )
+    party = replace(party, **wanted)
+    await tx.put(party)
+    return party
+
+
+async def tell_name(app: Services, session: Session) -> None:
+    """After the commit of a correction: a call that goes on shows the name."""
+    if session.ended_ms is not None:
+        return
+    async with app.store.read() as tx:
+        seated = await views.parties(app, tx, session.id)
+    app.bus.tell_session(session.id, Parties(parties=seated))
 
 
 # --- what a live call keeps from being erased

@@ -25,9 +25,10 @@ from avsession.usecases.limits import address_key
 from avsession.usecases.permissions import Principal
 from avsession.usecases.services import Services
 
-PLAY, DISCLOSE, ERASE, PASSKEYS = "play", "disclose", "erase", "passkeys"
-ACTIONS = (PLAY, DISCLOSE, ERASE, PASSKEYS)
-"""What is confirmed: opening a recording, disclosing, erasing a person, changing one's passkeys."""
+PLAY, DISCLOSE, ERASE, LINK, PASSKEYS = "play", "disclose", "erase", "link", "passkeys"
+ACTIONS = (PLAY, DISCLOSE, ERASE, LINK, PASSKEYS)
+"""What is confirmed: opening a recording, disclosing, erasing a person, giving somebody a new
+private link, changing one's passkeys."""
 LIVES_MS = 120_000
 """How long a challenge may take to be answered, and a confirmation to be used."""
 FRESH_MS = 600_000

@@ -1,8 +1,8 @@
 """The ways to one's own page, in its person's hands: a new private link, and receipts shut out.
 
 A receipt is made to be shown, and whoever holds one can open the page of its person. So the person
-can say that none does any more; then a lost link is the desk's to mend, which finds out who asks.
-Both are leaves, and what the leaves say is what holds.
+can say that none does any more; then a lost link is the desk's to mend, which finds out who asks
+(:mod:`~.handing`). Both are leaves, and what the leaves say is what holds.
 """
 
 from __future__ import annotations

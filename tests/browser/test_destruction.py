@@ -47,6 +47,9 @@ async def test_held_then_destroyed_then_certified(
     await seen.check("admin-hold")
     await dialog.get_by_role("button", name="Place hold").click()
     await expect(story.get_by_text("The whole session is held")).to_be_visible()
+    standing = admin.page.locator("#held")
+    await expect(standing.get_by_text("Claim 12/26")).to_be_visible()
+    await expect(standing.get_by_role("button", name="Show the session")).to_be_visible()
 
     await customer.click("Withdraw consent")
     await customer.dialog("Withdraw consent").get_by_role("button", name="Destroy").click()
@@ -64,6 +67,7 @@ async def test_held_then_destroyed_then_certified(
     await dialog.get_by_label("Reason", exact=True).fill("Settled")
     await dialog.get_by_role("button", name="Release hold").click()
     await expect(story.get_by_text("The whole session was held")).to_be_visible()
+    await expect(standing).to_be_hidden()
     await until("destroyed", lambda: product.rows("select 1 from certificate where done_ms > 0"))
     assert product.segments() == []
     assert product.files("custody/tracks") == []

@@ -86,7 +86,9 @@ async def test_a_person_and_the_desk(browser: Browser, product: Product, tmp_pat
     table = admin.page.get_by_role("table", name="Recordings")
     await expect(table.get_by_role("button", name="Play")).to_be_disabled()
     await expect(table.get_by_text("restricted")).to_be_visible()
-    await expect(admin.page.locator("#reminder")).to_have_text("2 waiting, 0 late")
+    await expect(admin.page.locator("#reminder")).to_have_text(
+        "2 waiting, 0 due within a week, 0 late"
+    )
     await admin.page.get_by_role("link", name="Privacy requests").click()
     rows = admin.page.get_by_role("table", name="Privacy requests")
     await expect(rows.get_by_text("To be told at: clea@example.org").first).to_be_visible()
@@ -102,7 +104,9 @@ async def test_a_person_and_the_desk(browser: Browser, product: Product, tmp_pat
     await expect(admin.page.locator("dl.figures")).to_contain_text("Answered in time3")
     await seen.check("desk-done")
     await admin.page.get_by_role("link", name="Review").click()
-    await expect(admin.page.locator("#reminder")).to_have_text("0 waiting, 0 late")
+    await expect(admin.page.locator("#reminder")).to_have_text(
+        "0 waiting, 0 due within a week, 0 late"
+    )
     await expect(table.get_by_role("button", name="Play")).to_be_enabled()
 
     # an objection that came by letter names its purposes, and restricts once it is known who asks
@@ -156,6 +160,10 @@ async def test_a_person_and_the_desk(browser: Browser, product: Product, tmp_pat
     await sees(person, "Dieser private Link führt nirgendwohin mehr")
     await person.context.close()
 
+    # nothing is left but to write: found, verified, given a new link
+    await again.page.goto(await handed(admin, seen))
+    await sees(again, "Neuer privater Link vom Unternehmen erhalten")
+
     # erased: not in the call, then at once, with the certificate
     await again.click("Meine Daten löschen")
     await again.click("Gespräch beenden")
@@ -171,6 +179,28 @@ async def test_a_person_and_the_desk(browser: Browser, product: Product, tmp_pat
     assert product.segments() == []
     assert not product.rows("select 1 from party where name = ?", NAME)
     assert not product.rows("select 1 from privacy_request where text <> '' or answer <> ''")
+
+
+async def handed(admin: Person, seen: Watch) -> str:
+    """The private link that the desk gives to who wrote to it."""
+    await admin.page.get_by_label("Name or contact").fill("clea@EXAMPLE")
+    await admin.click("Find")
+    people = admin.page.get_by_role("list", name="People found")
+    await people.get_by_role("button", name=re.compile(f"^Enter a privacy request: {NAME}")).click()
+    entering = admin.dialog("Enter a privacy request")
+    await entering.get_by_label("Right").select_option("access")
+    await entering.get_by_label("What was asked, and how it came").fill("Brief, Link verloren")
+    await entering.get_by_role("button", name="Enter a privacy request").click()
+    await expect(entering).to_have_count(0)
+    await decides(admin, "Verify", "Access", "How it was established", "Ausweis")
+    await admin.page.get_by_role("button", name=re.compile("^New private link: Access, ")).click()
+    await admin.dialog("New private link").get_by_role("button", name="New private link").click()
+    made = admin.dialog("The new private link")
+    await seen.check("desk-link")
+    link: str = await made.get_by_role("textbox", name="Private link").input_value()
+    await made.get_by_role("button", name="Close").click()
+    await expect(made).to_have_count(0)
+    return link
 
 
 async def receipt(person: Person, path: Path) -> Path:

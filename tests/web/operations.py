@@ -30,6 +30,8 @@ from web.routing import Route
 
 TEXT = {"text": "as was said on the telephone"}
 KEY = "k" * 24
+LISTS = ("accounts", "backup", "disclosures", "holds", "quality", "recordings", "requests",
+         "requests/figures", "sessions", "webhooks")  # fmt: skip
 
 
 @dataclasses.dataclass
@@ -122,25 +124,18 @@ for _name, _prepare in {
     "POST /api/my-data/exports/start": always(),
     "GET /api/my-data/staff": always(),
     "POST /api/my-data/staff/requests": always({"right": "complain", **TEXT}),
-    "GET /api/admin/sessions": always(),
     "GET /api/admin/sessions/{session}": always(session=session),
-    "GET /api/admin/recordings": always(),
     "GET /api/admin/recordings/{recording}/timeline": always(recording=recording),
     "POST /api/admin/recordings/{recording}/open": always(
         {"reason": "Complaint 4711", "purpose": "quality"}, recording=recording
     ),
-    "GET /api/admin/disclosures": always(),
-    "GET /api/admin/requests": always(),
-    "GET /api/admin/requests/figures": always(),
-    "GET /api/admin/accounts": always(),
-    "GET /api/admin/quality": always(),
-    "GET /api/admin/webhooks": always(),
+    **{f"GET /api/admin/{name}": always() for name in LISTS},
+    "POST /api/admin/people": always({"text": "ben"}),
     "GET /log/checkpoint": always(),
     "GET /log/proof": always({"leaf": 1}),
     "GET /log/consistency": always({"from": 1}),
     "GET /log/key": always(),
     "GET /api/admin/log/state": always(),
-    "GET /api/admin/backup": always(),
     "POST /api/admin/log/leaves": always(),
     "GET /api/admin/log/leaf": always({"leaf": 1}),
     "GET /api/admin/log/proof": always({"leaf": 1}),
@@ -272,28 +267,32 @@ async def enter(cast: Cast, caller: Caller) -> Prepared:
     return {}, {"party": cast.call.customer, "right": "access", **TEXT}
 
 
-def _step(name: str, *before: str) -> None:
+SENT: dict[str, dict[str, Any]] = {"carry-out": {}, "link": {}, "correct": {"name": "Benno"}}
+"""What a step at the desk takes, where that is no text."""
+STEPS_OF = {"lift": "restrict", "carry-out": "restrict", "correct": "rectify"}
+"""The right of which a step is taken, where that is no complaint."""
+BEFORE: dict[str, tuple[str, ...]] = {
+    "verify": (), "refuse": (), "lift": ("verify", "carry-out"),
+    **dict.fromkeys(("extend", "answer", "carry-out", "correct", "link"), ("verify",)),
+}  # fmt: skip
+
+
+def _step(name: str) -> Prepare:
     """A step of the desk's, after those that come before it."""
 
     async def prepare(cast: Cast, caller: Caller) -> Prepared:
         path = "/api/admin/requests"
-        right = "restrict" if name in ("lift", "carry-out") else "complain"
-        wanted = {"party": cast.call.customer, "right": right, **TEXT}
+        wanted = {"party": cast.call.customer, "right": STEPS_OF.get(name, "complain"), **TEXT}
         made = await cast.said(path, wanted, Caller.ADMIN)
-        for step in before:
-            body = {} if step == "carry-out" else TEXT
-            await cast.said(f"{path}/{made['request']}/{step}", body, Caller.ADMIN)
-        return {"request": made["request"]}, {} if name == "carry-out" else dict(TEXT)
+        for step in BEFORE[name]:
+            await cast.said(f"{path}/{made['request']}/{step}", SENT.get(step, TEXT), Caller.ADMIN)
+        return {"request": made["request"]}, dict(SENT.get(name, TEXT))
 
-    operation(f"POST /api/admin/requests/{{request}}/{name}", spends=True)(prepare)
+    return prepare
 
 
-_step("verify")
-_step("extend", "verify")
-_step("answer", "verify")
-_step("refuse")
-_step("carry-out", "verify")
-_step("lift", "verify", "carry-out")
+for _name in BEFORE:
+    operation(f"POST /api/admin/requests/{{request}}/{_name}", spends=True)(_step(_name))
 
 
 @operation("POST /api/admin/accounts/{account}/requests")

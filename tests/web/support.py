@@ -158,6 +158,8 @@ def confirms(path: str, body: Any) -> tuple[str, str]:
         return "play", parts[-2]
     if path.endswith(("/child", "/carry-out")):
         return "erase", parts[-2]
+    if path.endswith("/link"):
+        return "link", parts[-2]
     if path.startswith("/api/passkeys"):
         return "passkeys", ""
     return "disclose", body["target"]

@@ -48,6 +48,11 @@ async def place(call: Call[Place]) -> object:
     )
 
 
+async def get_standing(call: Call[Nothing]) -> object:
+    """What is held now, and when that is to be reviewed."""
+    return {"holds": await holds.standing(call.app, call.who)}
+
+
 async def release(call: Call[Release]) -> object:
     """Release a hold: what was decided meanwhile happens now."""
     return await holds.release(call.app, call.who, call.param("hold"), call.body.reason)
@@ -112,6 +117,14 @@ CERTIFICATE: dict[str, Any] = {
 }
 
 ROUTES = (
+    Route(
+        method="GET",
+        path="/api/admin/holds",
+        handle=get_standing,
+        summary="The legal holds that stand, the one to be reviewed first in front",
+        access=staff(permissions.HOLD),
+        answer={"holds": [{**HOLD, "session": examples.SESSION, "due": False}]},
+    ),
     Route(
         method="POST",
         path="/api/admin/holds",

@@ -109,6 +109,7 @@ EXAMPLE: dict[str, Any] = {
     "restrictions": [RESTRICTION],
     "links": [examples.NOW],
     "renewed": [examples.NOW],
+    "handed": [examples.NOW],
     "receipts": "open",
     "disclosures": [
         {

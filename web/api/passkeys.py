@@ -20,7 +20,7 @@ from web.routing import Body, Call, Nothing, Route
 class About(Body, frozen=True, kw_only=True):
     """Which action, on what: an identifier, or nothing for one's passkeys."""
 
-    action: Literal["play", "disclose", "erase", "passkeys"]
+    action: Literal["play", "disclose", "erase", "link", "passkeys"]
     target: Annotated[str, Meta(max_length=64)] = ""
 
 

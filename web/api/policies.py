@@ -15,6 +15,8 @@ from web.routing import Body, Call, Nothing, Route
 
 Document = Literal["privacy", "recording"]
 Version = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,5}$(?!\n)")]
+Edition = Annotated[str, Meta(pattern=r"^([1-9][0-9]{0,5}|[0-9a-f]{64})$(?!\n)")]
+"""A version, or the SHA-256 of a text that was published."""
 
 
 class Wanted(Body, frozen=True, kw_only=True):
@@ -26,12 +28,12 @@ class Wanted(Body, frozen=True, kw_only=True):
 
 
 class Compared(Body, frozen=True, kw_only=True):
-    """Two versions, the earlier one first."""
+    """Two versions, or texts of the policy that were published; the earlier one first."""
 
     document: Document
     language: Language
-    before: Version
-    after: Version
+    before: Edition
+    after: Edition
 
 
 async def get_all(call: Call[Nothing]) -> object:
@@ -55,7 +57,9 @@ async def get_text(call: Call[Wanted]) -> object:
 async def get_changes(call: Call[Compared]) -> object:
     """What changed, word by word."""
     body = call.body
-    return publishing.compared(call.app, body.document, body.before, body.after, body.language)
+    return await publishing.compared(
+        call.app, body.document, body.before, body.after, body.language
+    )
 
 
 TEXT: dict[str, Any] = {
@@ -84,6 +88,10 @@ ROUTES = (
                             "material": True,
                             "texts": {"en": examples.SHA256, "de": examples.SHA256},
                             "published_ms": examples.NOW,
+                            "earlier": {
+                                "en": [{"sha256": examples.SHA256, "published_ms": examples.NOW}],
+                                "de": [],
+                            },
                         }
                     ],
                 }

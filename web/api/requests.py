@@ -11,13 +11,16 @@ from msgspec import Meta
 from avsession.errors import Conflict, NotFound, SessionLive, TooMany
 from avsession.messages.common import Id, Purpose
 from avsession.privacy.requests import Right
-from avsession.usecases import desk
+from avsession.usecases import desk, finding, handing
 from avsession.usecases.permissions import PRIVACY_DESK, Principal
 from avsession.usecases.requests import MAX_TEXT
+from avsession.usecases.rights import MAX_CONTACT
 from avsession.usecases.services import Services
+from avsession.usecases.sessions import MAX_NAME
 from avsession.usecases.stepup import StepUpRequired
 from web.access import staff
 from web.api import examples
+from web.api.links import DATA_LINK, data_url
 from web.api.rights import REQUEST
 from web.routing import Body, Call, Handler, Nothing, Route
 
@@ -34,6 +37,20 @@ class Enter(Body, frozen=True, kw_only=True):
     right: Right
     text: Text
     purposes: Annotated[list[Purpose], Meta(max_length=16)] = msgspec.field(default_factory=list)
+
+
+class Look(Body, frozen=True, kw_only=True):
+    """A name or a contact, or a part of one; ``after``: where the answer before said to go on."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=finding.MAX_TEXT)]
+    after: Id | None = None
+
+
+class Correct(Body, frozen=True, kw_only=True):
+    """What is put right; what is left out stays, and an empty contact removes it."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=MAX_NAME)] | None = None
+    contact: Annotated[str, Meta(max_length=MAX_CONTACT)] | None = None
 
 
 class Told(Body, frozen=True, kw_only=True):
@@ -73,6 +90,24 @@ def _with_text(act: Act) -> Handler:
 async def carry_out(call: Call[Nothing]) -> object:
     """Erase or restrict, or correct a name of staff, as was asked."""
     return await desk.carry_out(call.app, call.who, call.param("request"))
+
+
+async def find(call: Call[Look]) -> object:
+    """The parties of that name or contact."""
+    body = call.body
+    return await finding.people(call.app, call.who, body.text, body.after or "")
+
+
+async def correct(call: Call[Correct]) -> object:
+    """Correct name or contact, as was asked."""
+    body = call.body
+    return await handing.correct(call.app, call.who, call.param("request"), body.name, body.contact)
+
+
+async def link(call: Call[Nothing]) -> object:
+    """A new private link, to be handed to the person."""
+    secret = await handing.link(call.app, call.who, call.param("request"))
+    return {"data_url": data_url(call.app, secret)}
 
 
 ONE: dict[str, Any] = {
@@ -142,6 +177,27 @@ ROUTES = (
         answer={**ONE, "by": "staff", "state": "verifying"},
         errors=(NotFound, TooMany),
     ),
+    Route(
+        method="POST",
+        path="/api/admin/people",
+        handle=find,
+        summary="Find the parties of a name or a contact, to enter what they ask for",
+        access=staff(PRIVACY_DESK),
+        body=Look,
+        answer={
+            "people": [
+                {
+                    "party": examples.PARTY,
+                    "session": examples.SESSION,
+                    "name": "Ben",
+                    "role": "customer",
+                    "contact": "ben@example.com",
+                    "created_ms": examples.NOW,
+                }
+            ],
+            "next": examples.PARTY,
+        },
+    ),
     _step("verify", desk.verify, "Write down how it was verified who asks", {}),
     _step(
         "extend",
@@ -160,5 +216,24 @@ ROUTES = (
         access=staff(PRIVACY_DESK),
         answer={"state": "erased"},
         errors=(StepUpRequired, Conflict, SessionLive),
+    ),
+    Route(
+        method="POST",
+        path="/api/admin/requests/{request}/correct",
+        handle=correct,
+        summary="Correct name or contact of a party, as was asked; that answers the request",
+        access=staff(PRIVACY_DESK),
+        body=Correct,
+        answer={"name": "Ben", "contact": "ben@example.com"},
+        errors=(Conflict,),
+    ),
+    Route(
+        method="POST",
+        path="/api/admin/requests/{request}/link",
+        handle=link,
+        summary="A new private link for who has lost theirs, asked another way and was verified",
+        access=staff(PRIVACY_DESK),
+        answer=DATA_LINK,
+        errors=(StepUpRequired, Conflict, TooMany),
     ),
 )

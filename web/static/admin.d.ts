@@ -51,6 +51,12 @@ export interface Hold {
   release_reason: string;
 }
 
+/** One that stands, in the list of all. */
+export interface StandingHold extends Hold {
+  session: string;
+  due: boolean;
+}
+
 /** The same at the admin's desk. */
 export interface DeskRequest extends OwnRequest {
   of: "party" | "staff";
@@ -63,6 +69,16 @@ export interface DeskRequest extends OwnRequest {
   late: boolean;
   restricts: boolean;
   held: Held | null;
+}
+
+/** A party that the desk found by name or contact. */
+export interface DeskPerson {
+  party: string;
+  session: string;
+  name: string;
+  role: string;
+  contact: string;
+  created_ms: number;
 }
 
 export interface DeskFigures {

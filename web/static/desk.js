@@ -4,8 +4,10 @@
 
 import { post } from "./api.js";
 import { ask, lines } from "./ask.js";
+import { copies } from "./copy.js";
 import { button, el, show } from "./dom.js";
 import { dateTime, list, sentence, t } from "./i18n.js";
+import { openModal } from "./modal.js";
 import { boxes } from "./purposes.js";
 import { cell } from "./timeline.js";
 import { confirmed } from "./stepup.js";
@@ -13,6 +15,8 @@ import { confirmed } from "./stepup.js";
 const SPACE = "http://www.w3.org/2000/svg";
 const WIDTH = 1000;
 const HEIGHT = 20;
+/** A request is due soon when its answer is owed within a week; as avsession/usecases/requests.py. */
+const SOON_MS = 7 * 86_400_000;
 const ENDED = ["answered", "refused", "withdrawn"];
 /** What is done in words: the step's name in the address. */
 const STEPS = { verify: "verify", extend: "extend", answer: "answer", refuse: "refuse", lift: "lift" };
@@ -25,8 +29,10 @@ const STEPS = { verify: "verify", extend: "extend", answer: "answer", refuse: "r
 export function row(one, labelOf, changed) {
   const { due_ms, done_ms, late } = one;
   const due = ENDED.includes(one.state) ? "–" : dateTime(due_ms);
+  const soon = !late && !ENDED.includes(one.state) && due_ms - Date.now() <= SOON_MS;
   const notes = [
     late ? t("desk.late") : "",
+    soon ? t("desk.soon") : "",
     one.restricts ? t("desk.restricts") : "",
     one.held ? t("desk.held", { when: dateTime(one.held.review_ms) }) : "",
     done_ms === null ? "" : t("desk.done", { when: dateTime(done_ms) }),
@@ -73,11 +79,13 @@ function said({ text, wanted, purposes, extension, answer }, labelOf) {
  * @param {() => unknown} changed
  */
 function acts(one, changed) {
-  /** @type {(keyof typeof STEPS | "carry_out")[]} */
+  /** @type {(keyof typeof STEPS | keyof typeof OTHERWISE)[]} */
   const found = [];
   if (one.state === "verifying") found.push("verify", "refuse");
   if (one.state === "open" || one.state === "extended") {
     found.push(one.carried_out ? "carry_out" : "answer");
+    if (one.of === "party" && one.right === "rectify") found.push("correct");
+    if (one.of === "party" && one.by === "staff" && !one.carried_out) found.push("link");
     if (one.state === "open") found.push("extend");
     found.push("refuse");
   }
@@ -85,7 +93,9 @@ function acts(one, changed) {
   return found.map((act) => {
     const name = t(`desk.${act}`);
     const about = `${name}: ${sentence("right", one.right)}, ${one.name || t("admin.nobody")}`;
-    const start = act === "carry_out" ? carryOut(one) : inWords(one, act);
+    const start = act in OTHERWISE
+      ? OTHERWISE[/** @type {keyof typeof OTHERWISE} */ (act)](one)
+      : inWords(one, /** @type {keyof typeof STEPS} */ (act));
     return button(name, async () => {
       if (await start()) changed();
     }, { "aria-label": about });
@@ -114,6 +124,50 @@ function carryOut(one) {
       await confirmed("erase", one.request, () => post(`/api/admin/requests/${one.request}/carry-out`));
     });
 }
+
+/** @param {DeskRequest} one */
+function correct(one) {
+  return () => {
+    const name = el("input", { type: "text", id: "desk-name", maxlength: 80, autocomplete: "off", value: one.name });
+    const contact = el("input", { type: "text", id: "desk-contact", maxlength: 200, autocomplete: "off", value: one.contact });
+    /** @type {[string, string, HTMLElement][]} */
+    const fields = [["desk-name", "rights.name", name], ["desk-contact", "desk.contact_label", contact]];
+    return ask("desk.correct", "desk.correct_explain", fields, async () => {
+      await post(`/api/admin/requests/${one.request}/correct`, { name: name.value, contact: contact.value });
+    });
+  };
+}
+
+/**
+ * A new private link, shown once, to be handed to the person.
+ * @param {DeskRequest} one
+ */
+function link(one) {
+  return async () => {
+    let url = "";
+    const done = await ask("desk.link", [el("p", {}, t("desk.link_explain", { name: one.name }))], [], async () => {
+      const made = await confirmed("link", one.request, () => post(`/api/admin/requests/${one.request}/link`));
+      url = made.data_url;
+    });
+    if (!done) return false;
+    await openModal(t("desk.link_made"), (close) => {
+      const field = el("input", { type: "text", id: "desk-link", readonly: true, value: url });
+      const copy = button(t("copy.copy"), () => {});
+      copies(field, copy);
+      return [
+        el("h2", {}, t("desk.link_made")),
+        el("p", {}, t("desk.link_hand")),
+        el("label", { for: "desk-link" }, t("join.link")),
+        field,
+        el("div", { class: "answers" }, copy, close(t("desk.link_close"), "")),
+      ];
+    });
+    return true;
+  };
+}
+
+/** What is done in another way than in words. */
+const OTHERWISE = { carry_out: carryOut, correct, link };
 
 /**
  * The figures as bars, each with its number in words beside it.
@@ -193,9 +247,9 @@ export function enterForStaff(account) {
 }
 
 /**
- * How many wait and how many are late, in a line.
+ * How many wait, are due within a week, and are late, in a line.
  * @param {DeskFigures} figures
  */
 export function reminder({ open, soon, late }) {
-  return t("desk.reminder", { open: open + soon + late, late });
+  return t("desk.reminder", { open: open + soon + late, soon, late });
 }

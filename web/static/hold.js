@@ -1,6 +1,6 @@
 // Legal holds on the admin's page: which there are, and placing and releasing one with a reason.
 
-/** @import {AdminSessionDetail, Hold} from "./types.js" */
+/** @import {AdminSessionDetail, Hold, StandingHold} from "./types.js" */
 
 import { post } from "./api.js";
 import { ask } from "./ask.js";
@@ -44,6 +44,27 @@ function item(session, one, changed) {
       : el("p", {}, t(due ? "hold.review_due" : "hold.review", { when: dateTime(one.review_ms) })),
     ...(released ? [] : [button(t("hold.release"), () => release(one, changed))]),
   );
+}
+
+/**
+ * Every hold that stands, in whichever session: what is to be reviewed first in front.
+ * @param {StandingHold[]} all
+ * @param {(session: string) => unknown} open shows the session's story
+ */
+export function standing(all, open) {
+  return all.map((one) => {
+    const what = t("hold.stands", { what: sentence("hold.scope", one.scope) });
+    const review = t(one.due ? "hold.review_due" : "hold.review", { when: dateTime(one.review_ms) });
+    const name = `${t("hold.open")}: ${what}, ${one.reason}`;
+    return el(
+      "li",
+      { class: one.due ? "late" : undefined },
+      el("p", {}, el("strong", {}, what), ` · ${sentence("hold.category", one.category)}`),
+      el("p", {}, t("hold.why", { reason: one.reason || "–", asked: one.asked_by || "–", when: dateTime(one.placed_ms) })),
+      el("p", {}, review),
+      button(t("hold.open"), () => open(one.session), { class: "link", "aria-label": name }),
+    );
+  });
 }
 
 /**

@@ -54,6 +54,8 @@ export interface PolicyVersion {
   material: boolean;
   texts: Record<string, string>;
   published_ms: number | null;
+  /** By language: what stood under the same version, before a setting that it names was changed. */
+  earlier: Record<string, { sha256: string; published_ms: number }[]>;
 }
 
 export interface PolicyDocument {
@@ -165,6 +167,8 @@ export interface MyData {
   /** When a new private link was had with a receipt. */
   links: number[];
   renewed: number[];
+  /** When one was given by the desk. */
+  handed: number[];
   receipts: "open" | "closed";
   disclosures: Disclosed[];
 }

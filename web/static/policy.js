@@ -92,20 +92,27 @@ function comparing(place, documents, failed) {
   const which = labelled("policy.document", documents.map(({ document }) => [document, sentence("document", document)]));
   const before = labelled("policy.before", []);
   const after = labelled("policy.after", []);
+  /** When the texts were published that stand here by their digests. @type {Map<string, string>} */
+  const when = new Map();
   const versions = () => documents.find(({ document }) => document === which.select.value)?.versions ?? [];
   const compare = button(t("policy.compare"), async () => {
     try {
       const asked = { document: which.select.value, before: before.select.value, after: after.select.value };
-      result.replaceChildren(...compared(await get(`/api/policies/changes?${query(asked)}`)));
+      const found = await get(`/api/policies/changes?${query(asked)}`);
+      result.replaceChildren(...compared(found, when.get(asked.before), when.get(asked.after)));
     } catch (error) {
       failed(error);
     }
   });
   const fill = () => {
     // Newest first: the newest is compared with the one before it.
-    const named = versions().map(({ version, updated, material }) => {
+    const named = versions().flatMap(({ version, updated, material, earlier }) => {
       const said = t("policy.version", { version, updated: date(updated) });
-      return /** @type {[string, string]} */ ([version, material ? `${said} ${t("policy.material")}` : said]);
+      const before = (earlier[language()] ?? []).map(({ sha256: digest, published_ms }) => {
+        when.set(digest, dateTime(published_ms));
+        return /** @type {[string, string]} */ ([digest, t("policy.earlier", { version, when: dateTime(published_ms) })]);
+      });
+      return [/** @type {[string, string]} */ ([version, material ? `${said} ${t("policy.material")}` : said]), ...before];
     });
     options(before.select, named.slice(1));
     options(after.select, named.slice(0, -1));
@@ -136,13 +143,17 @@ function options(select, values) {
   select.replaceChildren(...values.map(([value, text]) => el("option", { value }, text)));
 }
 
-/** @param {PolicyChanges} found */
-function compared({ from, to, language: written, blocks }) {
+/**
+ * @param {PolicyChanges} found
+ * @param {string} [since] when the one before was published, if it is not the version as it is today
+ * @param {string} [until] the same of the one after
+ */
+function compared({ from, to, language: written, blocks }, since, until) {
   const changed = blocks.filter((block) => block.some(({ kind }) => kind !== "same")).length;
   /** @type {[string, Node[]][]} */
   const lines = blocks.map((block) => [block.map(({ text }) => text).join(""), block.map(marked)]);
   return [
-    el("p", { role: "status" }, said(changed, from, to)),
+    el("p", { role: "status" }, said(changed, since ? `${from} (${since})` : from, until ? `${to} (${until})` : to)),
     el("p", { class: "hint" }, t("policy.marks")),
     el("div", { lang: written }, ...paragraphs(lines)),
   ];

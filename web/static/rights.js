@@ -7,10 +7,12 @@ import { post } from "./api.js";
 import { ask, lines } from "./ask.js";
 import { destructions } from "./certificate.js";
 import { button, el, randomKey } from "./dom.js";
-import { dateTime, language, list, sentence, t } from "./i18n.js";
+import { LANGUAGES, dateTime, language, list, sentence, t } from "./i18n.js";
 import { labelOf } from "./mydata.js";
 import { boxes } from "./purposes.js";
 
+/** What each language calls itself. @type {Record<string, string>} */
+const NAMES = LANGUAGES;
 const WAITING = ["open", "verifying", "extended"];
 
 /**
@@ -57,15 +59,16 @@ export function rights(data, secret, about, changed, gone) {
 
 /** @param {MyData} data */
 function kept(data) {
-  const { preferences, seat, links, renewed } = data;
+  const { preferences, seat, links, renewed, handed } = data;
   const rows = [
     ["rights.name", data.name],
     ["rights.contact", preferences.contact || t("rights.no_contact")],
-    ["rights.language", preferences.language],
+    ["rights.language", NAMES[preferences.language] ?? preferences.language],
     ["rights.joined", seat.joined_ms === null ? "–" : dateTime(seat.joined_ms)],
     ["rights.left", seat.left_ms === null ? "–" : dateTime(seat.left_ms)],
     ...links.map((at) => ["rights.link_made", dateTime(at)]),
     ...renewed.map((at) => ["rights.link_renewed", dateTime(at)]),
+    ...handed.map((at) => ["rights.link_handed", dateTime(at)]),
   ];
   return el("dl", {}, ...rows.flatMap(([key = "", text = ""]) => [el("dt", {}, t(key)), el("dd", {}, text)]));
 }

@@ -7,7 +7,7 @@ import { el } from "./dom.js";
 /**
  * Do something that the server may want confirmed first; then it is done again, once.
  * @template T
- * @param {"play" | "disclose" | "erase" | "passkeys"} action
+ * @param {"play" | "disclose" | "erase" | "link" | "passkeys"} action
  * @param {string} target what it is about
  * @param {() => Promise<T>} carryOut
  * @returns {Promise<T>}

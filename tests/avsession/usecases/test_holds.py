@@ -318,3 +318,22 @@ async def test_whatever_the_order_a_standing_hold_means_that_everything_is_there
                 gone = True
             assert ((await world.only(Recording)).state is State.ERASED) == gone, action
             assert bool(world.files("keys")) == (not gone)
+
+
+async def test_all_that_stand_are_listed_the_next_review_first_and_said_when_it_is_due(
+    world: World,
+) -> None:
+    late = await hold(world, "session", world.session)
+    soon = await hold(
+        world, "party", world.customer.id, review_ms=world.clock.now_ms() + 10 * DAY_MS
+    )
+    rows = await holds.standing(world.app, world.admin)
+    assert [(row["hold"], row["session"], row["due"]) for row in rows] == [
+        (soon, world.session, False), (late, world.session, False),
+    ]  # fmt: skip
+    world.clock.forward(10 * DAY_MS // 1000)
+    assert [row["due"] for row in await holds.standing(world.app, world.admin)] == [True, False]
+    await release(world, soon)
+    assert [row["hold"] for row in await holds.standing(world.app, world.admin)] == [late]
+    with pytest.raises(NotPermitted):
+        await holds.standing(world.app, world.staff)

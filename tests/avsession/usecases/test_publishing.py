@@ -10,7 +10,7 @@ import pytest
 from avsession import notices
 from avsession.audit.verify import Report
 from avsession.canonical import sha256_hex
-from avsession.config import Controller
+from avsession.config import Controller, Processor
 from avsession.errors import Invalid, NotFound
 from avsession.records import Notice
 from avsession.usecases import evidence, publishing
@@ -128,6 +128,40 @@ async def test_what_there_is_and_since_when(world: World) -> None:
     assert newest["texts"]["de"] == publishing.text_of(world.app, "privacy", "", "de").sha256
 
 
+async def test_what_a_setting_changed_in_the_policy_is_told_too(world: World) -> None:
+    await publishing.publish(world.app)
+    first = publishing.text_of(world.app, "privacy", "", "de")
+    world.clock.forward(86_400)
+    processor = Processor(name="Hosting Ltd", what_for={"en": "servers"}, where={"en": "Example"})
+    settings = msgspec.structs.replace(world.app.settings, processors=(processor,))
+    object.__setattr__(world.app, "settings", settings)
+    await publishing.publish(world.app)
+    await world.ask()
+    policy, notice = await publishing.published(world.app)
+    newest = policy["versions"][0]
+    earlier = newest["earlier"]["de"]
+    assert [one["sha256"] for one in earlier] == [first.sha256]
+    assert earlier[0]["published_ms"] < newest["published_ms"]
+    assert not any(notice["versions"][0]["earlier"].values()), "it is archived by purposes"
+    version = newest["version"]
+    found = await publishing.compared(world.app, "privacy", first.sha256, version, "de")
+    added = [p["text"] for block in found["blocks"] for p in block if p["kind"] == "added"]
+    assert any("Hosting Ltd" in text for text in added)
+    assert (found["from"], found["to"], found["language"]) == (version, version, "de")
+    before = str(int(version) - 1)
+    forwards = await publishing.compared(world.app, "privacy", before, first.sha256, "de")
+    assert forwards["to"] == version
+    for old, new in ((version, first.sha256), (first.sha256, first.sha256), (first.sha256, before)):
+        with pytest.raises(Invalid):
+            await publishing.compared(world.app, "privacy", old, new, "de")
+    with pytest.raises(Invalid):
+        await publishing.compared(world.app, "privacy", before, first.sha256, "en")
+    asked = (await world.find(Notice, id="recording"))[0]
+    for wrong in ("0" * 64, asked.sha256):
+        with pytest.raises(NotFound):
+            await publishing.compared(world.app, "privacy", wrong, version, "de")
+
+
 async def test_what_changed_in_a_version_to_come(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,7 +169,7 @@ async def test_what_changed_in_a_version_to_come(
         version = publish_later(monkeypatch, tmp_path, document, material=False)
         for language in ("en", "de"):
             before = str(int(version) - 1)
-            found = publishing.compared(world.app, document, before, version, language)
+            found = await publishing.compared(world.app, document, before, version, language)
             added = [p["text"] for block in found["blocks"] for p in block if p["kind"] == "added"]
             assert "One sentence more." in added
             assert (found["from"], found["to"], found["language"]) == (before, version, language)
@@ -146,9 +180,9 @@ async def test_what_changed_in_a_version_to_come(
 async def test_only_what_exists_is_compared_and_forwards(world: World) -> None:
     for old, new in (("2", "1"), ("2", "2")):
         with pytest.raises(Invalid):
-            publishing.compared(world.app, "privacy", old, new, "en")
+            await publishing.compared(world.app, "privacy", old, new, "en")
     with pytest.raises(NotFound):
-        publishing.compared(world.app, "privacy", "1", "9", "en")
+        await publishing.compared(world.app, "privacy", "1", "9", "en")
     with pytest.raises(NotFound):
-        publishing.compared(world.app, "elsewhere", "1", "2", "en")
+        await publishing.compared(world.app, "elsewhere", "1", "2", "en")
     assert publishing.text_of(world.app, "privacy", "2", "fr").language == "en"

@@ -5,7 +5,7 @@ import pytest
 from avsession.errors import Conflict, Invalid, TooMany
 from avsession.privacy.requests import Right, Step
 from avsession.records import Detail, PrivacyRequest
-from avsession.usecases import requests
+from avsession.usecases import desk, requests
 from avsession.usecases.common import load
 from tests.avsession.usecases.world import World
 
@@ -92,7 +92,7 @@ async def test_what_waits_is_counted_and_the_next_due_comes_first(world: World) 
     async with world.store.read() as tx:
         waiting = await requests.waiting(tx)
         assert [row.right for row in waiting] == ["complain", "access"]
-        assert await requests.counted(tx, first.due_ms) == {"open": 2, "late": 1}
+        assert await desk.counted(tx, first.due_ms) == {"open": 2, "soon": 1, "late": 1}
     await stepped(world, Step.REFUSE, "no")
     async with world.store.read() as tx:
-        assert await requests.counted(tx, first.due_ms) == {"open": 1, "late": 1}
+        assert await desk.counted(tx, first.due_ms) == {"open": 1, "soon": 0, "late": 1}

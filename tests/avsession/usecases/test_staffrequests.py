@@ -52,7 +52,7 @@ async def test_it_is_queued_with_the_others_by_due_date_and_counted(world: World
     world.clock.forward(35 * DAY_S)
     assert (await desk.figures(world.app, world.admin))["late"] == 3
     async with world.store.read() as tx:
-        assert await desk.counted(tx, world.clock.now_ms()) == {"open": 3, "late": 3}
+        assert await desk.counted(tx, world.clock.now_ms()) == {"open": 3, "soon": 0, "late": 3}
 
 
 async def test_extended_answered_and_read_by_who_asked(world: World) -> None:

@@ -42,6 +42,8 @@ async def test_a_hold_from_its_beginning_to_its_end(site: Site, story: Story) ->
     placed = await site.post("/api/admin/holds", said(site, story), cookie=story.admin)
     assert placed.status == 200
     same_shape(EXAMPLES["/api/admin/holds"], placed.json)
+    (standing,) = (await site.get("/api/admin/holds", cookie=story.admin)).json["holds"]
+    assert standing == placed.json | {"session": story.call.session, "due": False}
     shown = await destroy(site, story)
     assert (shown["state"], shown["held"]["category"]) == ("sealed", "claim")
     path = f"/api/admin/sessions/{story.call.session}"

@@ -26,6 +26,11 @@ async def test_versions_texts_and_changes(site: Site) -> None:
     path = "/api/policies/changes?document=privacy&language=en&before=1&after=2"
     changes = await site.get(path)
     same_shape(EXAMPLES["/api/policies/changes"], changes.json)
+    digest = newest["texts"]["en"]
+    itself = await site.get(
+        f"/api/policies/changes?document=privacy&language=en&before=2&after={digest}"
+    )
+    assert itself.json["to"] == newest["version"], "a text that was published, by its digest"
     kinds = {part["kind"] for block in changes.json["blocks"] for part in block}
     assert kinds == {"same", "removed", "added"}
 
@@ -43,6 +48,8 @@ async def test_versions_texts_and_changes(site: Site) -> None:
         ("changes?document=privacy&language=en&before=2&after=1", 400),
         ("changes?document=privacy&language=en&before=1&after=9", 404),
         ("changes?document=privacy&language=en&before=1", 400),
+        (f"changes?document=privacy&language=en&before={'0' * 64}&after=2", 404),
+        (f"changes?document=privacy&language=en&before={'0' * 63}&after=2", 400),
     ],
 )
 async def test_only_what_exists(site: Site, query: str, status: int) -> None:

@@ -47,6 +47,23 @@ async def test_a_request_from_its_entry_to_its_end(site: Site, story: Story) -> 
     assert (figures.json["answered"], figures.json["refused"]) == (2, 1)
 
 
+async def test_who_wrote_is_found_corrected_and_given_a_link(site: Site, story: Story) -> None:
+    found = await site.post("/api/admin/people", {"text": "ben"}, cookie=story.admin)
+    same_shape(EXAMPLES["POST", "/api/admin/people"]["people"], found.json["people"])
+    (row,) = found.json["people"]
+    assert (row["party"], row["name"], found.json["next"]) == (story.call.customer, "Ben", None)
+    rectify, access = await entered(site, story, "rectify"), await entered(site, story, "access")
+    for request in (rectify, access):
+        await said(site, story, "verify", request, "by telephone")
+    body = {"name": "Benno", "contact": "benno@example.com"}
+    made = await site.post(f"{DESK}/{rectify}/correct", body, cookie=story.admin)
+    assert (made.status, made.json) == (200, body)
+    fresh = (await said(site, story, "link", access))["data_url"].partition("#")[2]
+    mine = (await site.post("/api/my-data", {"secret": fresh})).json
+    assert (mine["name"], len(mine["handed"])) == ("Benno", 1)
+    assert (await site.post("/api/my-data", {"secret": story.call.secret})).status == 410
+
+
 async def test_an_objection_is_entered_with_its_purposes(site: Site, story: Story) -> None:
     body = {"party": story.call.customer, "right": "object", "text": "by letter"}
     for purposes in ([], ["what nobody is asked for"]):
@@ -59,9 +76,13 @@ async def test_an_objection_is_entered_with_its_purposes(site: Site, story: Stor
 
 async def test_what_waits_is_a_figure_for_machines(site: Site, story: Story) -> None:
     await entered(site, story, "complain")
-    site.clock.forward(40 * 86_400)
+    site.clock.forward(25 * 86_400)
+    text = (await site.get("/metrics")).body.decode()
+    assert 'avsession_privacy_requests{state="soon"} 1' in text, "before it is late"
+    site.clock.forward(15 * 86_400)
     text = (await site.get("/metrics")).body.decode()
     assert 'avsession_privacy_requests{state="open"} 1' in text
+    assert 'avsession_privacy_requests{state="soon"} 0' in text
     assert 'avsession_privacy_requests{state="late"} 1' in text
 
 

@@ -1,11 +1,12 @@
 // The admin's page: sessions and their stories, recordings and their player.
 
-/** @import {About, AdminRecording, AdminSession, AdminSessionDetail, DeskFigures, Timeline} from "../types.js" */
+/** @import {About, AdminRecording, AdminSession, AdminSessionDetail, DeskFigures, StandingHold, Timeline} from "../types.js" */
 
 import { signOutButton } from "../account.js";
 import { get } from "../api.js";
 import { reminder } from "../desk.js";
 import { byId, button, el, onClick, show } from "../dom.js";
+import { standing } from "../hold.js";
 import { dateTime, duration, language, list, onLanguage, sentence, t } from "../i18n.js";
 import { openRecording } from "../open.js";
 import { explain, guarded, say, start } from "../shell.js";
@@ -24,6 +25,8 @@ let recordings = [];
 let shown = null;
 /** @type {Timeline | null} */
 let drawn = null;
+/** @type {StandingHold[]} */
+let held = [];
 /** @type {DeskFigures | null} */
 let figures = null;
 let more = { sessions: false, recordings: false };
@@ -45,6 +48,7 @@ async function reload() {
   sessions = [];
   recordings = [];
   figures = await get("/api/admin/requests/figures");
+  held = (await get("/api/admin/holds")).holds;
   await Promise.all([moreSessions(), moreRecordings(), accounts(me)]);
 }
 
@@ -76,9 +80,13 @@ function draw() {
   show(byId("no-sessions", HTMLElement), sessions.length === 0);
   show(byId("more-sessions", HTMLElement), more.sessions);
   show(byId("more-recordings", HTMLElement), more.recordings);
-  const open = byId("reminder", HTMLElement);
-  open.textContent = figures ? reminder(figures) : "";
-  open.classList.toggle("late", figures !== null && figures.late > 0);
+  const waiting = byId("reminder", HTMLElement);
+  waiting.textContent = figures ? reminder(figures) : "";
+  waiting.classList.toggle("late", figures !== null && figures.late > 0);
+  byId("holds", HTMLElement).replaceChildren(...standing(held, (session) => guarded(() => open(session))));
+  show(byId("held", HTMLElement), held.length > 0);
+  const due = held.filter((one) => one.due).length;
+  byId("reviews", HTMLElement).textContent = due ? t("hold.due", { n: due }) : "";
   const place = byId("story", HTMLElement);
   show(place, shown !== null);
   const picture = byId("timeline", HTMLElement);

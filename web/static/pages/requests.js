@@ -5,6 +5,7 @@
 import { signOutButton } from "../account.js";
 import { get } from "../api.js";
 import { picture, row } from "../desk.js";
+import { Finder } from "../finding.js";
 import { byId, onClick, show } from "../dom.js";
 import { language, onLanguage } from "../i18n.js";
 import { explain, say, start } from "../shell.js";
@@ -17,6 +18,7 @@ await start();
 const about = await get("/api/about");
 await signOutButton();
 onClick(byId("refresh", HTMLButtonElement), load);
+const finder = new Finder(byId("finding", HTMLElement), about.purposes.map(({ id }) => id), labelOf, load);
 onLanguage(draw);
 await load();
 
@@ -41,4 +43,5 @@ function draw() {
   byId("figures", HTMLElement).replaceChildren(picture(desk.figures));
   byId("requests", HTMLElement).replaceChildren(...desk.requests.map((one) => row(one, labelOf, load)));
   show(byId("none", HTMLElement), desk.requests.length === 0);
+  finder.draw();
 }
