@@ -324,6 +324,7 @@ async def test_all_that_stand_are_listed_the_next_review_first_and_said_when_it_
     world: World,
 ) -> None:
     late = await hold(world, "session", world.session)
+    world.clock.forward(1)
     soon = await hold(
         world, "party", world.customer.id, review_ms=world.clock.now_ms() + 10 * DAY_MS
     )
