@@ -33,6 +33,7 @@ from avsession.backup import (
     KEY_FILE,
     MANIFEST,
     MAX_SEGMENTS,
+    NAME,
     SUFFIX,
     Backup,
     File,
@@ -162,7 +163,8 @@ async def _create(
     # the anchor first: its head is then one that the copied log extends
     for name in ("anchor", "keys"):
         for path in sorted((files.root / name).iterdir()):
-            if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
+            known = NAME.fullmatch(f"{name}/{path.name}")
+            if known and path.is_file() and not path.is_symlink():
                 found[f"{name}/{path.name}"] = copy(path, to / name / path.name)
     await _database(settings, files, to / DATABASE, progress)
     store = SqlStore(sqlite_url(to / DATABASE))

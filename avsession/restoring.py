@@ -27,8 +27,9 @@ from avsession.backup import (
     SUFFIX,
     Backup,
     checked,
-    copy,
+    copied,
     digest,
+    opened,
     summary,
     write,
 )
@@ -42,7 +43,7 @@ from avsession.storage.files import root as folder_of
 from avsession.storage.files import shred
 from avsession.storage.journal import LINES, UPTO, FileJournal
 from avsession.storage.sql import SqlStore
-from avsession.usecases import evidence, journal
+from avsession.usecases import evidence, journal, repeating
 from avsession.usecases.journal import Replayed
 from signaling.hub import Hub
 
@@ -110,19 +111,31 @@ async def restore(
             await _moved(here, files, target)
             here = settings
         report += await _report(here)
-    by_hand = replayed.by_hand
     return {
         "ok": report == [] and not replayed.failed,
         "data": str(files.root),
         **summary(made),
         "erased_again": {"recordings": replayed.recordings, "persons": replayed.persons},
+        "taken_back_again": {
+            "revoked": replayed.revoked,
+            "withdrawn": replayed.withdrawn,
+            "restricted": replayed.restricted,
+        },
+        "sign_ins_ended": replayed.sign_ins,
         "holds_released": replayed.holds,
         "calls_ended": replayed.ended,
         "unknown": unknown,
-        "by_hand": by_hand,
+        "by_hand": replayed.by_hand,
         "failed": replayed.failed,
         "problems": report,
+        # last, to be read by a person: it is done, and yet it is not all
+        "left_to_do": _left(len(replayed.by_hand)),
     }
+
+
+def _left(count: int) -> str:
+    things = "1 thing is" if count == 1 else f"{count} things are"
+    return f"{things} left to do by hand: see by_hand" if count else ""
 
 
 async def _erased_since(erasures: Path | None, made: Backup) -> tuple[list[journal.Entry], str]:
@@ -151,9 +164,10 @@ async def _head(folder: Path) -> int:
 
 def _place(backup: Path, made: Backup, files: Files, key_file: Path | None) -> None:
     keys.private_folder(files.root)
-    for name in made.files:
-        to = files.root / (SQLITE if name == DATABASE else name)
-        copy(backup / name, to)
+    for name, file in made.files.items():
+        with opened(backup, name) as reading:
+            if copied(reading, files.root / (SQLITE if name == DATABASE else name)) != file:
+                raise RestoreRefused(f"{name} has changed since it was read.")
     for name in (LINES, UPTO):  # of a log that was longer: the journal begins anew
         (files.root / "anchor" / name).unlink(missing_ok=True)
     found = key_file or backup.with_name(backup.name + SUFFIX)
@@ -183,7 +197,7 @@ async def _make_good(
     entries: list[journal.Entry],
     without: str | None,
 ) -> Replayed:
-    """Take the log as it is, end what went on, and erase again."""
+    """Take the log as it is, end what went on, sign out, and take back and erase again."""
     app = await open_services(settings, files, Hub(), check=False)
     try:
         reason = f"restored a backup of {made.leaves} leaves"
@@ -191,11 +205,15 @@ async def _make_good(
             reason += f", erasures since not known: {without}"
         await evidence.adopt(app, reason)
         ended = await journal.end_all(app)
+        signed_in = await repeating.sign_out(app)
         replayed = await journal.replay(app, entries, made.leaves)
-        replayed.ended = ended
+        replayed.ended, replayed.sign_ins = ended, signed_in
+        if entries and not journal.is_whole(entries):
+            replayed.by_hand.append(journal.older(made.leaves))
         # the next restore must know of what this one was told, too
         kept = FileJournal(files.anchor)
         await kept.add(entries, 0)
+        await journal.make_whole(app, kept)
         await journal.catch_up(app, kept)
         await evidence.checkpoint(app)
     finally:

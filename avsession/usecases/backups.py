@@ -10,7 +10,7 @@ import msgspec
 
 from avsession.ports import Reader
 from avsession.records import Leaf
-from avsession.usecases.journal import BY_HAND, ERASED, FORGOTTEN
+from avsession.usecases.journal import BY_HAND, ERASED, FORGOTTEN, RESTRICTED, WITHDRAWN
 from avsession.usecases.readiness import LastBackup
 
 DAY_MS = 86_400_000
@@ -33,7 +33,8 @@ class Since(msgspec.Struct, frozen=True, kw_only=True):
     leaves: int
     """All of them, without a bound."""
     erased: int
-    """Erasures of recordings and persons: a restore does them again, from the journal."""
+    """Erasures of recordings and persons, withdrawals, restrictions: a restore does them again,
+    from the journal."""
     by_hand: int
     """What a restore cannot repeat: it lists them."""
 
@@ -72,6 +73,6 @@ async def since(tx: Reader, last: LastBackup) -> Since:
 
     return Since(
         leaves=max(0, await size(tx) - last.leaves),
-        erased=await count(ERASED, FORGOTTEN),
+        erased=await count(ERASED, FORGOTTEN, WITHDRAWN, RESTRICTED),
         by_hand=await count(*BY_HAND),
     )

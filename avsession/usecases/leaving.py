@@ -67,11 +67,14 @@ def view(row: Account) -> dict[str, Any]:
     }
 
 
-async def disable(app: Services, who: Principal | None, account_id: str) -> dict[str, Any]:
+async def disable(
+    app: Services, who: Principal | None, account_id: str, *, last: bool = False
+) -> dict[str, Any]:
     """Disable an account, end its sign-ins and calls; the account as admins see it.
 
     ``who`` None: from this machine's command line. Repeating it is harmless. Raises NotFound,
-    Conflict for one's own account, and for the last one that can manage accounts.
+    Conflict for one's own account, and for the last one that can manage accounts, unless ``last``:
+    a restore has to disable that one, too.
     """
     if who is not None:
         require(who, ACCOUNT_MANAGE)
@@ -83,7 +86,8 @@ async def disable(app: Services, who: Principal | None, account_id: str) -> dict
             raise NotFound
         signed_in = await tx.find(AuthSession, account=account_id)
         if not account.disabled:
-            await _another(tx, account)
+            if not last:
+                await _another(tx, account)
             now = app.clock.now_ms()
             account = replace(account, disabled=True, disabled_ms=now, password=None)
             await tx.put(account)

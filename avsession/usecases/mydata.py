@@ -37,12 +37,13 @@ from avsession.usecases import (
     restricting,
     told,
 )
+from avsession.usecases.common import leaf
 from avsession.usecases.services import Services
 from avsession.usecases.tokens import new_secret, secret_hash
 from avsession.usecases.withdrawals import may_withdraw
 
-RECEIPTS = "receipts"
-"""How the leaves call the way in by receipts."""
+RECEIPTS, LINK = "receipts", "private_link"
+"""How the leaves call the ways in: by receipts, and by the private link."""
 
 
 async def _holder(tx: Reader, secret: str) -> tuple[Session, Party]:
@@ -68,9 +69,13 @@ async def renew_link(app: Services, party: Party) -> str:
     secret = new_secret(app.entropy)
     async with app.store.write() as tx:
         fresh = await tx.get(Party, party.id)
-        if fresh is None:
+        session = await tx.get(Session, fresh.session) if fresh is not None else None
+        if fresh is None or session is None:
             raise LinkSpent
         await tx.put(msgspec.structs.replace(fresh, data_hash=secret_hash(secret)))
+        # a restore of a backup must know that the one before opens nothing any more
+        refs = {"what": LINK, "method": "seat"}
+        await leaf(app, tx, "access.granted", session=session, subject=fresh, refs=refs)
         dropped = await outgoing.drop_exports(tx, party.id)
     await outgoing.gone(app, dropped)
     return secret
@@ -122,7 +127,7 @@ async def _links(tx: Reader, session: Session, party: Party, method: str) -> lis
         at_ms
         for at_ms, body in bodies
         if body["subject"] == party.pseudonym
-        and body["refs"].get("what") == "private_link"
+        and body["refs"].get("what") == LINK
         and body["refs"].get("method") == method
     ]
 

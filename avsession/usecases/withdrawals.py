@@ -110,8 +110,13 @@ async def _covered(tx: Reader, recording: Recording, party: Party) -> set[str]:
     return {track.party for track in await tx.find(TrackRecord, recording=recording.id)}
 
 
-async def choose(app: Services, tx: Writer, party: str, request: str, fate: str) -> None:
-    """``keep`` or ``destroy``; raises Conflict when that was chosen already or is not open."""
+async def choose(
+    app: Services, tx: Writer, party: str, request: str, fate: str, actor: str | None = None
+) -> None:
+    """``keep`` or ``destroy``; raises Conflict when that was chosen already or is not open.
+
+    ``actor``: who says so, if it is not the party.
+    """
     row = await tx.get(Withdrawal, request, party)
     if row is None:
         raise Conflict("Withdraw first; then choose.")
@@ -119,7 +124,7 @@ async def choose(app: Services, tx: Writer, party: str, request: str, fate: str)
         return
     if row.fate is not None or row.done:
         raise Conflict("That was decided already.")
-    await _decided(app, tx, row, fate)
+    await _decided(app, tx, row, fate, actor=actor)
 
 
 async def by_default(app: Services, tx: Writer, row: Withdrawal) -> None:

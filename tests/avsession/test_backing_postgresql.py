@@ -26,7 +26,15 @@ from avsession.storage.sql import SqlStore
 from avsession.storage.tables import TABLES
 from avsession.usecases import evidence, forgetting, journal
 from signaling.hub import Hub
-from tests.avsession.test_restoring import command, holding, played
+from tests.avsession.test_restoring import (
+    LEFT,
+    TAKEN_BACK,
+    command,
+    holding,
+    is_taken_back,
+    played,
+    take_back,
+)
 from tests.avsession.usecases.test_exports import PLAIN
 from tests.avsession.usecases.world import CUSTOMER_NAME
 from tests.browser.product import Product
@@ -224,6 +232,23 @@ def test_who_was_erased_since_never_gets_into_the_new_database(
     assert not list(new.folder.glob("*sqlite3*"))
     assert new.run("audit", "verify") == 0
     assert new.pages().count(NAME) <= before, "it was never written there, to be deleted again"
+
+
+def test_what_was_taken_back_since_stays_so(
+    story: tuple[Data, Path], there: Place, databases: list[str], tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    backup = tmp_path / "monday"
+    assert there.run("backup", "create", "--to", str(backup)) == 0
+    asyncio.run(take_back(there.settings, story[0], there.folder))
+    new = Place(tmp_path / "b", databases[1])
+    capsys.readouterr()
+    assert new.restore(backup, "--erasures", str(there.anchor)) == 0
+    done = said(capsys)
+    assert (done["ok"], done["taken_back_again"], done["problems"]) == (True, TAKEN_BACK, [])
+    assert done["left_to_do"] == LEFT
+    asyncio.run(is_taken_back(new.settings, story[0], new.folder))
+    assert new.run("recording", "verify", "--all") == 0
 
 
 @pytest.mark.parametrize("damage", ["segment", "database", "manifest"])

@@ -17,10 +17,24 @@ import pytest
 
 from avsession.__main__ import run
 from avsession.config import Settings
+from avsession.messages import WithdrawConsent
 from avsession.privacy import stored
+from avsession.privacy.requests import Right
+from avsession.records import Account, AuthSession, Recording, Withdrawal
 from avsession.serve import Files, close_store, open_services
+from avsession.session import Party, Session
 from avsession.storage.journal import FileJournal
-from avsession.usecases import evidence, forgetting, journal
+from avsession.usecases import (
+    consent,
+    evidence,
+    forgetting,
+    journal,
+    leaving,
+    mydata,
+    outgoing,
+    rights,
+    waysin,
+)
 from signaling.hub import Hub
 from tests.avsession.usecases.test_exports import PLAIN
 from tests.avsession.usecases.world import CUSTOMER_NAME
@@ -56,6 +70,83 @@ async def erase(data: Data) -> None:
         await journal.catch_up(app, FileJournal(data.folder / "anchor"))
     finally:
         await close_store(app)
+
+
+async def take_back(settings: Settings, data: Data, folder: Path) -> None:
+    """Everybody takes back what they can, and the running server notes it."""
+    app = await open_services(settings, Files(folder), Hub())
+    try:
+        async with app.store.read() as tx:
+            recording = await tx.get(Recording, data.recording)
+            party = await tx.get(Party, data.customer)
+            agent = await tx.one(Account, role="agent")
+        assert recording
+        assert party
+        assert agent
+        await leaving.disable(app, None, agent.id)
+        secret = await mydata.renew_link(app, party)
+        await waysin.close(app, secret, closed=True)
+        await rights.ask(app, secret, Right.COMPLAIN, "It went on for too long.", [], "k" * 22)
+        said = WithdrawConsent(request=recording.request, key="k" * 22)
+        await consent.withdraw(app, data.customer, said)
+        kept = FileJournal(folder / "anchor")
+        await journal.make_whole(app, kept)
+        await journal.catch_up(app, kept)
+        await evidence.checkpoint(app)
+    finally:
+        await close_store(app)
+
+
+async def is_taken_back(settings: Settings, data: Data, folder: Path) -> None:
+    """All of that holds in what was restored."""
+    app = await open_services(settings, Files(folder), Hub())
+    try:
+        async with app.store.read() as tx:
+            recording = await tx.get(Recording, data.recording)
+            party = await tx.get(Party, data.customer)
+            agent = await tx.one(Account, role="agent")
+            session = await tx.get(Session, party.session) if party else None
+            assert recording
+            assert party
+            assert agent
+            assert session
+            assert agent.disabled
+            assert await tx.count(AuthSession) == 0
+            assert await mydata.receipts_closed(tx, session, party)
+            assert await outgoing.for_admin(tx, recording) == []
+            assert [row.fate for row in await tx.find(Withdrawal)] == [None]
+    finally:
+        await close_store(app)
+
+
+TAKEN_BACK = {"revoked": 3, "withdrawn": 1, "restricted": 0}
+LEFT = "1 thing is left to do by hand: see by_hand"
+
+
+def test_what_was_taken_back_since_stays_so(data: Data, capsys: pytest.CaptureFixture[str]) -> None:
+    backup = backed_up(data)
+    asyncio.run(take_back(Settings(), data, data.folder))
+    anchor = str(data.folder / "anchor")
+    capsys.readouterr()
+    assert restored(backup, "--erasures", anchor, "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["ok"], said["taken_back_again"], said["problems"]) == (True, TAKEN_BACK, [])
+    assert [one["right"] for one in said["by_hand"]] == ["complain"]
+    assert said["sign_ins_ended"] > 0
+    assert (list(said)[-1], said["left_to_do"]) == ("left_to_do", LEFT)
+    new = backup.parent / "new"
+    asyncio.run(is_taken_back(Settings(), data, new))
+    assert run(["recording", "verify", "--all", "--data", str(new)]) == 0
+    # a journal that an older version kept does not know the half of it, and that is said
+    kept = data.folder / "anchor" / "erasures.jsonl"
+    lines = [one for one in kept.read_text().splitlines() if '"journal.whole"' not in one]
+    kept.write_text("\n".join(lines) + "\n")
+    shutil.rmtree(new)
+    capsys.readouterr()
+    assert restored(backup, "--erasures", anchor, "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["by_hand"][-1]["why"] == journal.OLDER
+    assert said["left_to_do"] == LEFT.replace("1 thing is", "2 things are")
 
 
 async def sign(data: Data) -> None:
