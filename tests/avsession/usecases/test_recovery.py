@@ -127,6 +127,7 @@ async def test_a_person_shuts_receipts_out_and_lets_them_in_again(world: World) 
         await recovery.by_receipt(world.app, data, ADDRESS)
     assert await world.story() == "access.denied"
     agent = await mydata.renew_link(world.app, world.agent.party)
+    assert await world.story() == "access.granted", "a link of the agent's"
     assert (await mydata.my_data(world.app, agent))["receipts"] == "open", "their own alone"
     assert await waysin.close(world.app, secret, closed=False) == {"receipts": "open"}
     assert await world.story() == "access.granted"
