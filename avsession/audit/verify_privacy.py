@@ -80,7 +80,9 @@ async def _told(tx: Reader, called: str, findings: Findings) -> dict[str, _Told]
     told: dict[str, _Told] = {}
     async for body in bodies(tx, "privacy.requested"):
         if called in body.refs:
-            state = State.VERIFYING if body.refs.get("by") == "staff" else State.OPEN
+            # the server asks in somebody's stead: there is nobody whose identity is in question
+            verifying = body.refs.get("by") == "staff" and body.actor != "server"
+            state = State.VERIFYING if verifying else State.OPEN
             told[str(body.refs[called])] = _Told(body, state, body.refs.get("due_ms"))
     async for body in bodies(tx, "privacy.answered"):
         if called not in body.refs:

@@ -1,7 +1,8 @@
 """The journal of what was erased, in the anchor's folder: apart from the database, to be copied.
 
 ``erasures.jsonl`` is appended to, a line an entry; ``erasures.upto`` says how many leaves of the
-log were gone through. The first is written before the second: an entry may be there twice.
+log were gone through, and how many bytes the first had then, so that a copy of both shows when it
+was made while they changed. The first is written before the second: an entry may be there twice.
 """
 
 from __future__ import annotations
@@ -46,12 +47,28 @@ class FileJournal:
         """As ``Journal.read``. Raises SettingsInvalid for what is no journal."""
         return await asyncio.to_thread(self._read)
 
+    async def lacks(self) -> int:
+        """Bytes of its lines that are not there though its count says so: it was copied while it
+        was written, or cut. Raises Unavailable."""
+        return await asyncio.to_thread(self._lacks)
+
     def _upto(self) -> int:
+        return self._said()[0]
+
+    def _lacks(self) -> int:
+        said = self._said()[1]  # first: the lines only grow
+        with files.root(self._folder) as folder:
+            return max(0, said - self._size(folder))
+
+    def _said(self) -> tuple[int, int]:
+        """Leaves that were gone through, and bytes that the lines had then; an older version did
+        not say the second."""
         try:
             with files.root(self._folder) as folder:
-                return int(files.read(folder, UPTO, 32))
+                leaves, _, size = files.read(folder, UPTO, 64).partition(b" ")
+            return int(leaves), int(size or 0)
         except FileNotFoundError:
-            return 0
+            return 0, 0
         except (OSError, ValueError) as error:
             raise Unavailable("The journal of erasures cannot be read.") from error
 
@@ -64,7 +81,15 @@ class FileJournal:
                     stream.write(b"".join(canonical(entry) + b"\n" for entry in entries))
                     stream.flush()
                     os.fsync(file)
-            files.write(folder, UPTO, b"%d\n" % upto, replace=True)
+            size = self._size(folder)
+            files.write(folder, UPTO, b"%d %d\n" % (upto, size), replace=True)
+
+    @staticmethod
+    def _size(folder: int) -> int:
+        try:
+            return os.stat(LINES, dir_fd=folder, follow_symlinks=False).st_size
+        except FileNotFoundError:
+            return 0
 
     def _read(self) -> list[Entry]:
         try:

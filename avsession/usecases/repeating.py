@@ -1,8 +1,9 @@
 """What was taken back since a backup, taken back again by the server, each with a leaf of its own.
 
-Accounts, passkeys, private links, receipts as a way in, consent, the free use of a recording: a
-restored database knows them as they were before. Everything here closes and opens nothing, and is
-harmless to repeat. Whoever is not in the backup has nothing there that could come back.
+Accounts, passkeys, private links, receipts as a way in, consent, the free use of a recording, and
+that something may be destroyed: a restored database knows them as they were before. Everything here
+closes and opens nothing, and is harmless to repeat. Whoever is not in the backup has nothing there
+that could come back.
 """
 
 from __future__ import annotations
@@ -13,24 +14,25 @@ from typing import Any
 from msgspec.structs import replace
 
 from avsession.consent import Withdrawn
-from avsession.errors import Conflict, Erased
+from avsession.errors import Conflict, Erased, NotFound
 from avsession.ports import Reader
 from avsession.privacy.requests import Right, Step
 from avsession.records import (
     Account,
     AuthSession,
+    Hold,
     PrivacyRequest,
     RecordingRequest,
-    Restriction,
     SignInLink,
     Ticket,
     Withdrawal,
 )
-from avsession.session import Party, Session
+from avsession.session import Party, Role, Session
 from avsession.signin_records import Passkey, PendingSignIn, StepUp
 from avsession.usecases import (
     effects,
     events,
+    holds,
     keys,
     leaving,
     mydata,
@@ -41,6 +43,8 @@ from avsession.usecases import (
 )
 from avsession.usecases.capture import open_gate
 from avsession.usecases.common import advance, leaf, load_state
+from avsession.usecases.permissions import HOLD, PERMISSIONS
+from avsession.usecases.persons import is_nobody
 from avsession.usecases.services import Services
 from avsession.usecases.tokens import new_secret, secret_hash
 
@@ -54,8 +58,14 @@ SIGN_INS: dict[type[Any], str] = {
 }
 """Rows by which somebody is, or is about to be, signed in; and their key."""
 BATCH = 1000
-RIGHTS = {restricting.ASKED: Right.RESTRICT, restricting.OBJECTION: Right.OBJECT}
+RIGHTS = {
+    restricting.ASKED: Right.RESTRICT,
+    restricting.OBJECTION: Right.OBJECT,
+    restricting.KEPT: Right.ERASE,
+}
 """Why a restriction was placed -> what the person asked for."""
+HELD = "It stood when the data was lost; its reason is in the log that was lost with it."
+NOT_KNOWN = "not known any more"
 
 Refs = Mapping[str, Any]
 
@@ -187,21 +197,98 @@ async def choose(app: Services, subject: str | None, refs: Refs) -> int:
 async def restrict(app: Services, subject: str | None, refs: Refs) -> int:
     """Place a restriction, under the request that it follows from, or a new one of the same kind.
 
-    ``refs`` gives as its reason one of :data:`RIGHTS`. How many were placed.
+    ``refs`` gives as its reason one of :data:`RIGHTS`: an erasure that waited for a hold waits
+    again. How many were placed.
     """
     why = str(refs.get("why"))
     right = RIGHTS[why]
     purposes = [str(one) for one in refs.get("purposes") or ()]
     async with app.store.write() as tx:
-        found = await _party(tx, subject)
-        if found is None or await tx.get(Restriction, str(refs.get("restriction"))) is not None:
+        if (found := await _party(tx, subject)) is None:
             return 0
         session, party = found
+        standing = await restricting.of_party(tx, party.id)
+        if any((one.why, one.purposes) == (why, purposes) for one in standing):
+            return 0
         row = await tx.get(PrivacyRequest, str(refs.get("privacy_request")))
+        if row is None and why == restricting.KEPT:
+            row = await requests.waiting_for(tx, party.id, right)
         fresh = row is None
         if row is None:
-            row = await requests.receive(app, tx, session, party, right, purposes=purposes)
+            row = await requests.receive(
+                app, tx, session, party, right, purposes=purposes, actor=SERVER
+            )
         await restricting.place(app, tx, row, why, purposes=purposes, actor=SERVER)
         if fresh and right is Right.RESTRICT:
             await requests.step(app, tx, row, Step.ANSWER, actor=SERVER)
     return 1
+
+
+async def child(app: Services, session: str | None) -> int:
+    """Let the schedule go on with the erasure of a child, the customer of the session of this
+    pseudonym; how many were not erased yet."""
+    async with app.store.write() as tx:
+        row = await tx.one(Session, pseudonym=session) if session else None
+        if row is None or row.child_ms is not None:
+            return 0
+        customers = await tx.find(Party, session=row.id, role=str(Role.CUSTOMER))
+        if all(is_nobody(one) for one in customers):
+            return 0
+        await tx.put(replace(row, child_ms=app.clock.now_ms()))
+        told = {"right": "child", "by": SERVER}
+        await leaf(app, tx, "privacy.requested", session=row, actor=SERVER, refs=told)
+    return 1
+
+
+async def hold(app: Services, session: str | None, subject: str | None, refs: Refs) -> int:
+    """Place a legal hold, in the session of this pseudonym, so that nothing of what it kept goes
+    before somebody looks. The log does not say why, nor who asked for it.
+
+    It stands under the account that had placed it, or another one if that is not there. How many
+    were placed.
+    """
+    hold_id, scope, about = str(refs.get("hold")), str(refs.get("scope")), refs.get("recording")
+    async with app.store.write() as tx:
+        row = await tx.one(Session, pseudonym=session) if session else None
+        if row is None or await tx.get(Hold, hold_id) is not None:
+            return 0
+        party = await tx.one(Party, pseudonym=subject) if subject else None
+        target = {"session": row.id, "recording": about, "party": party.id if party else None}
+        try:
+            await holds.target_of(tx, scope, str(target.get(scope)))
+        except (NotFound, Erased):  # nothing there that could go
+            return 0
+        if (keeper := await _keeper(tx, row, str(refs.get("account")))) is None:
+            return 0
+        placed = Hold(
+            id=hold_id,
+            scope=scope,
+            target=str(target[scope]),
+            session=row.id,
+            category=str(refs.get("category")),
+            reason=HELD,
+            asked_by=NOT_KNOWN,
+            review_ms=int(refs.get("review_ms", 0)),
+            placed_by=keeper,
+            placed_ms=app.clock.now_ms(),
+        )
+        await tx.add(placed)
+        told = {name: refs.get(name) for name in ("hold", "scope", "recording", "category")}
+        await leaf(
+            app, tx, "hold.placed", session=row, subject=party, actor=SERVER,
+            refs=told | {"review_ms": placed.review_ms},
+            details={
+                "account": placed.placed_by, "reason": placed.reason, "asked_by": placed.asked_by,
+            },
+        )  # fmt: skip
+    return 1
+
+
+async def _keeper(tx: Reader, session: Session, account: str) -> str | None:
+    """The account under which a hold stands; None: there is none at all."""
+    rows = sorted(await tx.find(Account, limit=BATCH), key=lambda one: (one.created_ms, one.id))
+    may = [one.id for one in rows if HOLD in PERMISSIONS.get(one.role, ())]
+    for one in (account, *may, session.created_by):
+        if await tx.get(Account, one) is not None:
+            return one
+    return None

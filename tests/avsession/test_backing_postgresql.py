@@ -24,7 +24,7 @@ from avsession.storage.engine import sqlite_url
 from avsession.storage.journal import FileJournal
 from avsession.storage.sql import SqlStore
 from avsession.storage.tables import TABLES
-from avsession.usecases import evidence, forgetting, journal
+from avsession.usecases import evidence, forgetting, journal, replaying
 from signaling.hub import Hub
 from tests.avsession.test_restoring import (
     LEFT,
@@ -299,12 +299,12 @@ def test_what_cannot_be_made_good_is_not_put_into_the_database(
     story: tuple[Data, Path], databases: list[str], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    async def failing(*_: object) -> journal.Replayed:
-        return journal.Replayed(failed=[{"kind": "subject.erased", "leaf": 3, "session": None}])
+    async def failing(*_: object) -> replaying.Replayed:
+        return replaying.Replayed(failed=[{"kind": "subject.erased", "leaf": 3, "session": None}])
 
     new = Place(tmp_path / "new", databases[0])
     with monkeypatch.context() as patched:
-        patched.setattr(journal, "replay", failing)
+        patched.setattr(replaying, "replay", failing)
         assert new.restore(story[1], *KNOWN) == 1
     assert "Nothing was put into PostgreSQL" in said(capsys)["problems"][0]
     assert new.rows() == b""
@@ -316,7 +316,8 @@ def test_what_cannot_be_made_good_is_not_put_into_the_database(
     monkeypatch.setattr(moving, "copy", broken)
     assert new.restore(story[1], *KNOWN) == 1
     assert new.rows() == b""
-    assert (new.folder / "avsession.sqlite3").exists(), "it is not lost either"
+    assert (new.folder / "restoring.sqlite3").exists(), "it is not lost either"
+    assert not (new.folder / "avsession.sqlite3").exists(), "nor does a server find it"
 
 
 def test_nothing_is_left_of_a_backup_that_failed(

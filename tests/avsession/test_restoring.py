@@ -16,7 +16,10 @@ import aiohttp
 import pytest
 
 from avsession.__main__ import run
+from avsession.audit import checkpoint
 from avsession.config import Settings
+from avsession.errors import LogShrunk
+from avsession.keys import FileSigner
 from avsession.messages import WithdrawConsent
 from avsession.privacy import stored
 from avsession.privacy.requests import Right
@@ -32,9 +35,11 @@ from avsession.usecases import (
     leaving,
     mydata,
     outgoing,
+    replaying,
     rights,
     waysin,
 )
+from avsession.usecases.replaying import Replayed
 from signaling.hub import Hub
 from tests.avsession.usecases.test_exports import PLAIN
 from tests.avsession.usecases.world import CUSTOMER_NAME
@@ -62,11 +67,12 @@ def restored(backup: Path, *more: str) -> int:
     return run(["backup", "restore", str(backup), "--data", str(backup.parent / "new"), *more])
 
 
-async def erase(data: Data) -> None:
+async def erase(data: Data, *, nobody: bool = False) -> None:
     """The customer is erased, as their page would have it, and the running server notes it."""
     app = await open_services(Settings(), Files(data.folder), Hub())
     try:
-        await forgetting.forget(app, data.customer)
+        if not nobody:
+            await forgetting.forget(app, data.customer)
         await journal.catch_up(app, FileJournal(data.folder / "anchor"))
     finally:
         await close_store(app)
@@ -141,11 +147,13 @@ def test_what_was_taken_back_since_stays_so(data: Data, capsys: pytest.CaptureFi
     kept = data.folder / "anchor" / "erasures.jsonl"
     lines = [one for one in kept.read_text().splitlines() if '"journal.whole"' not in one]
     kept.write_text("\n".join(lines) + "\n")
+    upto = kept.with_name("erasures.upto")
+    upto.write_text(upto.read_text().split()[0] + "\n")
     shutil.rmtree(new)
     capsys.readouterr()
     assert restored(backup, "--erasures", anchor, "--json") == 0
     said = json.loads(capsys.readouterr().out)
-    assert said["by_hand"][-1]["why"] == journal.OLDER
+    assert said["by_hand"][-1]["why"] == replaying.OLDER
     assert said["left_to_do"] == LEFT.replace("1 thing is", "2 things are")
 
 
@@ -214,6 +222,65 @@ def test_without_knowing_what_was_erased_nothing_is_restored(
     assert restored(backup, "--without-erasures", "the machine burnt") == 0
     assert run(["audit", "verify", "--data", str(new)]) == 0
     assert holding(new, b"the machine burnt") == ["avsession.sqlite3"]
+
+
+def test_only_the_newest_journal_of_the_same_log_will_do(
+    data: Data, capsys: pytest.CaptureFixture[str]
+) -> None:
+    anchor, new = data.folder / "anchor", data.folder.parent / "new"
+    asyncio.run(erase(data, nobody=True))
+    backup = backed_up(data)
+    # what the backup holds says nothing of the time after it
+    assert restored(backup, "--erasures", str(backup / "anchor")) == 1
+    assert "the backup's own" in capsys.readouterr().err
+    # its lines were copied before its count was
+    asyncio.run(erase(data))
+    lines = anchor / "erasures.jsonl"
+    whole = lines.read_bytes()
+    lines.write_bytes(whole[: whole.index(b"\n") + 1])
+    assert restored(backup, "--erasures", str(anchor)) == 1
+    assert "was copied while it was written" in capsys.readouterr().err
+    lines.write_bytes(whole)
+    # another service's, of the same name
+    note = (anchor / "checkpoint").read_text()
+    head = checkpoint.parse(note)
+    other = FileSigner(data.folder.parent / "other.key")
+    signed = asyncio.run(checkpoint.sign(head.origin, head.size, head.root, other))
+    (anchor / "checkpoint").write_text(signed.note)
+    assert restored(backup, "--erasures", str(anchor)) == 2
+    assert "is not of this backup's log" in capsys.readouterr().err
+    assert not new.exists()
+    (anchor / "checkpoint").write_text(note)
+    for path in (*(backup / "keys").iterdir(), backup):
+        path.chmod(0o755)  # as some disks have it
+    assert restored(backup, "--erasures", str(anchor)) == 0
+
+
+def test_nothing_is_served_of_what_was_interrupted_or_failed(
+    data: Data, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backup = backed_up(data)
+    new = backup.parent / "new"
+
+    async def killed(*_: object) -> Replayed:
+        raise GeneratorExit
+
+    async def failing(*_: object) -> Replayed:
+        return Replayed(failed=[{"kind": "subject.erased", "leaf": 3, "session": None}])
+
+    monkeypatch.setattr(replaying, "replay", killed)
+    with pytest.raises(GeneratorExit):
+        restored(backup, "--without-erasures", "a test")
+    assert holding(new, CUSTOMER_NAME.encode())
+    with pytest.raises(LogShrunk):
+        asyncio.run(open_services(Settings(), Files(new), Hub()))
+    shutil.rmtree(new)
+    monkeypatch.setattr(replaying, "replay", failing)
+    capsys.readouterr()
+    assert restored(backup, "--without-erasures", "a test", "--json") == 1
+    said = json.loads(capsys.readouterr().out)
+    assert "Nothing of it is served" in said["problems"][0]
+    assert not (new / "avsession.sqlite3").exists()
 
 
 def test_a_folder_that_is_in_use_is_left_alone(

@@ -33,3 +33,18 @@ async def test_a_torn_line_is_none_and_another_file_is_no_journal(tmp_path: Path
     (tmp_path / UPTO).write_text("many")
     with pytest.raises(Unavailable):
         await journal.upto()
+
+
+async def test_a_copy_that_was_made_while_it_was_written_shows_it(tmp_path: Path) -> None:
+    journal, copy = FileJournal(tmp_path / "anchor"), tmp_path / "copy"
+    copy.mkdir()
+    assert await FileJournal(copy).lacks() == 0, "there is none"
+    await journal.add([ONE], 5)
+    assert await journal.lacks() == 0
+    (copy / LINES).write_bytes((tmp_path / "anchor" / LINES).read_bytes())
+    await journal.add([ONE], 9)
+    (copy / UPTO).write_bytes((tmp_path / "anchor" / UPTO).read_bytes())
+    copied = FileJournal(copy)
+    assert (await copied.upto(), await copied.lacks()) == (9, (copy / LINES).stat().st_size)
+    (copy / UPTO).write_text("9\n")  # as an older version wrote it
+    assert (await copied.upto(), await copied.lacks()) == (9, 0)

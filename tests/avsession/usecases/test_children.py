@@ -94,6 +94,8 @@ async def test_what_a_hold_keeps_of_a_child_nobody_plays_and_it_goes_with_the_ho
     await world.later(1)
     request = await world.only(PrivacyRequest)
     assert (request.right, request.state, request.by) == ("erase", "open", "staff")
+    await evidence.checkpoint(world.app)
+    assert (await evidence.verify(world.store, world.app.notary.key)).findings == ()
     asked = [leaf for leaf in await world.leaves() if leaf["kind"] == "privacy.requested"]
     assert [leaf["actor"] for leaf in asked] == [world.admin.pseudonym, "server"]
     assert len(await world.find(Restriction)) == 1, "repeating it is harmless"

@@ -10,7 +10,7 @@ from pathlib import Path
 from avsession.recording import State
 from avsession.records import Hold, Leaf, Recording, TrackRecord
 from avsession.session import Session
-from avsession.usecases import evidence, forgetting, holds, journal, sessions
+from avsession.usecases import evidence, forgetting, holds, journal, replaying, sessions
 from avsession.usecases.journal import Entry
 from tests.avsession.usecases.world import World
 from tests.support.engines import sqlite_only
@@ -56,7 +56,7 @@ class Older:
         shutil.rmtree(self.world.folder)
         shutil.copytree(self.copy, self.world.folder)
         await self.world.start()
-        await journal.end_all(self.world.app)
+        await replaying.end_all(self.world.app)
 
 
 async def test_it_notes_what_must_not_come_back_once(world: World) -> None:
@@ -102,11 +102,11 @@ async def test_a_person_and_their_recording_go_again(world: World, tmp_path: Pat
     await journal.catch_up(world.app, notes)
     await older.back()
     assert (await world.only(Recording)).state is State.SEALED, "it is back"
-    done = await journal.replay(world.app, notes.entries, since)
+    done = await replaying.replay(world.app, notes.entries, since)
     assert (done.recordings, done.persons, done.failed) == (1, 1, [])
     assert (await world.only(Recording, id=recording)).state is State.ERASED
     assert world.files("keys") == []
-    again = await journal.replay(world.app, notes.entries, since)
+    again = await replaying.replay(world.app, notes.entries, since)
     assert (again.recordings, again.persons) == (0, 0)
 
 
@@ -119,7 +119,7 @@ async def test_the_agents_own_track_goes_again_and_the_other_stays(world: World)
     await forgetting.forget(world.app, world.agent.id)
     await journal.catch_up(world.app, notes)
     await older.back()
-    done = await journal.replay(world.app, notes.entries, since)
+    done = await replaying.replay(world.app, notes.entries, since)
     assert done.failed == []
     left = [one.party for one in await world.find(TrackRecord) if one.erased_ms is None]
     assert left == [world.customer.id]
@@ -146,10 +146,13 @@ async def test_a_hold_that_was_released_keeps_nothing_and_a_newer_one_is_told(
     )  # fmt: skip
     await journal.catch_up(world.app, notes)
     await older.back()
-    done = await journal.replay(world.app, notes.entries, since)
+    done = await replaying.replay(world.app, notes.entries, since)
     assert (done.holds, done.recordings, done.persons, done.failed) == (1, 1, 1, [])
-    assert (await world.only(Hold)).released_ms is not None
-    assert [one["kind"] for one in done.by_hand] == ["hold.placed"]
+    assert (await world.only(Hold, id=placed["hold"])).released_ms is not None
+    assert (await world.only(Hold, scope="session")).released_ms is None
+    assert [(one["kind"], one["why"]) for one in done.by_hand] == [
+        ("hold.placed", replaying.STANDS)
+    ]
 
 
 async def test_what_a_hold_keeps_is_said_and_not_passed_over(world: World) -> None:
@@ -163,12 +166,12 @@ async def test_what_a_hold_keeps_is_said_and_not_passed_over(world: World) -> No
         leaf=9, kind="recording.erased", session=None, subject=None,
         refs={"recording": recording, "whole": True, "tracks": []},
     )  # fmt: skip
-    done = await journal.replay(world.app, [entry], 0)
+    done = await replaying.replay(world.app, [entry], 0)
     assert [one["why"] for one in done.failed] == ["hold.stands"]
 
 
 async def test_calls_that_went_on_when_it_was_made_are_over(world: World) -> None:
     await world.recorded("quality")
-    assert await journal.end_all(world.app) == 1
+    assert await replaying.end_all(world.app) == 1
     assert (await world.only(Session)).end_reason == "restored"
     assert (await world.only(Recording)).state is State.INTERRUPTED

@@ -10,6 +10,7 @@ from avsession.recording import State
 from avsession.records import (
     Account,
     AuthSession,
+    Hold,
     Leaf,
     PrivacyRequest,
     Recording,
@@ -30,13 +31,15 @@ from avsession.usecases import (
     mydata,
     outgoing,
     repeating,
+    replaying,
     restricting,
     rights,
     sessions,
     waysin,
     withdrawals,
 )
-from avsession.usecases.journal import Entry, Replayed
+from avsession.usecases.journal import Entry
+from avsession.usecases.replaying import Replayed
 from tests.avsession.usecases.test_journal import COPIED, REASON, Notes, Older
 from tests.avsession.usecases.test_keyring import has
 from tests.avsession.usecases.world import World
@@ -65,7 +68,7 @@ class Lost:
     async def replayed(self) -> Replayed:
         app = self.world.app
         await repeating.sign_out(app)
-        done = await journal.replay(app, self.notes.entries * 2, self.since)
+        done = await replaying.replay(app, self.notes.entries * 2, self.since)
         await evidence.checkpoint(app)
         report = await evidence.verify(self.world.store, app.notary.key, app.notary.anchors)
         assert [str(one) for one in report.findings] == []
@@ -174,13 +177,19 @@ async def test_a_withdrawal_holds_again(world: World, lost: Lost, fate: str) -> 
     assert [one["kind"] for one in done.by_hand] == (["hold.placed"] if fate == "held" else [])
     row = await world.only(Withdrawal)
     assert (await world.only(Recording)).state is (
-        State.ERASED if fate in ("destroy", "held") else State.SEALED
+        State.ERASED if fate == "destroy" else State.SEALED
     )
     assert await withheld(world, recording) == (2 if fate == "keep" else 0)
     assert row.fate == {"": None, "keep": "keep"}.get(fate, "destroy")
     mine = await mydata.my_data(world.app, world.customer.data_secret)
     assert [one["kind"] for one in mine["events"]][-1] == "withdrawn"
     assert (await lost.replayed()).withdrawn == 0
+    if fate == "held":  # as before all was lost: it goes when nothing keeps it any more
+        hold = await world.only(Hold)
+        assert (hold.target, hold.placed_by) == (recording, world.admin.account)
+        await holds.release(world.app, world.admin, hold.id, REASON)
+        await erasure.carry_out(world.app, request)
+        assert (await world.only(Recording)).state is State.ERASED
     if not fate:  # nobody chooses
         world.clock.forward(world.settings.consent.fate_s + 1)
         async with world.store.write() as tx:
@@ -238,7 +247,7 @@ async def test_what_was_lifted_since_is_not_placed_and_what_still_stands_is_told
         subject=world.customer.party.pseudonym,
         refs={"restriction": (await world.only(Restriction)).id, "what": "lifted"},
     )  # fmt: skip
-    done = await journal.replay(world.app, [entry], since)
+    done = await replaying.replay(world.app, [entry], since)
     assert [one["what"] for one in done.by_hand] == ["lifted"]
 
 
