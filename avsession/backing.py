@@ -20,6 +20,7 @@ import shutil
 import sys
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -140,12 +141,11 @@ async def create(settings: Settings, to: Path, progress: Progress) -> dict[str, 
     if to.is_relative_to(files.root):
         raise SettingsInvalid("The data folder is no place for its own backup.")
     key_file = _fresh(to)
-    try:
+    with ExitStack() as failed:
+        failed.callback(shutil.rmtree, to)
+        failed.callback(key_file.unlink, missing_ok=True)
         made = await _create(settings, files, to, key_file, progress)
-    except BaseException:
-        shutil.rmtree(to)
-        key_file.unlink(missing_ok=True)
-        raise
+        failed.pop_all()
     snapshot.note(files.root, LastBackup(to=to.name, **summary(made)))
     return {
         "ok": True,

@@ -16,6 +16,7 @@ import logging
 import secrets
 import signal
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from avsession.clock import SystemClock
@@ -66,7 +67,8 @@ async def opened(
     soon as the claim is there, before all that may take long: from then on it is to be kept.
     """
     store = line or SqlStore(url)
-    try:
+    async with AsyncExitStack() as failed:
+        failed.push_async_callback(store.close)
         if claim and not await store.claim():
             raise Unavailable(TAKEN)
         if claim:
@@ -74,9 +76,7 @@ async def opened(
         await store.open(migrate=migrate)
         if claim and store.is_server:
             await _begin(store, folder, standby=line is not None)
-    except BaseException:
-        await store.close()
-        raise
+        failed.pop_all()
     return store
 
 
@@ -204,5 +204,6 @@ async def _kept(store: SqlStore, every_s: float, seen: Callable[[int], None], le
         # gone for everyone, or for this server alone: the lease runs on
         log.warning("the claim is not confirmed: %s", error.code)
     except Exception:
+        # whatever it was: it is told, the lease runs on, and the next turn asks on a new connection
         log.exception("the claim is not confirmed")
     return True

@@ -7,6 +7,7 @@ import getpass
 import hashlib
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -115,19 +116,18 @@ async def _archive(
         done += count
         progress(name, done, package.size)
 
-    with _new(folder / name) as stream:
+    with ExitStack() as failed:
+        with _new(folder / name) as stream:
+            failed.callback((folder / name).unlink, missing_ok=True)
 
-        def write(data: bytes) -> None:
-            nonlocal size
-            size += len(data)
-            digest.update(data)
-            stream.write(data)
+            def write(data: bytes) -> None:
+                nonlocal size
+                size += len(data)
+                digest.update(data)
+                stream.write(data)
 
-        try:
             await seal_to(package.pieces(note), write, recipient)
-        except BaseException:
-            (folder / name).unlink(missing_ok=True)
-            raise
+        failed.pop_all()
     return [{"file": name, "size": size, "sha256": digest.hexdigest()}]
 
 

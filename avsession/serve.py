@@ -16,6 +16,7 @@ import secrets
 import shutil
 import signal
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -176,13 +177,12 @@ async def open_services(
         database_url(settings, files), migrate=migrate, claim=claim,
         folder=files.root, line=line, claimed=lambda store: keep(store, gate, ready),
     )  # fmt: skip
-    try:
+    async with AsyncExitStack() as failed:
+        failed.push_async_callback(store.close)
         app = await _services(settings, files, bus, store, gate, ready)
         if check:
             await evidence.opened(app)
-    except BaseException:
-        await store.close()
-        raise
+        failed.pop_all()
     return app
 
 
@@ -278,13 +278,9 @@ async def serve(settings: Settings) -> None:
         return
     tasks = Tasks()
     keep = claiming.keeper(tasks, stop, files.root)
+    app: Services | None = None
     try:
         app = await open_services(settings, files, hub, claim=True, line=turn.store, keep=keep)
-    except BaseException:
-        await tasks.close()
-        await turn.end()
-        raise
-    try:
         await note_start(app)
         await note_rotation(app, settings, files.custody, files.keys / "custodian.pub")
         await publishing.publish(app)
@@ -293,7 +289,8 @@ async def serve(settings: Settings) -> None:
         await _run(settings, files, app, hub, tasks, stop, renewed, turn)
     finally:
         await tasks.close()
-        await close_store(app)
+        if app is not None:
+            await close_store(app)
         await turn.end()
     if claiming.outrun(app.store):
         raise ServerStopping(OUTRUN)

@@ -13,6 +13,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Protocol
 
@@ -124,15 +125,16 @@ async def turn(
     if sqlite_file(url) is not None:
         raise SettingsInvalid("standby needs a database that servers can share: PostgreSQL.")
     store, door = SqlStore(url), Door(settings, certificate)
-    try:
-        await _claimed(store, folder, door, stop, renewed)
-        return Turn(store, await _locked(lock, stop), door)
-    except BaseException as error:
-        await door.close()
-        await store.close()
-        if isinstance(error, _Stopped):
+    async with AsyncExitStack() as failed:
+        failed.push_async_callback(store.close)
+        failed.push_async_callback(door.close)
+        try:
+            await _claimed(store, folder, door, stop, renewed)
+            ours = Turn(store, await _locked(lock, stop), door)
+        except _Stopped:
             return None
-        raise
+        failed.pop_all()
+    return ours
 
 
 class _Stopped(Exception):

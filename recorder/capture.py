@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
+from typing import Any
 
 from avsession.errors import Unavailable
 from avsession.grant import Grant, digest
@@ -309,10 +310,12 @@ class Capture:
         return self._clock.estimate(self._legs.now_ms())
 
     def _party(self, grant: Grant, party: str, writer: SegmentWriter) -> Party:
-        here = {"recording": self.recording, "generation": grant.generation, "party": party}
+        here: dict[str, Any] = {
+            "recording": self.recording, "generation": grant.generation, "party": party,
+        }  # fmt: skip
 
         def offer(sdp: str) -> None:
-            self._send(LegOffer(sdp=sdp, **here))  # type: ignore[arg-type]
+            self._send(LegOffer(sdp=sdp, **here))
 
         watch = Watch(self._metrics)
 
@@ -320,7 +323,7 @@ class Capture:
             if name == "failed":
                 self._metrics.count("legs_failed_total")
                 watch.cut()
-            self._send(LegState(state=name, reason=reason, **here))  # type: ignore[arg-type]
+            self._send(LegState(state=name, reason=reason, **here))
 
         def segment(frames: list[EncodedFrame], gap_reason: str) -> None:
             if not self._broken:

@@ -116,7 +116,7 @@ class Intake:
                     else:
                         try:
                             take(data, start, start + length[0], now_ms)
-                        except Exception as error:  # noqa: BLE001
+                        except Exception as error:  # noqa: BLE001 - of one packet
                             counters.complain(error)
                 elif self.closed:
                     break

@@ -189,19 +189,17 @@ class Journal:
 
     def _work(self, jobs: list[Callable[[], None]]) -> None:
         """In the spool's thread: one job after the other, until one fails; it is taken out too."""
-        while jobs:
-            self._busy_since = self._now_ms()
-            job = jobs.pop(0)
-            if isinstance(job, _Then):
-                self._done.append(job)
-            try:
+        try:
+            while jobs:
+                self._busy_since = self._now_ms()
+                job = jobs.pop(0)
+                if isinstance(job, _Then):
+                    self._done.append(job)
                 job()
-            except BaseException:
-                # what was stored before is good, and is listed all the same
-                self.chain.list_stored()
-                raise
-        self._busy_since = self._now_ms()
-        self.chain.list_stored()
+            self._busy_since = self._now_ms()
+        finally:
+            # when one fails, too: what was stored before it is good
+            self.chain.list_stored()
 
     def _flush(self) -> None:
         if not self._synced:

@@ -324,7 +324,7 @@ class Leg:
                     self._pipe.put(data)
             else:
                 self._count.refused += 1
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - of one datagram, perhaps a stranger's
             self._count.complain(error)
 
     def _stun(self, handle: Callable[[], None], source: tuple[Any, Any]) -> None:

@@ -38,12 +38,16 @@ class Stream:
         before: int = 0,
     ) -> None:
         """``in_place``, ``before``: see `Reorder`."""
+        self._ticks_per_ms, self._sender = ticks_per_ms, sender
+        self._begin(Reorder(hold_ms, in_place=in_place, before=before))
+
+    def _begin(self, reorder: Reorder) -> None:
+        """Nothing is known of it yet."""
         self.ssrc: int | None = None
-        self.reorder = Reorder(hold_ms, in_place=in_place, before=before)
+        self.reorder = reorder
         self._in_vain = 0
-        self._ticks_per_ms = ticks_per_ms
-        self._sender = sender
-        self.clock = StreamClock(ticks_per_ms, sender, leaps=ticks_per_ms == VIDEO_TICKS_PER_MS)
+        leaps = self._ticks_per_ms == VIDEO_TICKS_PER_MS
+        self.clock = StreamClock(self._ticks_per_ms, self._sender, leaps=leaps)
         self._since_ms = float("-inf")
         self.since_ms = float("-inf")
         """When it was heard first, or first after a pause: what is lost was lost after that."""
@@ -63,14 +67,8 @@ class Stream:
             return True
         if self.ssrc is not None and now_ms - self._since_ms < SSRC_CHANGE_MS:
             return False
-        since_ms = self.since_ms
-        self.__init__(  # type: ignore[misc]
-            self._ticks_per_ms,
-            self.reorder.hold_ms,
-            self._sender,
-            in_place=self.reorder.in_place,
-            before=self.reorder.before,
-        )
+        since_ms, old = self.since_ms, self.reorder
+        self._begin(Reorder(old.hold_ms, in_place=old.in_place, before=old.before))
         self.ssrc, self._since_ms = ssrc, now_ms
         self.since_ms, self._heard_ms = (since_ms if torn else now_ms), now_ms
         return True

@@ -12,6 +12,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
@@ -198,16 +199,15 @@ def listen(path: Path) -> socket.socket:
     if path.is_symlink() or (path.exists() and not path.is_socket()):
         raise ValueError("what is there is no socket")
     path.unlink(missing_ok=True)
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o117)
-    try:
-        made.bind(str(path))
-        made.listen(MOST)
-    except BaseException:
-        made.close()
-        raise
-    finally:
-        os.umask(before)
+    with ExitStack() as failed:
+        made = failed.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        before = os.umask(0o117)
+        try:
+            made.bind(str(path))
+            made.listen(MOST)
+        finally:
+            os.umask(before)
+        failed.pop_all()
     return made
 
 

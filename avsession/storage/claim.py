@@ -8,6 +8,7 @@ may still write that does not know it yet, the row :class:`avsession.records.Ser
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import Any
 
 from sqlalchemy import exc as sa
@@ -55,11 +56,11 @@ class Claim:
 
     async def _taken(self, wait: bool) -> bool:
         """As :meth:`_take`; a connection on which a question failed is never asked again."""
-        try:
-            return await self._take(wait)
-        except BaseException:
-            await self.release()
-            raise
+        async with AsyncExitStack() as failed:
+            failed.push_async_callback(self.release)
+            taken = await self._take(wait)
+            failed.pop_all()
+        return taken
 
     async def _take(self, wait: bool) -> bool:
         if self._held:

@@ -10,7 +10,7 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -89,14 +89,13 @@ class FolderParcels:
         def begin() -> tuple[int, BinaryIO]:
             with files.root(self._folder) as opened:
                 folder = os.dup(opened)
-            try:
+            with ExitStack() as failed:
+                failed.callback(os.close, folder)
                 with suppress(FileNotFoundError):
                     os.unlink(_NEW + name, dir_fd=folder)
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
                 file = os.open(_NEW + name, flags, 0o600, dir_fd=folder)
-            except BaseException:
-                os.close(folder)
-                raise
+                failed.pop_all()
             return folder, os.fdopen(file, "wb")
 
         def keep() -> None:
