@@ -6,7 +6,7 @@ DATA ?= ./data
 PYTEST_ARGS ?=
 # Tests of real time spend most of it waiting. Those that only compute run behind them, in two
 # processes at the lowest priority, and speak when they are done; browsers come last, in two as well.
-TIMED := tests/recorder tests/faults
+TIMED := tests/recorder tests/faults tests/avsession/sealing/test_open_chromium.py
 BROWSERS := tests/browser
 
 SHELL := /bin/bash

@@ -34,8 +34,9 @@ from avsession import (
 from avsession.config import Settings
 from avsession.errors import AvsessionError, LogBroken, SettingsInvalid
 from avsession.serve import Files, close_store, open_services, serve
-from avsession.usecases import accounts, leaving
+from avsession.usecases import accounts, delivering, leaving
 from signaling.hub import Hub
+from web import oidc
 
 FOUND_WRONG, USED_WRONG = 1, 2
 
@@ -328,9 +329,11 @@ def _process(given: argparse.Namespace, settings: Settings) -> Coroutine[Any, An
 
 
 def _doctor(given: argparse.Namespace) -> tuple[bool, str]:
-    """What the doctor finds; settings that cannot be read are a finding, too."""
+    """What the doctor finds; settings, or secrets they name, that cannot be read are one, too."""
     try:
         settings = settings_of(given)
+        delivering.check(settings)
+        oidc.check(settings.company)
     except SettingsInvalid as error:
         found = doctor.unreadable(error)
     else:

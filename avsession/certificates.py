@@ -110,6 +110,18 @@ def read(chain: Path) -> x509.Certificate:
     return x509.load_pem_x509_certificates(chain.read_bytes())[0]
 
 
+def unfit(chain: Path, key: Path) -> str:
+    """Why no server starts with these two files, a sentence; empty: nothing stands against it.
+    Blocking."""
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(chain, key)
+    except ssl.SSLError:
+        return f"{key} is not the key of {chain}"
+    except OSError as error:
+        return f"{key} cannot be read: {error.strerror}"
+    return ""
+
+
 def ends_ms(leaf: x509.Certificate) -> int:
     """When it ends, milliseconds since the epoch."""
     return int(leaf.not_valid_after_utc.timestamp() * 1000)

@@ -25,7 +25,7 @@ from typing import Literal
 import msgspec
 
 from avsession import auditing, keys
-from avsession.certificates import faults, read
+from avsession.certificates import faults, read, unfit
 from avsession.config import Settings
 from avsession.config_processes import port_range
 from avsession.custody import recipient_of
@@ -255,10 +255,11 @@ async def _certificate(settings: Settings, files: Files) -> Finding:
         return _bad("certificate", f"{chain} is not there", "Put the chain where it says.")
     now = datetime.datetime.now(datetime.UTC)
     leaf = await asyncio.to_thread(read, chain)
+    if settings.certificate_key and (why := unfit(chain, Path(settings.certificate_key))):
+        return _bad("certificate", why, "Put both where certificate and certificate_key say.")
     if wrong := faults(leaf, settings.public_host, now):
         return _bad("certificate", "; ".join(wrong), "Get one for the public name, and renew it.")
-    days = (leaf.not_valid_after_utc - now).days
-    if days < CERTIFICATE_DAYS:
+    if (days := (leaf.not_valid_after_utc - now).days) < CERTIFICATE_DAYS:
         return _warn("certificate", f"it ends in {days} days", "See why it was not renewed yet.")
     return _fine("certificate", f"for {settings.public_host}, for {days} more days")
 

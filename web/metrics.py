@@ -13,8 +13,10 @@ from avsession.recording import State
 from avsession.records import AuthSession, Leaf, Recording
 from avsession.session import Party, Presence, Session
 from avsession.usecases import desk, probes
+from avsession.usecases.deliveries import STATES
 from avsession.usecases.readiness import LastBackup
 from avsession.usecases.services import Services
+from avsession.webhook_records import Delivery
 
 PREFIX = "avsession_"
 
@@ -33,6 +35,10 @@ GAUGES: Mapping[str, tuple[str, str]] = {
     ),
     "recorder_workers": ("", "Recorders connected."),
     "staff_sessions": ("", "Staff sessions stored."),
+    "webhook_deliveries": (
+        "state",
+        "Webhook messages kept, by state; `dead`: nothing sends them but an admin's replay.",
+    ),
     "audit_leaves": ("", "Leaves in the audit log."),
     "audit_problems": ("", "What the last verification of the audit log found wrong."),
     "certificate_ends_seconds": ("", "When the served certificate ends, seconds since 1970."),
@@ -86,6 +92,7 @@ async def lines(app: Services, tx: Reader) -> list[str]:
         "privacy_requests": dict(await desk.counted(tx, app.clock.now_ms())),
         "recorder_workers": {"": len(app.bus.workers())},
         "staff_sessions": {"": await tx.count(AuthSession)},
+        "webhook_deliveries": {one: await tx.count(Delivery, state=one) for one in STATES},
         "audit_leaves": {"": await tx.count(Leaf)},
         "audit_problems": {"": app.watch.count},
         "certificate_ends_seconds": {} if ends_ms is None else {"": ends_ms // 1000},

@@ -177,6 +177,56 @@ def test_a_certificate(data: Data, tmp_path: Path, days: float, names: str, resu
     assert of(data, "certificate", settings).result == result
 
 
+def test_a_certificate_whose_key_is_another_s(data: Data, tmp_path: Path) -> None:
+    """No server starts with it."""
+    make(tmp_path)
+    key = tmp_path / "key.pem"
+    settings = Settings(
+        data=str(data.folder),
+        public_url="https://calls.example.com",
+        certificate=str(tmp_path / "chain.pem"),
+        certificate_key=str(key),
+    )
+    assert of(data, "certificate", settings).result == "ok"
+    other = key.read_bytes()
+    make(tmp_path)
+    key.write_bytes(other)
+    found = of(data, "certificate", settings)
+    assert (found.result, "is not the key of" in found.found) == ("bad", True)
+    key.unlink()
+    found = of(data, "certificate", settings)
+    assert (found.result, "cannot be read" in found.found) == ("bad", True)
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        (
+            (
+                '[[webhooks.endpoints]]\nname = "crm"\nurl = "https://crm.example.com/"\n'
+                'secret_file = "{none}"\n'
+            ),
+            "The webhook secret",
+        ),
+        (
+            (
+                '[company]\nissuer = "https://id.example.com"\nclient_id = "avsession"\n'
+                'client_secret_file = "{none}"\nroles = [{{ value = "agents", role = "agent" }}]\n'
+            ),
+            "company.client_secret_file cannot be read",
+        ),
+    ],
+)
+def test_a_secret_without_which_no_server_starts(
+    data: Data, tmp_path: Path, capsys: pytest.CaptureFixture[str], setting: str, named: str
+) -> None:
+    config = tmp_path / "avsession.toml"
+    config.write_text(f'data = "{data.folder}"\n{setting.format(none=tmp_path / "none")}')
+    assert run(["doctor", "--config", str(config), "--json"]) == 1
+    (found,) = json.loads(capsys.readouterr().out)["checks"]
+    assert (found["check"], named in found["found"]) == ("settings", True), found["found"]
+
+
 def test_ports_and_limits(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     few = Settings(data=str(data.folder), recorder=Recorder(ports="40000-40063"))
     assert of(data, "udp", few).result == "warn"

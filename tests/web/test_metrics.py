@@ -5,6 +5,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from avsession.usecases.outbox import DEAD, SENT, WAITING
+from avsession.webhook_records import Delivery
 from tests.web.support import Site
 from web import metrics
 from web.api import backups, examples
@@ -33,6 +35,21 @@ async def test_every_figure_of_the_table_is_there_when_it_is_known(site: Site) -
         "avsession_standbys 1",
     ):
         assert line in said.splitlines()
+
+
+async def test_messages_that_nobody_took_are_counted(site: Site) -> None:
+    async with site.app.store.write() as tx:
+        for state, count in ((DEAD, 2), (WAITING, 1)):
+            for number in range(count):
+                await tx.add(
+                    Delivery(
+                        id=f"msg_{state}{number}", endpoint="crm", kind="session.ended", leaf=None,
+                        body=b"{}", state=state, made_ms=1, since_ms=1, due_ms=1,
+                    )
+                )  # fmt: skip
+    said = (await site.get("/metrics")).body.decode().splitlines()
+    for state, count in ((DEAD, 2), (WAITING, 1), (SENT, 0)):
+        assert f'avsession_webhook_deliveries{{state="{state}"}} {count}' in said
 
 
 async def test_what_is_not_known_is_not_shown(site: Site) -> None:

@@ -189,6 +189,7 @@ def test_a_route_says_every_error_it_can_give() -> None:
             (
                 "/ticket",
                 "/data-link",
+                "{request}/link",
                 "/admin/requests",
                 "/staff/requests",
                 "{account}/requests",
