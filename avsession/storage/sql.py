@@ -97,19 +97,25 @@ class SqlStore:
     async def claim(self, *, wait: bool = False) -> bool:
         """Take the database for the one server that may run on it, until :meth:`close`.
 
-        False when another server has it, or has had it since :meth:`begin`. A claim is lost with
+        False when another server has it, or has begun since :meth:`begin`. A claim is lost with
         its connection: a server asks again every few seconds, which takes it anew. With ``wait``
-        this one stands in line. Raises DatabaseUnavailable. Always True on SQLite, whose folder has
-        a lock of its own.
+        this one stands in line. Raises DatabaseUnavailable, also when after :meth:`begin` somebody
+        has the lock and nobody else has begun: it may be our own connection that died, which
+        PostgreSQL has not noticed yet. Always True on SQLite, whose folder has a lock of its own.
         """
         if not self.is_server:
             return True
-        if self.outrun.is_set() or not await self._claim.take(wait=wait):
+        if self.outrun.is_set():
             return False
-        if self._mine is not None and await self._last() != self._mine:
+        taken = await self._claim.take(wait=wait)
+        if self._mine is None:
+            return taken
+        if await self._last() != self._mine:
             self.outrun.set()
             await self._claim.release()
             return False
+        if not taken:
+            raise DatabaseUnavailable(GONE)
         return True
 
     async def _last(self) -> Serving | None:

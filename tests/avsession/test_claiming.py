@@ -68,6 +68,7 @@ async def test_who_lost_it_to_another_stops(tmp_path: Path) -> None:
         assert await first.claim(), "taken anew"
         postgres.cluster().run(cut, engines.name(tmp_path))
         assert await second.claim()
+        await second.begin("two", 2)  # as every server does that has it
         await asyncio.wait_for(claiming.keep(first, stop, every_s=0), 10)
         assert stop.get_nowait() is signal.SIGTERM
     finally:

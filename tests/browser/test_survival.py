@@ -109,9 +109,9 @@ async def test_a_recorded_call_survives_what_happens_to_networks(
     await watch.check("server lost")
     roads.back()
     back = Stopwatch("the way to the server")
+    await says(customer, "Wieder verbunden.")  # for a moment only
     await recorded_again(product, customer, agent)
     back.back()
-    await says(customer, "Wieder verbunden.")
 
     # the network is gone, which the browser knows, and another one comes
     roads.vanish()

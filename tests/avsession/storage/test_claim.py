@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,37 @@ async def test_it_finds_out_when_it_makes_sure(store: SqlStore, tmp_path: Path) 
         await second.close()
 
 
+async def test_a_dead_connection_of_ones_own_is_not_another_server(
+    store: SqlStore, tmp_path: Path
+) -> None:
+    """PostgreSQL notices late that it died, and keeps its lock; nobody else has begun meanwhile."""
+    dead = SqlStore(database(tmp_path))
+    try:
+        assert await store.claim()
+        await store.begin("one", 1)
+        await store._claim.release()
+        assert await taken(dead)
+        for _ in range(2):
+            with pytest.raises(DatabaseUnavailable):
+                await store.claim()
+        assert not store.outrun.is_set()
+        await dead.close()
+        assert await taken(store)
+    finally:
+        await dead.close()
+
+
+async def taken(store: SqlStore) -> bool:
+    """Whether it has the claim once PostgreSQL has noticed which connections are gone, of which
+    it tells nobody."""
+    for _ in range(200):
+        with contextlib.suppress(DatabaseUnavailable):
+            if await store.claim():
+                return True
+        await asyncio.sleep(0.05)
+    return False
+
+
 async def test_a_question_without_an_answer_is_asked_again_on_another_connection(
     store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,14 +136,14 @@ async def test_a_question_without_an_answer_is_asked_again_on_another_connection
                 with pytest.raises(DatabaseUnavailable):
                     await one.claim()
             way.free.set()
-            assert await one.claim()
+            assert await taken(one)
             assert not await store.claim()
             # and when the other one did, it is found out
             way.free.clear()
             with pytest.raises(DatabaseUnavailable):
                 await one.claim()
             way.free.set()
-            assert await store.claim()
+            assert await taken(store)
             await store.begin("two", 2)
             assert not await one.claim()
         finally:
