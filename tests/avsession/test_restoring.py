@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shutil
 import ssl
 import sys
 import tarfile
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ from avsession.usecases import (
     waysin,
 )
 from avsession.usecases.replaying import Replayed
+from avsession.usecases.services import Services
 from signaling.hub import Hub
 from tests.avsession.usecases.test_exports import PLAIN
 from tests.avsession.usecases.world import CUSTOMER_NAME
@@ -67,21 +69,27 @@ def restored(backup: Path, *more: str) -> int:
     return run(["backup", "restore", str(backup), "--data", str(backup.parent / "new"), *more])
 
 
-async def erase(data: Data, *, nobody: bool = False) -> None:
-    """The customer is erased, as their page would have it, and the running server notes it."""
-    app = await open_services(Settings(), Files(data.folder), Hub())
+@contextlib.asynccontextmanager
+async def opened(settings: Settings, folder: Path) -> AsyncIterator[Services]:
+    """The use cases on a data folder."""
+    app = await open_services(settings, Files(folder), Hub())
     try:
-        if not nobody:
-            await forgetting.forget(app, data.customer)
-        await journal.catch_up(app, FileJournal(data.folder / "anchor"))
+        yield app
     finally:
         await close_store(app)
 
 
+async def erase(data: Data, *, nobody: bool = False) -> None:
+    """The customer is erased, as their page would have it, and the running server notes it."""
+    async with opened(Settings(), data.folder) as app:
+        if not nobody:
+            await forgetting.forget(app, data.customer)
+        await journal.catch_up(app, FileJournal(data.folder / "anchor"))
+
+
 async def take_back(settings: Settings, data: Data, folder: Path) -> None:
     """Everybody takes back what they can, and the running server notes it."""
-    app = await open_services(settings, Files(folder), Hub())
-    try:
+    async with opened(settings, folder) as app:
         async with app.store.read() as tx:
             recording = await tx.get(Recording, data.recording)
             party = await tx.get(Party, data.customer)
@@ -99,30 +107,24 @@ async def take_back(settings: Settings, data: Data, folder: Path) -> None:
         await journal.make_whole(app, kept)
         await journal.catch_up(app, kept)
         await evidence.checkpoint(app)
-    finally:
-        await close_store(app)
 
 
 async def is_taken_back(settings: Settings, data: Data, folder: Path) -> None:
     """All of that holds in what was restored."""
-    app = await open_services(settings, Files(folder), Hub())
-    try:
-        async with app.store.read() as tx:
-            recording = await tx.get(Recording, data.recording)
-            party = await tx.get(Party, data.customer)
-            agent = await tx.one(Account, role="agent")
-            session = await tx.get(Session, party.session) if party else None
-            assert recording
-            assert party
-            assert agent
-            assert session
-            assert agent.disabled
-            assert await tx.count(AuthSession) == 0
-            assert await mydata.receipts_closed(tx, session, party)
-            assert await outgoing.for_admin(tx, recording) == []
-            assert [row.fate for row in await tx.find(Withdrawal)] == [None]
-    finally:
-        await close_store(app)
+    async with opened(settings, folder) as app, app.store.read() as tx:
+        recording = await tx.get(Recording, data.recording)
+        party = await tx.get(Party, data.customer)
+        agent = await tx.one(Account, role="agent")
+        session = await tx.get(Session, party.session) if party else None
+        assert recording
+        assert party
+        assert agent
+        assert session
+        assert agent.disabled
+        assert await tx.count(AuthSession) == 0
+        assert await mydata.receipts_closed(tx, session, party)
+        assert await outgoing.for_admin(tx, recording) == []
+        assert [row.fate for row in await tx.find(Withdrawal)] == [None]
 
 
 TAKEN_BACK = {"revoked": 3, "withdrawn": 1, "restricted": 0}
@@ -159,11 +161,8 @@ def test_what_was_taken_back_since_stays_so(data: Data, capsys: pytest.CaptureFi
 
 async def sign(data: Data) -> None:
     """Something more happens, and is signed."""
-    app = await open_services(Settings(), Files(data.folder), Hub())
-    try:
+    async with opened(Settings(), data.folder) as app:
         await evidence.adopt(app, "test")
-    finally:
-        await close_store(app)
 
 
 def holding(folder: Path, *words: bytes) -> list[str]:

@@ -139,7 +139,7 @@ async def record(
         start = time.monotonic() + 0.5
         start_ms = (start + time.time() - time.monotonic()) * 1000
         await asyncio.gather(*(publisher.play(start, seconds) for publisher in made.values()))
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(1.0)  # for what is on its way still: that nothing is, nobody says
         await domain.close_gates()
         if domain.problems:
             print("the recorder complained:", domain.problems)

@@ -55,7 +55,7 @@ class Party:
             with contextlib.suppress(OSError, WebSocketException, aiohttp.ClientError, KeyError):
                 wire = await self._join()
                 await self._attend(wire)
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # as a page does, it waits before it tries again
 
     async def _join(self) -> Wire:
         self.joins += 1
